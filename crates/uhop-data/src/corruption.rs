@@ -1,0 +1,275 @@
+//! Corrupted copies of patterns, to be used as queries.
+
+mod problem;
+
+use std::fmt;
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut1};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
+
+use crate::{Error, Result};
+pub(crate) use problem::Problem;
+
+/// A way of turning stored patterns into corrupted or partial queries.
+///
+/// Every value of this type is valid: constructors with a domain check it. [`apply`](Self::apply)
+/// does the work. The text form ([`Display`](fmt::Display)) says in plain words what happens and is
+/// meant for tables and legends.
+///
+/// # Randomness
+///
+/// Row `i` of the result depends on the seed, on `i` and on pattern `i` only: each row draws from its
+/// own stream of a ChaCha8 generator. Hence queries of the first patterns are the first queries, and
+/// an experiment on more patterns contains the experiment on fewer. Two corruptions with one seed
+/// use the same draws: both half masks keep the same entries. Masks are the same on every machine,
+/// noise is so up to the rounding of the platform's exp and ln.
+///
+/// # Example
+///
+/// ```
+/// use ndarray::array;
+/// use uhop_data::Corruption;
+///
+/// let patterns = array![[0.1, 0.2, 0.3, 0.4]];
+/// let queries = Corruption::occluded_half(2, 2)?.apply(patterns.view(), 0)?;
+/// assert_eq!(queries, array![[0.1, 0.2, 0.0, 0.0]]);
+/// # Ok::<(), uhop_data::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Corruption(Kind);
+
+/// Private, so that a value can only come from a constructor that checks it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    HalfMask,
+    HalfMaskUnscaled,
+    GaussianNoise { std: f64 },
+    OccludedHalf { height: usize, width: usize },
+}
+
+impl Corruption {
+    /// The published half mask: entries are dropped at random and the survivors doubled.
+    ///
+    /// `q_j = 2 m_j x_j` with independent `m_j`, 0 or 1 with probability 1/2 each, so that the mean
+    /// of `q` is `x`. Values are not clamped: a pixel of 1 becomes 0 or 2.
+    ///
+    /// Source: the released retrieval scripts of U-Hop (Wu, Hu, Hsiao and Liu, ICML 2024), which
+    /// call dropout with p = 0.5 in training mode. The paper says "random 50% pixel mask" and does
+    /// not mention the doubling; [`half_mask_unscaled`](Self::half_mask_unscaled) is the mask
+    /// without it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use ndarray::Array2;
+    /// use uhop_data::Corruption;
+    ///
+    /// let patterns = Array2::from_elem((3, 100), 0.25);
+    /// let queries = Corruption::half_mask().apply(patterns.view(), 7)?;
+    /// assert!(queries.iter().all(|&q| q == 0.0 || q == 0.5));
+    /// # Ok::<(), uhop_data::Error>(())
+    /// ```
+    pub fn half_mask() -> Self {
+        Self(Kind::HalfMask)
+    }
+
+    /// A half mask that leaves the survivors as they are.
+    ///
+    /// `q_j = m_j x_j` with the `m_j` of [`half_mask`](Self::half_mask), the same ones for the same
+    /// seed.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use ndarray::Array2;
+    /// use uhop_data::Corruption;
+    ///
+    /// let patterns = Array2::from_elem((3, 100), 0.25);
+    /// let kept = Corruption::half_mask_unscaled().apply(patterns.view(), 7)?;
+    /// let doubled = Corruption::half_mask().apply(patterns.view(), 7)?;
+    /// assert_eq!(doubled, 2.0 * kept);
+    /// # Ok::<(), uhop_data::Error>(())
+    /// ```
+    pub fn half_mask_unscaled() -> Self {
+        Self(Kind::HalfMaskUnscaled)
+    }
+
+    /// Gaussian noise, folded to positive values and clamped to `[0, 1]`.
+    ///
+    /// `q_j = min(|x_j + n_j|, 1)` with independent `n_j ~ N(0, std²)`. Meant for patterns with
+    /// values in `[0, 1]`, of which `std` 0 returns an exact copy.
+    ///
+    /// Source: `memory_retrieval_noise.py` of U-Hop (Wu, Hu, Hsiao and Liu, ICML 2024), where the
+    /// noise level is this `std`. Their script for the max loss takes the level as the Euclidean
+    /// norm of the whole perturbation instead; the two are not comparable.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_argument`](Error::is_invalid_argument) when `std` is negative, NaN or infinite.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use ndarray::Array2;
+    /// use uhop_data::Corruption;
+    ///
+    /// let patterns = Array2::from_elem((3, 100), 0.25);
+    /// let queries = Corruption::gaussian_noise(0.5)?.apply(patterns.view(), 7)?;
+    /// assert!(queries.iter().all(|q| (0.0..=1.0).contains(q)));
+    /// assert!(Corruption::gaussian_noise(f64::NAN).is_err());
+    /// # Ok::<(), uhop_data::Error>(())
+    /// ```
+    pub fn gaussian_noise(std: f64) -> Result<Self> {
+        if std.is_finite() && std >= 0.0 {
+            Ok(Self(Kind::GaussianNoise { std }))
+        } else {
+            Err(Error::argument(Problem::Std { found: std }))
+        }
+    }
+
+    /// The lower half of every image set to 0.
+    ///
+    /// Patterns must be `[n_patterns, height * width]`, each an image of one channel stored row by
+    /// row. The lowest `height / 2` image rows, rounded down, are set to 0: the middle row of an odd
+    /// height stays. Nothing is random here; the seed is not used.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_argument`](Error::is_invalid_argument) when `height` is below 2 (there is no
+    /// lower half), `width` is 0, or `height * width` overflows.
+    ///
+    /// # Example: an odd height
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop_data::Corruption;
+    ///
+    /// let corruption = Corruption::occluded_half(3, 1)?;
+    /// let queries = corruption.apply(array![[0.1, 0.2, 0.3]].view(), 0)?;
+    /// assert_eq!(queries, array![[0.1, 0.2, 0.0]]);
+    /// assert!(Corruption::occluded_half(1, 3).is_err());
+    /// # Ok::<(), uhop_data::Error>(())
+    /// ```
+    pub fn occluded_half(height: usize, width: usize) -> Result<Self> {
+        if height >= 2 && width >= 1 && height.checked_mul(width).is_some() {
+            Ok(Self(Kind::OccludedHalf { height, width }))
+        } else {
+            Err(Error::argument(Problem::ImageSize { height, width }))
+        }
+    }
+
+    /// Corrupts each pattern: queries of the shape of `patterns`, `[n_patterns, dim]`, row-major.
+    ///
+    /// What happens to a row is told by the constructor, what is random by
+    /// [Randomness](Self#randomness). Time and memory are proportional to `n_patterns * dim`.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_argument`](Error::is_invalid_argument) when
+    /// - `n_patterns` or `dim` is 0,
+    /// - a value is NaN or infinite,
+    /// - `dim` is not `height * width` of [`occluded_half`](Self::occluded_half),
+    /// - a value is so large that [`half_mask`](Self::half_mask) cannot double it.
+    ///
+    /// # Example: a prefix of the patterns gives a prefix of the queries
+    ///
+    /// ```
+    /// use ndarray::{Array2, s};
+    /// use uhop_data::Corruption;
+    ///
+    /// let patterns = Array2::from_elem((5, 8), 0.5);
+    /// let noise = Corruption::gaussian_noise(0.1)?;
+    /// let all = noise.apply(patterns.view(), 1)?;
+    /// let first = noise.apply(patterns.slice(s![..2, ..]), 1)?;
+    /// assert_eq!(first, all.slice(s![..2, ..]));
+    /// # Ok::<(), uhop_data::Error>(())
+    /// ```
+    ///
+    /// # Example: a value that is no number
+    ///
+    /// ```
+    /// use uhop_data::Corruption;
+    ///
+    /// let patterns = ndarray::array![[0.5, f32::NAN]];
+    /// assert!(Corruption::half_mask().apply(patterns.view(), 0).unwrap_err().is_invalid_argument());
+    /// ```
+    pub fn apply(&self, patterns: ArrayView2<'_, f32>, seed: u64) -> Result<Array2<f32>> {
+        self.check(patterns).map_err(Error::argument)?;
+        // The result is row-major whatever the layout of the view.
+        let mut queries = patterns.as_standard_layout().into_owned();
+        for (stream, query) in (0..).zip(queries.rows_mut()) {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            rng.set_stream(stream);
+            self.corrupt(query, &mut rng);
+        }
+        Ok(queries)
+    }
+
+    fn check(&self, patterns: ArrayView2<'_, f32>) -> Result<(), Problem> {
+        let (n_patterns, dim) = patterns.dim();
+        if n_patterns == 0 || dim == 0 {
+            return Err(Problem::Empty { corruption: *self, n_patterns, dim });
+        }
+        if let Kind::OccludedHalf { height, width } = self.0
+            && dim != height * width
+        {
+            return Err(Problem::Dim { corruption: *self, height, width, n_patterns, dim });
+        }
+        // A constant of its kind, so that the answer does not depend on which entries survive.
+        let limit = if self.0 == Kind::HalfMask { f32::MAX / 2.0 } else { f32::MAX };
+        let refused = |x: f32| !x.is_finite() || x.abs() > limit;
+        match patterns.indexed_iter().find(|&(_, &value)| refused(value)) {
+            None => Ok(()),
+            Some(((row, column), &value)) if value.is_finite() => {
+                Err(Problem::Overflow { corruption: *self, row, column, value })
+            }
+            Some(((row, column), &value)) => {
+                Err(Problem::NonFinite { corruption: *self, row, column, value })
+            }
+        }
+    }
+
+    /// Corrupts one row in place.
+    fn corrupt(&self, query: ArrayViewMut1<'_, f32>, rng: &mut ChaCha8Rng) {
+        match self.0 {
+            Kind::HalfMask => mask(query, 2.0, rng),
+            Kind::HalfMaskUnscaled => mask(query, 1.0, rng),
+            Kind::GaussianNoise { std } => add_noise(query, std, rng),
+            Kind::OccludedHalf { height, width } => {
+                let n_kept = (height - height / 2) * width;
+                query.into_iter().skip(n_kept).for_each(|x| *x = 0.0);
+            }
+        }
+    }
+}
+
+/// Plain words for tables: `half mask, survivors doubled`, `Gaussian noise, std 0.3`.
+impl fmt::Display for Corruption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Kind::HalfMask => f.write_str("half mask, survivors doubled"),
+            Kind::HalfMaskUnscaled => f.write_str("half mask, survivors kept"),
+            Kind::GaussianNoise { std } => write!(f, "Gaussian noise, std {std}"),
+            Kind::OccludedHalf { height, width } => {
+                write!(f, "lower half of {height} x {width} images occluded")
+            }
+        }
+    }
+}
+
+/// One draw per entry, zero or not, so that the mask does not depend on the pattern.
+fn mask(query: ArrayViewMut1<'_, f32>, factor: f32, rng: &mut ChaCha8Rng) {
+    for x in query {
+        *x = if rng.random() { factor * *x } else { 0.0 };
+    }
+}
+
+/// Computed in f64, where no finite input overflows to an undefined value.
+fn add_noise(query: ArrayViewMut1<'_, f32>, std: f64, rng: &mut ChaCha8Rng) {
+    for x in query {
+        let n: f64 = rng.sample(StandardNormal);
+        *x = (f64::from(*x) + std * n).abs().min(1.0) as f32;
+    }
+}

@@ -1,0 +1,137 @@
+//! The one error type of the crate.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::{corruption, idx};
+
+/// Result of a fallible operation of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong while reading a file or corrupting patterns.
+///
+/// The message is one line: what failed, in which file when there is one, what was expected and
+/// what was found. The type is opaque so that messages and causes can improve without breaking
+/// callers; the `is_*` predicates, exactly one of which is true, say what kind of failure it is.
+///
+/// For a failed read the message ends with the system's own text, and [`source`] returns the
+/// [`io::Error`] behind it.
+///
+/// [`source`]: std::error::Error::source
+///
+/// # Example
+///
+/// ```
+/// let error = uhop_data::idx::parse(&b"\x89PNG"[..]).unwrap_err();
+/// assert!(error.is_format());
+/// assert!(error.to_string().starts_with("not an IDX file"));
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(Box<Kind>);
+
+/// Boxed in [`Error`] so that a `Result` stays small.
+#[derive(Debug, thiserror::Error)]
+enum Kind {
+    #[error("{}cannot read: {source}", Place(.path))]
+    Io { path: Option<PathBuf>, source: io::Error },
+    #[error("{}{problem}", Place(.path))]
+    Format { path: Option<PathBuf>, problem: idx::Problem },
+    #[error(transparent)]
+    Argument(corruption::Problem),
+}
+
+impl Error {
+    /// True when the system could not open or read the file.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let error = uhop_data::idx::read("no/such/file").unwrap_err();
+    /// assert!(error.is_io());
+    /// assert!(error.to_string().contains("no/such/file"));
+    /// ```
+    pub fn is_io(&self) -> bool {
+        matches!(*self.0, Kind::Io { .. })
+    }
+
+    /// True when the bytes were read and are not what they should be: damaged, cut short, of another
+    /// format, or of another shape or type than asked for.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// assert!(uhop_data::idx::parse(&b""[..]).unwrap_err().is_format());
+    /// ```
+    pub fn is_format(&self) -> bool {
+        matches!(*self.0, Kind::Format { .. })
+    }
+
+    /// True when an argument of the call lies outside its documented domain.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use uhop_data::Corruption;
+    ///
+    /// assert!(Corruption::gaussian_noise(-1.0).unwrap_err().is_invalid_argument());
+    /// ```
+    pub fn is_invalid_argument(&self) -> bool {
+        matches!(*self.0, Kind::Argument(_))
+    }
+
+    pub(crate) fn io(source: io::Error) -> Self {
+        Self(Box::new(Kind::Io { path: None, source }))
+    }
+
+    pub(crate) fn format(problem: idx::Problem) -> Self {
+        Self(Box::new(Kind::Format { path: None, problem }))
+    }
+
+    pub(crate) fn argument(problem: corruption::Problem) -> Self {
+        Self(Box::new(Kind::Argument(problem)))
+    }
+
+    /// Adds the file in which the failure happened.
+    pub(crate) fn at(mut self, file: &Path) -> Self {
+        match &mut *self.0 {
+            Kind::Io { path, .. } | Kind::Format { path, .. } => *path = Some(file.to_owned()),
+            Kind::Argument(_) => {}
+        }
+        self
+    }
+}
+
+/// `path: ` in front of a message, or nothing when there is no path.
+struct Place<'a>(&'a Option<PathBuf>);
+
+impl std::fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(path) => write!(f, "{}: ", path.display()),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn is_a_shareable_error() {
+        fn check<T: std::error::Error + Send + Sync + 'static>() {}
+        check::<Error>();
+    }
+
+    #[test]
+    fn a_failed_read_names_the_file_and_keeps_its_cause() {
+        let cause = io::Error::new(io::ErrorKind::PermissionDenied, "not yours");
+        let error = Error::io(cause).at(Path::new("digits.idx"));
+        assert_eq!(error.to_string(), "digits.idx: cannot read: not yours");
+        let source = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
+        assert_eq!(source.kind(), io::ErrorKind::PermissionDenied);
+    }
+}

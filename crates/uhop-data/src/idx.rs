@@ -1,0 +1,313 @@
+//! IDX files, the format of MNIST: plain or gzip-compressed.
+//!
+//! An IDX file is a header and one array, all big-endian:
+//!
+//! | bytes | content |
+//! | --- | --- |
+//! | 2 | zero |
+//! | 1 | element type: `08` u8, `09` i8, `0b` i16, `0c` i32, `0d` f32, `0e` f64 |
+//! | 1 | rank, the number of dimensions |
+//! | 4 × rank | the sizes of the dimensions, u32, slowest first |
+//! | rest | the values, last dimension fastest |
+//!
+//! Gzip is recognised by its first bytes (`1f 8b`), whatever the name of the file.
+//!
+//! # What is rejected
+//!
+//! A file is accepted only when its header and its data agree to the byte. These are errors for
+//! which [`Error::is_format`] holds: other first bytes, an unknown element type, a rank outside
+//! 1 to 4, a dimension of size zero (no patterns can come out of it), a header or data that end
+//! early, bytes after the data, sizes whose product cannot be addressed, and a gzip stream that is
+//! damaged, cut short or followed by something else.
+//!
+//! # Memory
+//!
+//! Memory is taken as data arrive, never because a header asks for it, and a gzip stream is
+//! decompressed only as far as its header declares, plus one byte. A file can still be as large as
+//! it honestly says, and gzip can pack about a thousand bytes into one: look at the size before
+//! reading a file from a source you do not trust.
+//!
+//! # Source
+//!
+//! LeCun, Cortes and Burges, "The MNIST database of handwritten digits", section "The IDX file
+//! format" (<http://yann.lecun.com/exdb/mnist/>). The format puts no limit on the rank; this reader
+//! does.
+//!
+//! # Example: images from bytes
+//!
+//! ```
+//! use uhop_data::idx;
+//!
+//! // Two images of 1 x 2 pixels.
+//! let bytes = [0, 0, 0x08, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 0, 255, 51, 102];
+//! let images = idx::parse(&bytes[..])?.into_images()?;
+//! assert_eq!(images.patterns(), ndarray::array![[0.0, 1.0], [0.2, 0.4]]);
+//! # Ok::<(), uhop_data::Error>(())
+//! ```
+//!
+//! [`Error::is_format`]: crate::Error::is_format
+
+mod header;
+mod problem;
+mod stream;
+mod values;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use ndarray::Array2;
+
+use crate::{Error, Images, Result};
+use header::Header;
+pub(crate) use problem::Problem;
+pub use values::Values;
+
+/// The array of an IDX file: its shape and its values.
+///
+/// The number of values is the product of the sizes in the shape, and none of them is zero.
+///
+/// # Example
+///
+/// ```
+/// use uhop_data::idx::{self, Values};
+///
+/// // Three 16-bit integers.
+/// let bytes = [0, 0, 0x0b, 1, 0, 0, 0, 3, 0, 1, 1, 0, 0xff, 0xff];
+/// let idx = idx::parse(&bytes[..])?;
+/// assert_eq!(idx.shape(), [3]);
+/// assert_eq!(idx.values(), &Values::I16(vec![1, 256, -1]));
+/// # Ok::<(), uhop_data::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Idx {
+    shape: Vec<usize>,
+    values: Values,
+}
+
+/// Reads a plain or gzip-compressed IDX file.
+///
+/// # Errors
+///
+/// [`is_io`](Error::is_io) when the file cannot be opened or read, [`is_format`](Error::is_format)
+/// when it is not a complete IDX file (see [what is rejected](self#what-is-rejected)).
+///
+/// # Example
+///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("labels");
+/// std::fs::write(&path, [0, 0, 0x08, 1, 0, 0, 0, 2, 7, 2])?;
+/// assert_eq!(uhop_data::idx::read(&path)?.shape(), [2]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn read(path: impl AsRef<Path>) -> Result<Idx> {
+    let path = path.as_ref();
+    File::open(path).map_err(Error::io).and_then(parse).map_err(|error| error.at(path))
+}
+
+/// Reads a file of greyscale images: u8 of shape `[n_patterns, height, width]`.
+///
+/// The same as [`read`] and [`Idx::into_images`], with the path in every error.
+///
+/// # Errors
+///
+/// Those of [`read`] and [`Idx::into_images`].
+///
+/// # Example
+///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("images");
+/// std::fs::write(&path, [0, 0, 0x08, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 0, 255])?;
+/// let images = uhop_data::idx::read_images(&path)?;
+/// assert_eq!(images.patterns(), ndarray::array![[0.0, 1.0]]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn read_images(path: impl AsRef<Path>) -> Result<Images> {
+    let path = path.as_ref();
+    read(path)?.into_images().map_err(|error| error.at(path))
+}
+
+/// Reads a file of labels: u8 of shape `[n_patterns]`.
+///
+/// The same as [`read`] and [`Idx::into_labels`], with the path in every error.
+///
+/// # Errors
+///
+/// Those of [`read`] and [`Idx::into_labels`].
+///
+/// # Example
+///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("labels");
+/// std::fs::write(&path, [0, 0, 0x08, 1, 0, 0, 0, 2, 7, 2])?;
+/// assert_eq!(uhop_data::idx::read_labels(&path)?, [7, 2]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn read_labels(path: impl AsRef<Path>) -> Result<Vec<u8>> {
+    let path = path.as_ref();
+    read(path)?.into_labels().map_err(|error| error.at(path))
+}
+
+/// Reads a plain or gzip-compressed IDX file from a byte slice or any other reader.
+///
+/// The reader is used up to its end. It need not be buffered: reads are made in large blocks.
+///
+/// # Errors
+///
+/// [`is_io`](Error::is_io) when the reader itself fails, [`is_format`](Error::is_format) when the
+/// bytes are not a complete IDX file (see [what is rejected](self#what-is-rejected)).
+///
+/// # Example: a header that claims more than there is
+///
+/// ```
+/// let bytes = [0, 0, 0x08, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3];
+/// let error = uhop_data::idx::parse(&bytes[..]).unwrap_err();
+/// assert!(error.is_format());
+/// assert!(error.to_string().contains("found 3"));
+/// ```
+pub fn parse<R: Read>(reader: R) -> Result<Idx> {
+    stream::decompressed(reader, |stream| {
+        let header = Header::read(stream)?;
+        let values = Values::read(stream, &header)?;
+        // Reaching the end is also what makes the gzip decoder compare its checksum.
+        if stream::read_full(stream, &mut [0])? != 0 {
+            return Err(Problem::TrailingData { header: header.clone() }.into());
+        }
+        Ok(Idx { shape: header.shape, values })
+    })
+}
+
+impl Idx {
+    /// Sizes of the dimensions, slowest first: 1 to 4 of them, each at least 1.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let idx = uhop_data::idx::parse(&[0, 0, 0x08, 1, 0, 0, 0, 2, 7, 2][..])?;
+    /// assert_eq!(idx.shape(), [2]);
+    /// # Ok::<(), uhop_data::Error>(())
+    /// ```
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The values, last dimension fastest.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use uhop_data::idx::{self, Values};
+    ///
+    /// let idx = idx::parse(&[0, 0, 0x08, 1, 0, 0, 0, 2, 7, 2][..])?;
+    /// assert_eq!(idx.values(), &Values::U8(vec![7, 2]));
+    /// # Ok::<(), uhop_data::Error>(())
+    /// ```
+    pub fn values(&self) -> &Values {
+        &self.values
+    }
+
+    /// Greyscale images as patterns: `x = byte / 255`.
+    ///
+    /// Takes u8 of shape `[n_patterns, height, width]`; the patterns have shape
+    /// `[n_patterns, height * width]` and values in `[0, 1]`.
+    ///
+    /// # Errors
+    ///
+    /// [`is_format`](Error::is_format) when the values are not u8 or the rank is not 3.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let bytes = [0, 0, 0x08, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 1, 255, 0];
+    /// let images = uhop_data::idx::parse(&bytes[..])?.into_images()?;
+    /// assert_eq!((images.height(), images.width()), (2, 1));
+    /// assert_eq!(images.patterns(), ndarray::array![[1.0, 0.0]]);
+    /// # Ok::<(), uhop_data::Error>(())
+    /// ```
+    pub fn into_images(self) -> Result<Images> {
+        match (self.values, self.shape.as_slice()) {
+            (Values::U8(pixels), &[n_patterns, height, width]) => {
+                let pixels = pixels.into_iter().map(|byte| f32::from(byte) / 255.0).collect();
+                let patterns = matrix(n_patterns, height * width, pixels);
+                Ok(Images::new(patterns, height, width))
+            }
+            (values, _) => Err(Error::format(Problem::NotImages {
+                shape: self.shape,
+                element: values.element_type(),
+            })),
+        }
+    }
+
+    /// Labels, one per pattern.
+    ///
+    /// Takes u8 of shape `[n_patterns]`. Any byte is a label: how many classes there are is not
+    /// recorded in the file.
+    ///
+    /// # Errors
+    ///
+    /// [`is_format`](Error::is_format) when the values are not u8 or the rank is not 1.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let idx = uhop_data::idx::parse(&[0, 0, 0x08, 1, 0, 0, 0, 2, 7, 2][..])?;
+    /// assert_eq!(idx.into_labels()?, [7, 2]);
+    /// # Ok::<(), uhop_data::Error>(())
+    /// ```
+    pub fn into_labels(self) -> Result<Vec<u8>> {
+        match (self.values, self.shape.as_slice()) {
+            (Values::U8(labels), [_]) => Ok(labels),
+            (values, _) => Err(Error::format(Problem::NotLabels {
+                shape: self.shape,
+                element: values.element_type(),
+            })),
+        }
+    }
+
+    /// Patterns of any element type, unscaled: the first dimension counts the patterns, the others
+    /// are flattened.
+    ///
+    /// Takes a shape `[n_patterns, ...]` of rank 2 to 4 and returns `[n_patterns, dim]`, where `dim`
+    /// is the product of the other sizes. Values are rounded to the nearest f32, which is exact for
+    /// the 8-bit and 16-bit integers.
+    ///
+    /// # Errors
+    ///
+    /// [`is_format`](Error::is_format) when the rank is 1, or a value is NaN, infinite or too large
+    /// for f32.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let bytes = [0, 0, 0x09, 2, 0, 0, 0, 1, 0, 0, 0, 2, 0xff, 3];
+    /// let patterns = uhop_data::idx::parse(&bytes[..])?.into_patterns()?;
+    /// assert_eq!(patterns, ndarray::array![[-1.0, 3.0]]);
+    /// # Ok::<(), uhop_data::Error>(())
+    /// ```
+    pub fn into_patterns(self) -> Result<Array2<f32>> {
+        let (n_patterns, dim) = match self.shape.as_slice() {
+            [n_patterns, sizes @ ..] if !sizes.is_empty() => (*n_patterns, sizes.iter().product()),
+            _ => {
+                let element = self.values.element_type();
+                return Err(Error::format(Problem::NotPatterns { shape: self.shape, element }));
+            }
+        };
+        let values = self.values.into_f32();
+        match values.iter().position(|value| !value.is_finite()) {
+            None => Ok(matrix(n_patterns, dim, values)),
+            Some(position) => {
+                let (row, column) = (position / dim, position % dim);
+                Err(Error::format(Problem::NonFinite { row, column }))
+            }
+        }
+    }
+}
+
+/// Rows of `dim` values each, of which an [`Idx`] holds exactly `n_patterns`.
+fn matrix(n_patterns: usize, dim: usize, values: Vec<f32>) -> Array2<f32> {
+    Array2::from_shape_vec((n_patterns, dim), values)
+        .expect("the reader took as many values as the shape declares")
+}

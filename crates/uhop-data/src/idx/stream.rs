@@ -1,0 +1,88 @@
+//! From a reader to the decompressed bytes, telling a failing reader from a damaged gzip stream.
+
+use std::io::{self, Read};
+
+use flate2::read::MultiGzDecoder;
+
+use super::problem::Problem;
+use crate::{Error, Result};
+
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// Why decoding stopped. Whether a failed read is the reader's fault or the gzip stream's is known
+/// only to [`decompressed`].
+pub(super) enum Failure {
+    Read(io::Error),
+    Problem(Problem),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+/// Runs `decode` on the bytes of `reader`, decompressed when they start like gzip.
+///
+/// A gzip file may consist of several members; anything else after the first one is an error.
+pub(super) fn decompressed<R, T, F>(reader: R, decode: F) -> Result<T>
+where
+    R: Read,
+    F: FnOnce(&mut dyn Read) -> Result<T, Failure>,
+{
+    let mut source = Watched { reader, failed: false };
+    let mut start = [0; GZIP_MAGIC.len()];
+    let n_read = read_full(&mut source, &mut start).map_err(Error::io)?;
+    let is_gzip = start == GZIP_MAGIC;
+
+    let mut bytes = start[..n_read].chain(&mut source);
+    let outcome =
+        if is_gzip { decode(&mut MultiGzDecoder::new(bytes)) } else { decode(&mut bytes) };
+
+    outcome.map_err(|failure| match failure {
+        Failure::Problem(problem) => Error::format(problem),
+        Failure::Read(error) if is_gzip && !source.failed => {
+            Error::format(Problem::Gzip { detail: error.to_string() })
+        }
+        Failure::Read(error) => Error::io(error),
+    })
+}
+
+/// Reads until `buffer` is full or the stream ends, and returns the number of bytes read.
+pub(super) fn read_full(stream: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut n_read = 0;
+    while n_read < buffer.len() {
+        match stream.read(&mut buffer[n_read..]) {
+            Ok(0) => break,
+            Ok(n) => n_read += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(n_read)
+}
+
+/// A reader that remembers whether it failed: the gzip decoder reports its own errors and those of
+/// its reader by the same type.
+struct Watched<R> {
+    reader: R,
+    failed: bool,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let outcome = self.reader.read(buffer);
+        if let Err(error) = &outcome
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            self.failed = true;
+        }
+        outcome
+    }
+}

@@ -1,0 +1,41 @@
+//! Files to patterns for `uhop`: IDX images, seeded corruption of queries, a sample of real digits.
+//!
+//! Patterns are rows: everything here reads or returns a row-major [`ndarray::Array2`] of f32 with
+//! shape `[n_patterns, dim]`. The crate does not depend on the memory itself; an array is all they
+//! share.
+//!
+//! # Quick example
+//!
+//! ```
+//! use uhop_data::{Corruption, sample};
+//!
+//! // 1,000 digits of 28 x 28 pixels in [0, 1].
+//! let digits = sample::digits();
+//! let patterns = digits.images().patterns();
+//! assert_eq!(patterns.dim(), (1000, 784));
+//!
+//! // One query per pattern: about half of its pixels set to 0, the others doubled.
+//! let queries = Corruption::half_mask().apply(patterns, 42)?;
+//! assert_eq!(queries.dim(), patterns.dim());
+//! assert!(queries.iter().zip(patterns).all(|(&q, &x)| q == 0.0 || q == 2.0 * x));
+//! # Ok::<(), uhop_data::Error>(())
+//! ```
+//!
+//! # Contents
+//!
+//! - [`idx`] reads IDX files, the format of MNIST, plain or gzip-compressed: [`idx::read_images`],
+//!   [`idx::read_labels`], and [`idx::read`] for everything else the format can hold.
+//! - [`Images`] are greyscale images as patterns, with their height and width.
+//! - [`Corruption`] makes corrupted queries from patterns, reproducibly from a seed.
+//! - [`sample::digits`] is a built-in sample of MNIST, for examples and tests.
+//! - [`Error`] tells unreadable files, wrong files and wrong arguments apart.
+
+mod corruption;
+mod error;
+pub mod idx;
+mod images;
+pub mod sample;
+
+pub use corruption::Corruption;
+pub use error::{Error, Result};
+pub use images::Images;
