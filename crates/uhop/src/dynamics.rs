@@ -1,0 +1,314 @@
+//! The dynamics: the update x ← pᵀΞ repeated, with a report for every query.
+
+use ndarray::{Array2, ArrayView2, Axis};
+
+use crate::error::{Error, Result, positive};
+use crate::memory::Memory;
+use crate::pairs::squared_distance;
+use crate::patterns::check_states;
+use crate::readout::readout;
+use crate::scalar::Scalar;
+
+/// Queries recalled together; bounds the scores held at a time to `QUERY_BLOCK × n_patterns`.
+const QUERY_BLOCK: usize = 256;
+
+/// How long to repeat the update.
+///
+/// ```
+/// use uhop::Dynamics;
+///
+/// let until = Dynamics::until(1e-6, 100)?.record_energy();
+/// assert_eq!((until.tolerance(), until.max_steps()), (Some(1e-6), 100));
+/// assert!(Dynamics::steps(0).unwrap_err().is_out_of_domain());
+/// # Ok::<(), uhop::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dynamics {
+    max_steps: usize,
+    tolerance: Option<f64>,
+    record_energy: bool,
+}
+
+impl Dynamics {
+    /// One update, as the papers measure retrieval.
+    pub fn one_step() -> Self {
+        Self { max_steps: 1, tolerance: None, record_energy: false }
+    }
+
+    /// Exactly `max_steps` updates.
+    ///
+    /// # Errors
+    /// [`is_out_of_domain`](Error::is_out_of_domain) for 0 steps.
+    pub fn steps(max_steps: usize) -> Result<Self> {
+        if max_steps == 0 {
+            return Err(Error::domain("dynamics", "max_steps", max_steps, "at least 1"));
+        }
+        Ok(Self { max_steps, ..Self::one_step() })
+    }
+
+    /// Updates until ‖x⁺ − x‖ ≤ `tolerance`, in the units of the patterns, but at most `max_steps`.
+    ///
+    /// # Errors
+    /// [`is_out_of_domain`](Error::is_out_of_domain) for 0 steps or a tolerance that is not finite
+    /// and above 0.
+    pub fn until(tolerance: f64, max_steps: usize) -> Result<Self> {
+        let tolerance = Some(positive("dynamics", "tolerance", tolerance)?);
+        Ok(Self { tolerance, ..Self::steps(max_steps)? })
+    }
+
+    /// Also records the energy of every state, for memories that have one.
+    pub fn record_energy(self) -> Self {
+        Self { record_energy: true, ..self }
+    }
+
+    /// The largest number of updates.
+    pub fn max_steps(&self) -> usize {
+        self.max_steps
+    }
+
+    /// The distance ‖x⁺ − x‖ at which a query stops, if any.
+    pub fn tolerance(&self) -> Option<f64> {
+        self.tolerance
+    }
+}
+
+/// What [`Memory::retrieve`] found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Retrieval<T> {
+    /// The last readout of every query, `[n_queries, dim_out]`.
+    pub retrieved: Array2<T>,
+    /// One report per query.
+    pub reports: Vec<QueryReport>,
+}
+
+/// How one query ran.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueryReport {
+    /// Updates made, at least 1.
+    pub steps: usize,
+    /// ‖x⁺ − x‖ of the last update, in the units of the patterns.
+    pub residual: f64,
+    /// Stored patterns with weight above 0 in the last update.
+    pub support_size: usize,
+    /// Why it stopped.
+    pub stop: StopReason,
+    /// E(x) of the query and of every state after it (`steps + 1` values), if asked for.
+    pub energy: Option<Vec<f64>>,
+}
+
+/// Why a query stopped. Running out of steps is a reason, not an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StopReason {
+    /// ‖x⁺ − x‖ fell to the tolerance.
+    Converged,
+    /// The last allowed update was made.
+    MaxSteps,
+}
+
+impl<T: Scalar> Memory<T> {
+    /// Recalls every query, `[n_queries, dim]` → `[n_queries, dim_out]`.
+    ///
+    /// Each query is a state x that is updated to x⁺ = pᵀΞ with p = separation(β·similarity(Ξ, x))
+    /// until `dynamics` says stop (Wu, Hu, Hsiao, Liu 2024, eq. 2.6 for a kernel; Ramsauer et al.
+    /// 2021, eq. 3 for the dot product). What is returned is the last p applied to the values,
+    /// which for auto-association is the last state. Queries do not influence each other. Work is
+    /// shared by the threads of the current rayon pool; results do not depend on their number.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{Dynamics, Memory, Model, Patterns, StopReason};
+    ///
+    /// let patterns = Patterns::new(array![[3.0, 0.0], [0.0, 3.0]])?;
+    /// let memory = Memory::new(patterns, Model::dense(1.0)?)?;
+    /// let until = Dynamics::until(1e-9, 50)?.record_energy();
+    /// let result = memory.retrieve(array![[1.0, 0.5]].view(), &until)?;
+    /// let report = &result.reports[0];
+    /// assert_eq!(report.stop, StopReason::Converged);
+    /// assert!(report.residual <= 1e-9);
+    /// let energy = report.energy.as_ref().unwrap();
+    /// assert_eq!(energy.len(), report.steps + 1);
+    /// assert!(energy.windows(2).all(|pair| pair[1] <= pair[0] + 1e-12));
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_empty`](Error::is_empty), [`is_non_finite`](Error::is_non_finite),
+    /// [`is_shape_mismatch`](Error::is_shape_mismatch) for the queries;
+    /// [`is_unsupported`](Error::is_unsupported) when an energy is to be recorded and there is none.
+    pub fn retrieve(
+        &self,
+        queries: ArrayView2<'_, T>,
+        dynamics: &Dynamics,
+    ) -> Result<Retrieval<T>> {
+        check_states("retrieve", "the queries", queries, self.patterns().view())?;
+        let mut retrieved = Array2::zeros((queries.nrows(), self.values().dim()));
+        let mut reports = Vec::with_capacity(queries.nrows());
+        for (queries, mut retrieved) in queries
+            .axis_chunks_iter(Axis(0), QUERY_BLOCK)
+            .zip(retrieved.axis_chunks_iter_mut(Axis(0), QUERY_BLOCK))
+        {
+            let block = self.retrieve_block(queries, dynamics)?;
+            retrieved.assign(&block.retrieved);
+            reports.extend(block.reports);
+        }
+        Ok(Retrieval { retrieved, reports })
+    }
+
+    fn retrieve_block(
+        &self,
+        queries: ArrayView2<'_, T>,
+        dynamics: &Dynamics,
+    ) -> Result<Retrieval<T>> {
+        let mut retrieved = Array2::zeros((queries.nrows(), self.values().dim()));
+        let mut reports: Vec<QueryReport> = self
+            .energy_if(dynamics.record_energy, queries)?
+            .map(|energy| QueryReport {
+                steps: 0,
+                residual: f64::INFINITY,
+                support_size: 0,
+                stop: StopReason::MaxSteps,
+                energy: energy.map(|energy| vec![energy]),
+            })
+            .collect();
+        // Row i of `states` is the state of query `active[i]`.
+        let mut active: Vec<usize> = (0..queries.nrows()).collect();
+        let mut states = queries.to_owned();
+        for _ in 0..dynamics.max_steps {
+            let weights = self.weights_of_checked(states.view())?;
+            let next = readout(weights.weights.view(), self.patterns().view())?;
+            let output = if self.is_auto_associative() {
+                None
+            } else {
+                Some(readout(weights.weights.view(), self.values().view())?)
+            };
+            let energies: Vec<_> = self.energy_if(dynamics.record_energy, next.view())?.collect();
+            let mut running = Vec::new();
+            for (row, &query) in active.iter().enumerate() {
+                let report = &mut reports[query];
+                report.steps += 1;
+                report.support_size = weights.support_size[row];
+                report.residual = squared_distance(next.row(row), states.row(row)).sqrt();
+                if let (Some(trace), Some(energy)) = (&mut report.energy, energies[row]) {
+                    trace.push(energy);
+                }
+                retrieved.row_mut(query).assign(&output.as_ref().unwrap_or(&next).row(row));
+                if dynamics.tolerance.is_some_and(|tolerance| report.residual <= tolerance) {
+                    report.stop = StopReason::Converged;
+                } else {
+                    running.push(row);
+                }
+            }
+            if running.is_empty() {
+                break;
+            }
+            states =
+                if running.len() == active.len() { next } else { next.select(Axis(0), &running) };
+            active = running.into_iter().map(|row| active[row]).collect();
+        }
+        Ok(Retrieval { retrieved, reports })
+    }
+
+    /// The energy of every state, or as many `None`s.
+    fn energy_if(
+        &self,
+        wanted: bool,
+        states: ArrayView2<'_, T>,
+    ) -> Result<impl Iterator<Item = Option<f64>>> {
+        let energy = if wanted { Some(self.energy_of_checked(states)?) } else { None };
+        Ok((0..states.nrows()).map(move |i| energy.as_ref().map(|energy| energy[i])))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array, s};
+
+    use super::*;
+    use crate::model::Model;
+    use crate::patterns::Patterns;
+
+    fn memory() -> Memory<f64> {
+        let patterns = Patterns::new(array![[4.0, 0.0, 0.0], [0.0, 4.0, 0.0], [0.0, 0.0, 4.0]]);
+        Memory::new(patterns.unwrap(), Model::entmax(1.5, 0.4).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn parameters_outside_their_domain_are_errors() {
+        assert!(Dynamics::steps(0).unwrap_err().is_out_of_domain());
+        assert!(Dynamics::until(1e-3, 0).unwrap_err().is_out_of_domain());
+        for tolerance in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(Dynamics::until(tolerance, 3).unwrap_err().is_out_of_domain());
+        }
+    }
+
+    #[test]
+    fn bad_queries_are_errors() {
+        let retrieve = |queries: Array2<f64>| {
+            memory().retrieve(queries.view(), &Dynamics::one_step()).unwrap_err()
+        };
+        assert!(retrieve(Array2::zeros((0, 3))).is_empty());
+        assert!(retrieve(array![[1.0, f64::NAN, 0.0]]).is_non_finite());
+        assert_eq!(
+            retrieve(array![[1.0, 2.0]]).to_string(),
+            "retrieve: the queries of shape [1, 2] do not fit the memory of shape [3, 3]; \
+             both need the same dim (columns)",
+        );
+    }
+
+    #[test]
+    fn queries_stop_one_by_one_and_say_why() {
+        // The first query is a fixed point; the second needs steps; one step is not enough.
+        let queries = array![[4.0, 0.0, 0.0], [1.0, 0.9, 0.8]];
+        let short = memory().retrieve(queries.view(), &Dynamics::until(1e-9, 1).unwrap()).unwrap();
+        assert_eq!(short.reports[0].stop, StopReason::Converged);
+        assert_eq!((short.reports[1].stop, short.reports[1].steps), (StopReason::MaxSteps, 1));
+        let long = memory().retrieve(queries.view(), &Dynamics::until(1e-9, 500).unwrap()).unwrap();
+        assert_eq!(long.reports[0].steps, 1);
+        assert_eq!((long.reports[0].residual, long.reports[0].support_size), (0.0, 1));
+        assert!(long.reports[1].steps > 1 && long.reports[1].stop == StopReason::Converged);
+        assert!(long.reports[1].residual <= 1e-9);
+    }
+
+    #[test]
+    fn steps_are_repeated_single_steps() {
+        let query = array![[1.0, 0.9, 0.8]];
+        let mut state = query.clone();
+        for _ in 0..3 {
+            state = memory().retrieve(state.view(), &Dynamics::one_step()).unwrap().retrieved;
+        }
+        let three = memory().retrieve(query.view(), &Dynamics::steps(3).unwrap()).unwrap();
+        assert_eq!(three.retrieved, state);
+        assert_eq!(three.reports[0].steps, 3);
+    }
+
+    #[test]
+    fn values_are_read_out_by_the_last_weights() {
+        let query = array![[1.0, 0.9, 0.8]];
+        let values = array![[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]];
+        let hetero = memory().with_values(Patterns::new(values.clone()).unwrap()).unwrap();
+        let before = memory().retrieve(query.view(), &Dynamics::steps(2).unwrap()).unwrap();
+        let weights = memory().weights(before.retrieved.view()).unwrap().weights;
+        let recalled = hetero.retrieve(query.view(), &Dynamics::steps(3).unwrap()).unwrap();
+        assert_eq!(recalled.retrieved, weights.dot(&values));
+        let patterns = memory().patterns().clone();
+        let same = memory().with_values(patterns).unwrap();
+        let steps = Dynamics::steps(3).unwrap();
+        assert_eq!(
+            same.retrieve(query.view(), &steps).unwrap(),
+            memory().retrieve(query.view(), &steps).unwrap(),
+        );
+    }
+
+    #[test]
+    fn a_batch_is_its_blocks() {
+        let n = 2 * QUERY_BLOCK + 3;
+        let queries = Array2::from_shape_fn((n, 3), |(i, j)| ((i * 7 + j * 3) % 11) as f64 * 0.3);
+        let until = Dynamics::until(1e-6, 20).unwrap();
+        let all = memory().retrieve(queries.view(), &until).unwrap();
+        assert_eq!(all.reports.len(), n);
+        let last = memory().retrieve(queries.slice(s![2 * QUERY_BLOCK.., ..]), &until).unwrap();
+        assert_eq!(all.retrieved.slice(s![2 * QUERY_BLOCK.., ..]), last.retrieved);
+        assert_eq!(all.reports[2 * QUERY_BLOCK..], last.reports);
+    }
+}

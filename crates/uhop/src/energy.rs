@@ -1,0 +1,168 @@
+//! The energy E_K that the update descends, its value and gradient.
+//!
+//! E(x) = ½K(x,x) − β⁻¹ Ψ*_α(βK(Ξ,x)), where Ψ*_α(z) = max over the simplex of ⟨p,z⟩ − Ψ_α(p) is
+//! the convex conjugate of the negative Tsallis entropy; at α = 1 it is log Σ exp(z_i).
+
+use ndarray::{Array1, Array2, ArrayView2, Zip};
+
+use crate::error::{Error, Result};
+use crate::memory::Memory;
+use crate::pairs::squared_norms;
+use crate::patterns::check_states;
+use crate::product::product;
+use crate::readout::readout;
+use crate::scalar::Scalar;
+use crate::similarity::Similarity;
+
+impl<T: Scalar> Memory<T> {
+    /// The energy of every state, `[n_queries, dim]` → `[n_queries]`.
+    ///
+    /// E(x) = ½K(x,x) − β⁻¹ Ψ*_α(βK(Ξ,x)) (Wu, Hu, Hsiao, Liu 2024, def. 2.2; the factor β⁻¹ is
+    /// what makes the update its exact concave-convex step). One update never raises it, for every
+    /// α ≥ 1, β > 0 and W: −β⁻¹Ψ* is concave and touched from above by its tangent at x, and
+    /// x⁺ = Ξᵀp minimises ½K(x,x) plus that tangent. With W of full column rank the states where
+    /// it stops changing are exactly the fixed points of the update.
+    ///
+    /// | similarity | K(x,x) | scores in Ψ* |
+    /// |---|---|---|
+    /// | dot | ‖x‖² | ⟨ξ,x⟩ |
+    /// | kernel | ‖Wx‖² | ⟨Wξ,Wx⟩ |
+    /// | euclidean | 0, as the scores hold −½‖x‖² already | −½‖ξ−x‖² |
+    ///
+    /// Computed in `f64` from scores in `T`: for `f32` patterns expect differences of the order of
+    /// 1e-7 times the scores.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{Memory, Model, Patterns};
+    ///
+    /// let patterns = Patterns::new(array![[1.0, 0.0], [0.0, 1.0]])?;
+    /// let memory = Memory::new(patterns, Model::dense(1.0)?)?;
+    /// let energy = memory.energy(array![[0.0, 0.0]].view())?;
+    /// assert!((energy[0] + 2.0_f64.ln()).abs() < 1e-15); // 0 − log(exp 0 + exp 0)
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_unsupported`](Error::is_unsupported) for cosine or manhattan similarity and for
+    /// separations outside the α-entmax family, whose update descends no energy of this form;
+    /// otherwise as [`scores`](Self::scores).
+    pub fn energy(&self, states: ArrayView2<'_, T>) -> Result<Array1<f64>> {
+        check_states("energy", "the states", states, self.patterns().view())?;
+        self.energy_of_checked(states)
+    }
+
+    pub(crate) fn energy_of_checked(&self, states: ArrayView2<'_, T>) -> Result<Array1<f64>> {
+        let alpha = self.entmax_alpha()?;
+        let quadratic = match self.model().similarity() {
+            Similarity::Dot => squared_norms(states),
+            Similarity::Kernel(map) => squared_norms(map.features(states).view()),
+            Similarity::Euclidean => Array1::zeros(states.nrows()),
+            other => return Err(no_energy(other.name())),
+        };
+        let scores = self.scores(states)?;
+        let mut energy = quadratic;
+        let mut row = Vec::with_capacity(scores.ncols());
+        for (energy, scores) in energy.iter_mut().zip(scores.outer_iter()) {
+            row.clear();
+            row.extend(self.model().beta_scores(scores));
+            *energy = 0.5 * *energy - self.conjugate(&mut row, alpha) / self.model().beta();
+        }
+        Ok(energy)
+    }
+
+    /// The gradient of [`energy`](Self::energy) at every state, `[n_queries, dim]` → the same.
+    ///
+    /// ∇E(x) = WᵀW(x − Ξᵀp), W = I for dot and euclidean: it vanishes at the fixed points of the
+    /// update, and only there when W has full column rank.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{Memory, Model, Patterns};
+    ///
+    /// let patterns = Patterns::new(array![[2.0, 0.0], [0.0, 2.0]])?;
+    /// let memory = Memory::new(patterns, Model::sparse(1.0)?)?;
+    /// assert_eq!(memory.energy_gradient(array![[2.0, 0.0]].view())?, array![[0.0, 0.0]]);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`energy`](Self::energy).
+    pub fn energy_gradient(&self, states: ArrayView2<'_, T>) -> Result<Array2<T>> {
+        check_states("energy gradient", "the states", states, self.patterns().view())?;
+        self.entmax_alpha()?;
+        let weights = self.weights_of_checked(states)?.weights;
+        let readout = readout(weights.view(), self.patterns().view())?;
+        let step = &states - &readout;
+        match self.model().similarity() {
+            Similarity::Dot | Similarity::Euclidean => Ok(step),
+            Similarity::Kernel(map) => Ok(product(map.features(step.view()).view(), map.weight())),
+            other => Err(no_energy(other.name())),
+        }
+    }
+
+    fn entmax_alpha(&self) -> Result<f64> {
+        let separation = self.model().separation();
+        separation.alpha().ok_or_else(|| no_energy(&separation.to_string()))
+    }
+
+    /// Ψ*_α(z) = ⟨p,z⟩ − Ψ_α(p) at the maximiser p = α-entmax(z); overwrites z.
+    fn conjugate(&self, z: &mut [f64], alpha: f64) -> f64 {
+        // Relative to the best score: Ψ*(z + c) = Ψ*(z) + c.
+        let best = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let shifted: Vec<f64> = z.iter().map(|z| z - best).collect();
+        self.model().separation().weights_in_place(z);
+        let mut conjugate = best;
+        Zip::from(&*z).and(&shifted).for_each(|&p, &z| {
+            if p > 0.0 {
+                conjugate += p * z - negative_entropy(p, alpha);
+            }
+        });
+        conjugate
+    }
+}
+
+/// One term of Ψ_α on the simplex: p (p^(α−1) − 1) / (α(α−1)), p ln p at α = 1; Σ p = 1 turns
+/// (Σ p^α − 1) into the sum of p^α − p, which does not cancel as α → 1.
+pub(crate) fn negative_entropy(p: f64, alpha: f64) -> f64 {
+    if alpha == 1.0 {
+        p * p.ln()
+    } else {
+        p * ((alpha - 1.0) * p.ln()).exp_m1() / (alpha * (alpha - 1.0))
+    }
+}
+
+fn no_energy(part: &str) -> Error {
+    let reason = format!(
+        "a memory with {part} has none that its update descends; \
+         use dot, euclidean or kernel with a member of the entmax family"
+    );
+    Error::unsupported("energy", reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::model::Model;
+    use crate::patterns::Patterns;
+    use crate::separation::Separation;
+
+    #[test]
+    fn memories_without_an_energy_say_so() {
+        let patterns = Patterns::new(array![[1.0, 0.0], [0.0, 1.0]]).unwrap();
+        let dense = || Model::dense(1.0).unwrap();
+        for model in [
+            dense().with_similarity(Similarity::Cosine),
+            dense().with_similarity(Similarity::Manhattan),
+            Model::polynomial(3).unwrap(),
+            Model::new(Similarity::Dot, Separation::top_k(1).unwrap(), 1.0).unwrap(),
+        ] {
+            let memory = Memory::new(patterns.clone(), model).unwrap();
+            let states = array![[0.5, 0.5]];
+            assert!(memory.energy(states.view()).unwrap_err().is_unsupported());
+            assert!(memory.energy_gradient(states.view()).unwrap_err().is_unsupported());
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The one error type: opaque, with predicates, and a message that says what, where and what next.
+
+use std::fmt;
+
+/// A `Result` whose error is [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation refused its input.
+///
+/// The type is opaque so that a new reason is not a breaking change: ask with the `is_*`
+/// predicates, show with `Display`. Every message names the operation, the offending value or both
+/// shapes, and what would be accepted.
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::Patterns;
+///
+/// let error = Patterns::new(array![[1.0, f64::NAN]]).unwrap_err();
+/// assert!(error.is_non_finite());
+/// assert_eq!(
+///     error.to_string(),
+///     "patterns: entry [0, 1] of the patterns is NaN; every entry must be finite",
+/// );
+/// ```
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(Box<Kind>);
+
+impl Error {
+    /// Two arrays that must agree in a dimension do not.
+    pub fn is_shape_mismatch(&self) -> bool {
+        matches!(*self.0, Kind::Shape { .. })
+    }
+
+    /// An input, or a score computed from finite inputs, is NaN or infinite.
+    pub fn is_non_finite(&self) -> bool {
+        matches!(*self.0, Kind::NonFinite { .. } | Kind::Overflow { .. })
+    }
+
+    /// An array has no rows or no columns, or too few rows for the operation.
+    pub fn is_empty(&self) -> bool {
+        matches!(*self.0, Kind::Empty { .. })
+    }
+
+    /// A parameter lies outside its domain, such as `alpha < 1` or `beta <= 0`.
+    pub fn is_out_of_domain(&self) -> bool {
+        matches!(*self.0, Kind::Domain { .. })
+    }
+
+    /// The parts are valid but the combination has no meaning, such as the energy of a memory
+    /// whose update descends none.
+    pub fn is_unsupported(&self) -> bool {
+        matches!(*self.0, Kind::Unsupported { .. })
+    }
+
+    /// Stage I left the finite numbers: its learning rate is too large for the data.
+    pub fn is_diverged(&self) -> bool {
+        matches!(*self.0, Kind::Diverged { .. })
+    }
+
+    pub(crate) fn shape(
+        operation: &'static str,
+        (left, left_shape): (&'static str, &[usize]),
+        (right, right_shape): (&'static str, &[usize]),
+        rule: &'static str,
+    ) -> Self {
+        Self(Box::new(Kind::Shape {
+            operation,
+            left,
+            left_shape: Shape(left_shape.to_vec()),
+            right,
+            right_shape: Shape(right_shape.to_vec()),
+            rule,
+        }))
+    }
+
+    pub(crate) fn non_finite(
+        operation: &'static str,
+        what: &'static str,
+        index: &[usize],
+        value: f64,
+    ) -> Self {
+        Self(Box::new(Kind::NonFinite { operation, what, index: Shape(index.to_vec()), value }))
+    }
+
+    pub(crate) fn overflow(operation: &'static str, what: String, scalar: &'static str) -> Self {
+        Self(Box::new(Kind::Overflow { operation, what, scalar }))
+    }
+
+    pub(crate) fn empty(
+        operation: &'static str,
+        what: &'static str,
+        shape: &[usize],
+        need: &'static str,
+    ) -> Self {
+        Self(Box::new(Kind::Empty { operation, what, shape: Shape(shape.to_vec()), need }))
+    }
+
+    pub(crate) fn domain(
+        operation: &'static str,
+        parameter: &'static str,
+        value: impl fmt::Display,
+        domain: impl Into<String>,
+    ) -> Self {
+        let value = value.to_string();
+        Self(Box::new(Kind::Domain { operation, parameter, value, domain: domain.into() }))
+    }
+
+    pub(crate) fn unsupported(operation: &'static str, reason: String) -> Self {
+        Self(Box::new(Kind::Unsupported { operation, reason }))
+    }
+
+    pub(crate) fn diverged(step: usize, what: &'static str) -> Self {
+        Self(Box::new(Kind::Diverged { step, what }))
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+enum Kind {
+    #[error(
+        "{operation}: {left} of shape {left_shape} do not fit {right} of shape {right_shape}; {rule}"
+    )]
+    Shape {
+        operation: &'static str,
+        left: &'static str,
+        left_shape: Shape,
+        right: &'static str,
+        right_shape: Shape,
+        rule: &'static str,
+    },
+    #[error("{operation}: entry {index} of {what} is {value}; every entry must be finite")]
+    NonFinite { operation: &'static str, what: &'static str, index: Shape, value: f64 },
+    #[error("{operation}: {what} is too large for {scalar}; scale the data down or use f64")]
+    Overflow { operation: &'static str, what: String, scalar: &'static str },
+    #[error("{operation}: {what} has shape {shape}; {need}")]
+    Empty { operation: &'static str, what: &'static str, shape: Shape, need: &'static str },
+    #[error("{operation}: {parameter} is {value}; it must be {domain}")]
+    Domain { operation: &'static str, parameter: &'static str, value: String, domain: String },
+    #[error("{operation}: {reason}")]
+    Unsupported { operation: &'static str, reason: String },
+    #[error("stage1: {what} is no longer finite after step {step}; use a smaller learning rate")]
+    Diverged { step: usize, what: &'static str },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Shape(Vec<usize>);
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+/// Checks that a real parameter is finite and above `bound`.
+pub(crate) fn positive(
+    operation: &'static str,
+    parameter: &'static str,
+    value: f64,
+) -> Result<f64> {
+    if value.is_finite() && value > 0.0 {
+        Ok(value)
+    } else {
+        Err(Error::domain(operation, parameter, value, "finite and greater than 0"))
+    }
+}

@@ -1,0 +1,173 @@
+//! A memory: stored patterns, their values, and the model that recalls them.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::patterns::{Patterns, check_states};
+use crate::scalar::Scalar;
+use crate::separation::Weights;
+use crate::similarity::Keys;
+
+/// Stored patterns Ξ with a [`Model`] bound to them.
+///
+/// Auto-association recalls a pattern, hetero-association the value stored with it.
+/// [`retrieve`](Self::retrieve) runs the dynamics, [`energy`](Self::energy) observes it.
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::{Dynamics, Memory, Model, Patterns};
+///
+/// let patterns = Patterns::new(array![[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]])?;
+/// let memory = Memory::new(patterns, Model::sparse(2.0)?)?;
+/// let damaged = array![[1.0, 0.0, 0.0, 0.0]];
+/// let recalled = memory.retrieve(damaged.view(), &Dynamics::one_step())?;
+/// assert_eq!(recalled.retrieved, array![[1.0, 1.0, 0.0, 0.0]]);
+/// assert_eq!(recalled.reports[0].support_size, 1);
+/// # Ok::<(), uhop::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Memory<T> {
+    patterns: Patterns<T>,
+    values: Option<Patterns<T>>,
+    model: Model<T>,
+    keys: Keys<T>,
+}
+
+impl<T: Scalar> Memory<T> {
+    /// Stores `patterns` under `model`.
+    ///
+    /// # Errors
+    /// [`is_shape_mismatch`](Error::is_shape_mismatch) when the model's feature map has another
+    /// `dim`, [`is_out_of_domain`](Error::is_out_of_domain) when top-k asks for more patterns than
+    /// there are, [`is_non_finite`](Error::is_non_finite) when a feature overflows.
+    pub fn new(patterns: Patterns<T>, model: Model<T>) -> Result<Self> {
+        model.separation().check_length(patterns.n_patterns())?;
+        let keys = model.similarity().bind(&patterns)?;
+        Ok(Self { patterns, values: None, model, keys })
+    }
+
+    /// The same memory with a value `[dim_out]` for each pattern: retrieval then returns values
+    /// (hetero-association).
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{Dynamics, Memory, Model, Patterns};
+    ///
+    /// let patterns = Patterns::new(array![[1.0, 0.0], [0.0, 1.0]])?;
+    /// let labels = Patterns::new(array![[7.0], [9.0]])?;
+    /// let memory = Memory::new(patterns, Model::sparse(4.0)?)?.with_values(labels)?;
+    /// let recalled = memory.retrieve(array![[0.9, 0.2]].view(), &Dynamics::one_step())?;
+    /// assert_eq!(recalled.retrieved, array![[7.0]]);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_shape_mismatch`](Error::is_shape_mismatch) unless there are as many values as patterns.
+    pub fn with_values(self, values: Patterns<T>) -> Result<Self> {
+        if values.n_patterns() != self.patterns.n_patterns() {
+            return Err(Error::shape(
+                "memory",
+                ("the values", values.view().shape()),
+                ("the patterns", self.patterns.view().shape()),
+                "there must be one value (row) for each pattern (row)",
+            ));
+        }
+        Ok(Self { values: Some(values), ..self })
+    }
+
+    /// The stored patterns, `[n_patterns, dim]`.
+    pub fn patterns(&self) -> &Patterns<T> {
+        &self.patterns
+    }
+
+    /// The stored values, `[n_patterns, dim_out]`: the patterns themselves unless
+    /// [`with_values`](Self::with_values) gave others.
+    pub fn values(&self) -> &Patterns<T> {
+        self.values.as_ref().unwrap_or(&self.patterns)
+    }
+
+    /// Whether retrieval returns the patterns themselves.
+    pub fn is_auto_associative(&self) -> bool {
+        self.values.is_none()
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model<T> {
+        &self.model
+    }
+
+    /// The scores of every state, `[n_queries, dim]` → `[n_queries, n_patterns]`, before β.
+    ///
+    /// # Errors
+    /// [`is_empty`](Error::is_empty), [`is_non_finite`](Error::is_non_finite),
+    /// [`is_shape_mismatch`](Error::is_shape_mismatch).
+    pub fn scores(&self, states: ArrayView2<'_, T>) -> Result<Array2<T>> {
+        self.keys.scores(states)
+    }
+
+    /// The weights p = separation(β·scores) of every state, `[n_queries, dim]` →
+    /// `[n_queries, n_patterns]`, with the support size of each.
+    ///
+    /// # Errors
+    /// As [`scores`](Self::scores).
+    pub fn weights(&self, states: ArrayView2<'_, T>) -> Result<Weights<T, ndarray::Ix2>> {
+        check_states("weights", "the states", states, self.patterns.view())?;
+        self.weights_of_checked(states)
+    }
+
+    pub(crate) fn weights_of_checked(
+        &self,
+        states: ArrayView2<'_, T>,
+    ) -> Result<Weights<T, ndarray::Ix2>> {
+        let mut weights = self.keys.scores_of_checked(states)?;
+        let mut support_size = Array1::zeros(weights.nrows());
+        weights
+            .axis_iter_mut(Axis(0))
+            .into_par_iter()
+            .zip(support_size.axis_iter_mut(Axis(0)))
+            .for_each_init(Vec::new, |row, (mut weights, mut support_size)| {
+                row.clear();
+                row.extend(self.model.beta_scores(&weights));
+                support_size.fill(self.model.separation().weights_in_place(row));
+                Zip::from(&mut weights).and(&*row).for_each(|p, &weight| *p = T::narrow(weight));
+            });
+        Ok(Weights { weights, support_size })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::separation::Separation;
+    use crate::similarity::Similarity;
+
+    #[test]
+    fn values_must_match_the_patterns() {
+        let patterns = Patterns::new(array![[1.0, 0.0], [0.0, 1.0]]).unwrap();
+        let memory = Memory::new(patterns, Model::dense(1.0).unwrap()).unwrap();
+        let values = Patterns::new(array![[1.0, 2.0, 3.0]]).unwrap();
+        let error = memory.with_values(values).unwrap_err();
+        assert!(error.is_shape_mismatch());
+        assert!(error.to_string().contains("[1, 3]") && error.to_string().contains("[2, 2]"));
+    }
+
+    #[test]
+    fn top_k_may_not_exceed_the_patterns() {
+        let patterns = Patterns::new(array![[1.0, 0.0], [0.0, 1.0]]).unwrap();
+        let three = Separation::top_k(3).unwrap();
+        let model = Model::new(Similarity::Dot, three, 1.0).unwrap();
+        assert!(Memory::new(patterns, model).unwrap_err().is_out_of_domain());
+    }
+
+    #[test]
+    fn scores_that_overflow_are_errors() {
+        let patterns = Patterns::new(array![[1e30_f32, 0.0]]).unwrap();
+        let memory = Memory::new(patterns, Model::dense(1.0).unwrap()).unwrap();
+        let error = memory.weights(array![[1e30_f32, 0.0]].view()).unwrap_err();
+        assert!(error.is_non_finite() && error.to_string().contains("f32"), "{error}");
+    }
+}

@@ -1,0 +1,117 @@
+//! Named models: a similarity, a separation and β, assembled.
+
+use crate::error::{Result, positive};
+use crate::feature_map::LinearMap;
+use crate::scalar::Scalar;
+use crate::separation::Separation;
+use crate::similarity::Similarity;
+
+/// What turns a state into weights: p = separation(β · similarity(Ξ, x)).
+///
+/// The constructors are the field's models; [`with_feature_map`](Self::with_feature_map) gives each
+/// its U-Hop form and [`with_similarity`](Self::with_similarity) any other combination.
+///
+/// | model | similarity | separation | source |
+/// |---|---|---|---|
+/// | [`dense`](Self::dense) | dot | softmax | Ramsauer et al. 2021 |
+/// | [`sparse`](Self::sparse) | dot | sparsemax | Hu et al. 2023 |
+/// | [`entmax`](Self::entmax) | dot | α-entmax | Wu et al. 2024 (STanHop) |
+/// | [`polynomial`](Self::polynomial) | dot | polynomial | Krotov, Hopfield 2016 |
+/// | any, with a feature map | kernel | the same | Wu, Hu, Hsiao, Liu 2024 (U-Hop) |
+///
+/// ```
+/// use uhop::{LinearMap, Model, Similarity};
+///
+/// let uhop = Model::dense(1.0)?.with_feature_map(LinearMap::<f32>::random_normal(8, 4, 0)?);
+/// assert_eq!(uhop.similarity().name(), "kernel");
+/// let euclidean = Model::<f32>::sparse(2.0)?.with_similarity(Similarity::Euclidean);
+/// assert_eq!((euclidean.separation().alpha(), euclidean.beta()), (Some(2.0), 2.0));
+/// assert!(Model::<f32>::dense(0.0).unwrap_err().is_out_of_domain());
+/// # Ok::<(), uhop::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model<T> {
+    similarity: Similarity<T>,
+    separation: Separation,
+    beta: f64,
+}
+
+impl<T: Scalar> Model<T> {
+    /// Any combination of the parts.
+    ///
+    /// # Errors
+    /// [`is_out_of_domain`](crate::Error::is_out_of_domain) unless `beta` is finite and above 0.
+    pub fn new(similarity: Similarity<T>, separation: Separation, beta: f64) -> Result<Self> {
+        Ok(Self { similarity, separation, beta: positive("model", "beta", beta)? })
+    }
+
+    /// The dense modern Hopfield model: x⁺ = Ξᵀ softmax(βΞx) (Ramsauer et al. 2021, eq. 3).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn dense(beta: f64) -> Result<Self> {
+        Self::new(Similarity::Dot, Separation::softmax(), beta)
+    }
+
+    /// The sparse modern Hopfield model: x⁺ = Ξᵀ sparsemax(βΞx) (Hu et al. 2023, eq. 2.7).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn sparse(beta: f64) -> Result<Self> {
+        Self::new(Similarity::Dot, Separation::sparsemax(), beta)
+    }
+
+    /// The generalised sparse model: x⁺ = Ξᵀ α-entmax(βΞx) (Wu et al. 2024, STanHop).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and unless `alpha` is finite and at least 1.
+    pub fn entmax(alpha: f64, beta: f64) -> Result<Self> {
+        Self::new(Similarity::Dot, Separation::entmax(alpha)?, beta)
+    }
+
+    /// The polynomial model of degree n: x⁺ = Σ ξ_μ \[⟨ξ_μ,x⟩\]₊ⁿ, normalised (Krotov, Hopfield
+    /// 2016). β is 1: it would change nothing.
+    ///
+    /// # Errors
+    /// [`is_out_of_domain`](crate::Error::is_out_of_domain) for degree 0.
+    pub fn polynomial(degree: u32) -> Result<Self> {
+        Self::new(Similarity::Dot, Separation::polynomial(degree)?, 1.0)
+    }
+
+    /// The same model with another similarity.
+    pub fn with_similarity(self, similarity: Similarity<T>) -> Self {
+        Self { similarity, ..self }
+    }
+
+    /// The same model in the feature space of Φ: U-Hop.
+    pub fn with_feature_map(self, map: LinearMap<T>) -> Self {
+        self.with_similarity(Similarity::Kernel(map))
+    }
+
+    /// The similarity.
+    pub fn similarity(&self) -> &Similarity<T> {
+        &self.similarity
+    }
+
+    /// The separation.
+    pub fn separation(&self) -> Separation {
+        self.separation
+    }
+
+    /// β, the factor on the scores, finite and above 0.
+    pub fn beta(&self) -> f64 {
+        self.beta
+    }
+
+    /// β times a row of scores, in `f64`: the one place where β is applied.
+    pub(crate) fn beta_scores<'a>(
+        &self,
+        scores: impl IntoIterator<Item = &'a T>,
+    ) -> impl Iterator<Item = f64>
+    where
+        T: 'a,
+    {
+        let beta = self.beta;
+        scores.into_iter().map(move |score| beta * score.widen())
+    }
+}

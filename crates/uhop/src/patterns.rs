@@ -1,0 +1,162 @@
+//! Rows of finite numbers: checked once here, trusted everywhere after.
+
+use ndarray::{ArcArray2, Array2, ArrayView1, ArrayView2, s};
+
+use crate::error::{Error, Result};
+use crate::scalar::Scalar;
+
+/// Stored patterns Ξ, `[n_patterns, dim]`: one pattern a row, finite, at least one row and one
+/// column.
+///
+/// The only way in is a constructor that checks, so that no later stage checks again. Cloning is
+/// cheap: the entries are shared.
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::Patterns;
+///
+/// let patterns = Patterns::new(array![[1.0_f32, 0.0, 0.0], [0.0, 1.0, 0.0]])?;
+/// assert_eq!((patterns.n_patterns(), patterns.dim()), (2, 3));
+/// assert_eq!(patterns.row(1), array![0.0, 1.0, 0.0]);
+/// # Ok::<(), uhop::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Patterns<T> {
+    rows: ArcArray2<T>,
+}
+
+impl<T: Scalar> Patterns<T> {
+    /// Checks `rows`, `[n_patterns, dim]`, and keeps them in row-major order (copying only if they
+    /// are not).
+    ///
+    /// # Errors
+    /// [`is_empty`](Error::is_empty) for no rows or no columns,
+    /// [`is_non_finite`](Error::is_non_finite) for a NaN or an infinity.
+    pub fn new(rows: Array2<T>) -> Result<Self> {
+        check_rows("patterns", "the patterns", rows.view())?;
+        let rows =
+            if rows.is_standard_layout() { rows } else { rows.as_standard_layout().to_owned() };
+        Ok(Self { rows: rows.into_shared() })
+    }
+
+    /// The number of stored patterns, at least 1.
+    pub fn n_patterns(&self) -> usize {
+        self.rows.nrows()
+    }
+
+    /// The number of entries of a pattern, at least 1.
+    pub fn dim(&self) -> usize {
+        self.rows.ncols()
+    }
+
+    /// All patterns, `[n_patterns, dim]`, row-major.
+    pub fn view(&self) -> ArrayView2<'_, T> {
+        self.rows.view()
+    }
+
+    /// All patterns, sharing their entries.
+    pub(crate) fn shared(&self) -> ArcArray2<T> {
+        self.rows.clone()
+    }
+
+    /// Pattern `index`, `[dim]`.
+    ///
+    /// # Panics
+    /// When `index` is not below [`n_patterns`](Self::n_patterns).
+    pub fn row(&self, index: usize) -> ArrayView1<'_, T> {
+        self.rows.row(index)
+    }
+
+    /// The first `n_patterns` patterns, sharing their entries. The released U-Hop retrieval
+    /// scripts train Stage I on the first half of the memory.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::Patterns;
+    ///
+    /// let patterns = Patterns::new(array![[1.0_f64], [2.0], [3.0]])?;
+    /// assert_eq!(patterns.first(2)?.view(), array![[1.0], [2.0]]);
+    /// assert!(patterns.first(4).unwrap_err().is_out_of_domain());
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_out_of_domain`](Error::is_out_of_domain) unless `1 <= n_patterns <= self.n_patterns()`.
+    pub fn first(&self, n_patterns: usize) -> Result<Self> {
+        if n_patterns == 0 || n_patterns > self.n_patterns() {
+            let domain = format!("from 1 to {}, the patterns stored", self.n_patterns());
+            return Err(Error::domain("patterns", "n_patterns", n_patterns, domain));
+        }
+        let mut rows = self.rows.clone();
+        rows.slice_collapse(s![..n_patterns, ..]);
+        Ok(Self { rows })
+    }
+}
+
+/// Finite, at least one row and one column.
+pub(crate) fn check_rows<T: Scalar>(
+    operation: &'static str,
+    what: &'static str,
+    rows: ArrayView2<'_, T>,
+) -> Result<()> {
+    if rows.is_empty() {
+        return Err(Error::empty(
+            operation,
+            what,
+            rows.shape(),
+            "at least one row and one column are needed",
+        ));
+    }
+    match rows.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        None => Ok(()),
+        Some(((i, j), value)) => Err(Error::non_finite(operation, what, &[i, j], value.widen())),
+    }
+}
+
+/// States or queries `[n_queries, dim]` that fit `patterns`.
+pub(crate) fn check_states<T: Scalar>(
+    operation: &'static str,
+    what: &'static str,
+    states: ArrayView2<'_, T>,
+    patterns: ArrayView2<'_, T>,
+) -> Result<()> {
+    check_rows(operation, what, states)?;
+    if states.ncols() != patterns.ncols() {
+        return Err(Error::shape(
+            operation,
+            (what, states.shape()),
+            ("the memory", patterns.shape()),
+            "both need the same dim (columns)",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array};
+
+    use super::*;
+
+    #[test]
+    fn empty_and_non_finite_rows_are_errors() {
+        for shape in [(0, 3), (3, 0), (0, 0)] {
+            let error = Patterns::new(Array2::<f32>::zeros(shape)).unwrap_err();
+            assert!(error.is_empty(), "{error}");
+        }
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let error = Patterns::new(array![[0.0, 1.0], [bad, 2.0]]).unwrap_err();
+            assert!(error.is_non_finite());
+            assert!(error.to_string().contains("[1, 0]"), "{error}");
+        }
+    }
+
+    #[test]
+    fn other_layouts_hold_the_same_rows() {
+        let columns = array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]].reversed_axes();
+        assert!(!columns.is_standard_layout());
+        let patterns = Patterns::new(columns.clone()).unwrap();
+        assert!(patterns.view().is_standard_layout());
+        assert_eq!(patterns.view(), columns);
+    }
+}

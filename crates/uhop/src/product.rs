@@ -1,0 +1,129 @@
+//! Dense matrix products: the one place that calls the matrix-product crate.
+
+use std::borrow::Cow;
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use ndarray::{Array2, ArrayView2, Axis};
+use rayon::prelude::*;
+
+use crate::scalar::Scalar;
+
+/// Rows of the result computed by one task. Constant, and each task is sequential: the result does
+/// not depend on the number of threads.
+pub(crate) const TILE: usize = 64;
+
+/// `A · B` for `A` of shape `[m, k]` and `B` of shape `[k, n]`, in the current rayon pool.
+pub(crate) fn product<T: Scalar>(a: ArrayView2<'_, T>, b: ArrayView2<'_, T>) -> Array2<T> {
+    debug_assert_eq!(a.ncols(), b.nrows());
+    let (m, n) = (a.nrows(), b.ncols());
+    let mut result = Array2::zeros((m, n));
+    if result.is_empty() {
+        return result;
+    }
+    let (a, b) = (Operand::new(a), Operand::new(b));
+    let (a, b) = (a.as_mat(), b.as_mat());
+    result.axis_chunks_iter_mut(Axis(0), TILE).into_par_iter().enumerate().for_each(
+        |(tile, mut rows)| {
+            let n_rows = rows.nrows();
+            let rows = rows.as_slice_mut().expect("rows of a fresh array are contiguous");
+            matmul(
+                MatMut::from_row_major_slice_mut(rows, n_rows, n),
+                Accum::Replace,
+                a.subrows(tile * TILE, n_rows),
+                b,
+                T::one(),
+                Par::Seq,
+            );
+        },
+    );
+    result
+}
+
+/// A matrix in one of the two contiguous layouts; anything else is copied once.
+struct Operand<'a, T: Scalar> {
+    entries: Cow<'a, [T]>,
+    shape: (usize, usize),
+    row_major: bool,
+}
+
+impl<'a, T: Scalar> Operand<'a, T> {
+    fn new(view: ArrayView2<'a, T>) -> Self {
+        let shape = view.dim();
+        if let Some(entries) = view.to_slice() {
+            Self { entries: Cow::Borrowed(entries), shape, row_major: true }
+        } else if let Some(entries) = view.reversed_axes().to_slice() {
+            Self { entries: Cow::Borrowed(entries), shape, row_major: false }
+        } else {
+            Self { entries: Cow::Owned(view.iter().copied().collect()), shape, row_major: true }
+        }
+    }
+
+    fn as_mat(&self) -> MatRef<'_, T> {
+        let (rows, columns) = self.shape;
+        if self.row_major {
+            MatRef::from_row_major_slice(&self.entries, rows, columns)
+        } else {
+            MatRef::from_column_major_slice(&self.entries, rows, columns)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, s};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn matrix(rows: usize, columns: usize, seed: u64) -> Array2<f64> {
+        let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        Array2::from_shape_simple_fn((rows, columns), || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 40) as f64 / (1u64 << 24) as f64 - 0.5
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        /// Every layout, and sizes on both sides of the tile. Each entry is a sum of k products
+        /// of numbers below 1/2: k terms below 1/4, each sum off by at most k u times their total.
+        #[test]
+        fn equals_the_naive_product(
+            m in prop::sample::select(vec![1, 2, TILE - 1, TILE, TILE + 1, 2 * TILE + 3]),
+            n in 1usize..20, k in 1usize..30, seed: u64,
+        ) {
+            let (a, b) = (matrix(m, k, seed), matrix(k, n, seed ^ 1));
+            let naive = Array2::from_shape_fn((m, n), |(i, j)| {
+                (0..k).map(|l| a[[i, l]] * b[[l, j]]).sum::<f64>()
+            });
+            let bound = 2.0 * f64::EPSILON * (k * k) as f64 / 4.0;
+            let a_columns = a.t().as_standard_layout().into_owned();
+            let b_columns = b.t().as_standard_layout().into_owned();
+            let b_strided = Array2::from_shape_fn((k, 2 * n), |(i, j)| b[[i, j / 2]]);
+            for result in [
+                product(a.view(), b.view()),
+                product(a_columns.t(), b.view()),
+                product(a.view(), b_columns.t()),
+                product(a.view(), b_strided.slice(s![.., ..;2])),
+            ] {
+                for (fast, slow) in result.iter().zip(&naive) {
+                    prop_assert!((fast - slow).abs() <= bound, "{fast} {slow}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bits_do_not_depend_on_the_number_of_threads() {
+        let (a, b) = (matrix(3 * TILE + 5, 70, 3).mapv(|x| x as f32), matrix(70, 33, 4));
+        let b = b.mapv(|x| x as f32);
+        let with = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| product(a.view(), b.view()))
+        };
+        assert_eq!(with(1), with(2));
+        assert_eq!(with(1), with(5));
+    }
+}

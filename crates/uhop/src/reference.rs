@@ -1,0 +1,178 @@
+//! Slow, clear `f64` implementations of every formula, straight from the definitions.
+//!
+//! The fast paths are tested equal to these. Plain loops, no shortcuts, no shared code with what
+//! they check; inputs are trusted.
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+
+/// ⟨u,v⟩.
+pub fn dot(u: ArrayView1<'_, f64>, v: ArrayView1<'_, f64>) -> f64 {
+    let mut sum = 0.0;
+    for i in 0..u.len() {
+        sum += u[i] * v[i];
+    }
+    sum
+}
+
+/// ⟨u,v⟩ / (‖u‖‖v‖), 0 when either is zero.
+pub fn cosine(u: ArrayView1<'_, f64>, v: ArrayView1<'_, f64>) -> f64 {
+    let norms = dot(u, u).sqrt() * dot(v, v).sqrt();
+    if norms == 0.0 { 0.0 } else { dot(u, v) / norms }
+}
+
+/// −½‖u−v‖².
+pub fn euclidean(u: ArrayView1<'_, f64>, v: ArrayView1<'_, f64>) -> f64 {
+    let difference = &u - &v;
+    -0.5 * dot(difference.view(), difference.view())
+}
+
+/// −‖u−v‖₁.
+pub fn manhattan(u: ArrayView1<'_, f64>, v: ArrayView1<'_, f64>) -> f64 {
+    let mut sum = 0.0;
+    for i in 0..u.len() {
+        sum += (u[i] - v[i]).abs();
+    }
+    -sum
+}
+
+/// ⟨Wu,Wv⟩ for W of shape `[dim_features, dim]`.
+pub fn kernel(weight: ArrayView2<'_, f64>, u: ArrayView1<'_, f64>, v: ArrayView1<'_, f64>) -> f64 {
+    let mut sum = 0.0;
+    for row in weight.rows() {
+        sum += dot(row, u) * dot(row, v);
+    }
+    sum
+}
+
+/// α-entmax of scores z by plain bisection on the threshold τ of
+/// p_i = [(α−1)z_i − τ]₊^(1/(α−1)); softmax at α = 1.
+///
+/// τ lies in [m − 1, m − n^(1−α)], m = max (α−1)z: at the left end the best weight alone is 1, at
+/// the right end n weights of at most 1/n sum to at most 1. Halving ends when the middle is no
+/// longer between the ends. Near α = 1, and for large α, τ itself has too few digits: compare there
+/// by the optimality conditions instead.
+pub fn entmax(z: ArrayView1<'_, f64>, alpha: f64) -> Array1<f64> {
+    let max = z.fold(f64::NEG_INFINITY, |max, &z| max.max(z));
+    if alpha == 1.0 {
+        let exponentials = z.mapv(|z| (z - max).exp());
+        let total = exponentials.sum();
+        return exponentials / total;
+    }
+    let scaled = z.mapv(|z| (alpha - 1.0) * (z - max));
+    let weights = |tau: f64| scaled.mapv(|z| (z - tau).max(0.0).powf(1.0 / (alpha - 1.0)));
+    let (mut left, mut right) = (-1.0, -(z.len() as f64).powf(1.0 - alpha));
+    loop {
+        let middle = 0.5 * (left + right);
+        if middle <= left || middle >= right {
+            break;
+        }
+        if weights(middle).sum() >= 1.0 {
+            left = middle;
+        } else {
+            right = middle;
+        }
+    }
+    let weights = weights(left);
+    let total = weights.sum();
+    weights / total
+}
+
+/// Softmax of the k largest scores, 0 elsewhere; of equal scores the earlier are taken.
+pub fn top_k(z: ArrayView1<'_, f64>, k: usize) -> Array1<f64> {
+    let mut order: Vec<usize> = (0..z.len()).collect();
+    order.sort_by(|&a, &b| z[b].total_cmp(&z[a]));
+    let mut weights = Array1::zeros(z.len());
+    for &i in &order[..k] {
+        weights[i] = (z[i] - z[order[0]]).exp();
+    }
+    let total = weights.sum();
+    weights / total
+}
+
+/// [z_i]₊ⁿ / Σ [z_j]₊ⁿ; equal weights when no score is positive.
+pub fn polynomial(z: ArrayView1<'_, f64>, degree: u32) -> Array1<f64> {
+    let max = z.fold(f64::NEG_INFINITY, |max, &z| max.max(z));
+    if max <= 0.0 {
+        return Array1::from_elem(z.len(), 1.0 / z.len() as f64);
+    }
+    let mut powers = Array1::<f64>::ones(z.len());
+    for i in 0..z.len() {
+        for _ in 0..degree {
+            powers[i] *= z[i].max(0.0) / max;
+        }
+    }
+    let total = powers.sum();
+    powers / total
+}
+
+/// The readout pᵀV of one query.
+pub fn readout(weights: ArrayView1<'_, f64>, values: ArrayView2<'_, f64>) -> Array1<f64> {
+    let mut sum = Array1::zeros(values.ncols());
+    for i in 0..values.nrows() {
+        for j in 0..values.ncols() {
+            sum[j] += weights[i] * values[[i, j]];
+        }
+    }
+    sum
+}
+
+/// E(x) = ½K(x,x) − β⁻¹(⟨p,z⟩ − Ψ_α(p)), z = βK(Ξ,x), p = α-entmax(z), for K(u,v) = ⟨Wu,Wv⟩.
+pub fn energy(
+    patterns: ArrayView2<'_, f64>,
+    weight: ArrayView2<'_, f64>,
+    alpha: f64,
+    beta: f64,
+    x: ArrayView1<'_, f64>,
+) -> f64 {
+    let z: Array1<f64> =
+        patterns.rows().into_iter().map(|row| beta * kernel(weight, row, x)).collect();
+    let p = entmax(z.view(), alpha);
+    let entropy: f64 = if alpha == 1.0 {
+        p.iter().filter(|&&p| p > 0.0).map(|&p| p * p.ln()).sum()
+    } else {
+        (p.iter().map(|&p| p.powf(alpha)).sum::<f64>() - 1.0) / (alpha * (alpha - 1.0))
+    };
+    0.5 * kernel(weight, x, x) - (dot(p.view(), z.view()) - entropy) / beta
+}
+
+/// The features Wu of every pattern, divided by their norms when `unit` asks for it.
+pub fn features(
+    patterns: ArrayView2<'_, f64>,
+    weight: ArrayView2<'_, f64>,
+    unit: bool,
+) -> Array2<f64> {
+    let mut features = Array2::zeros((patterns.nrows(), weight.nrows()));
+    for (mut feature, pattern) in features.rows_mut().into_iter().zip(patterns.rows()) {
+        for (entry, row) in feature.iter_mut().zip(weight.rows()) {
+            *entry = dot(row, pattern);
+        }
+        let norm = dot(feature.view(), feature.view()).sqrt();
+        if unit && norm > 0.0 {
+            feature /= norm;
+        }
+    }
+    features
+}
+
+/// log mean over u < v of exp(−t‖f_u − f_v‖²).
+pub fn average_loss(features: ArrayView2<'_, f64>, t: f64) -> f64 {
+    let exponents = pair_exponents(features, t);
+    let max = exponents.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let total: f64 = exponents.iter().map(|exponent| (exponent - max).exp()).sum();
+    max + (total / exponents.len() as f64).ln()
+}
+
+/// max over u < v of −t‖f_u − f_v‖².
+pub fn max_loss(features: ArrayView2<'_, f64>, t: f64) -> f64 {
+    pair_exponents(features, t).into_iter().fold(f64::NEG_INFINITY, f64::max)
+}
+
+fn pair_exponents(features: ArrayView2<'_, f64>, t: f64) -> Vec<f64> {
+    let mut exponents = Vec::new();
+    for u in 0..features.nrows() {
+        for v in u + 1..features.nrows() {
+            exponents.push(2.0 * t * euclidean(features.row(u), features.row(v)));
+        }
+    }
+    exponents
+}

@@ -1,0 +1,399 @@
+//! Weights p = separation(z) of scores z: from softmax to sparse maps, with support and gradient.
+//!
+//! One file per family. Each works in place on one row of finite `f64` scores and returns the
+//! support size; this module gives them one type, checks, and arrays of any rank.
+
+mod entmax;
+mod entmax15;
+mod polynomial;
+mod softmax;
+mod sparsemax;
+mod top_k;
+
+use std::fmt;
+
+use ndarray::{Array, ArrayView, Axis, Dimension, RemoveAxis, Zip};
+
+use crate::error::{Error, Result};
+use crate::scalar::Scalar;
+
+/// How scores z become weights p: non-negative, summing to 1, larger for larger scores.
+///
+/// The α-entmax family is p = argmax over the simplex of ⟨p,z⟩ − Ψ_α(p) with the Tsallis negative
+/// entropy Ψ_α(p) = (Σ p_i^α − 1) / (α(α−1)), at α = 1 its limit Σ p_i ln p_i (Peters, Niculae,
+/// Martins 2019). For α > 1 weights are exactly 0 beyond a distance 1/(α−1) of the best score.
+///
+/// | constructor | weights | support |
+/// |---|---|---|
+/// | [`softmax`](Self::softmax) | exp(z_i) / Σ exp(z_j) (α = 1) | all |
+/// | [`sparsemax`](Self::sparsemax) | \[z_i − τ\]₊ (α = 2), exact | sparse |
+/// | [`entmax`](Self::entmax) | \[(α−1)z_i − τ\]₊^(1/(α−1)), to machine precision | sparse for α > 1 |
+/// | [`top_k`](Self::top_k) | softmax of the k largest scores | at most k |
+/// | [`polynomial`](Self::polynomial) | \[z_i\]₊ⁿ / Σ \[z_j\]₊ⁿ | z_i > 0 |
+///
+/// Scores arrive already multiplied by β. All but the polynomial are unchanged when every score
+/// moves by the same amount. Rows are computed in `f64` whatever the scores' type, and rounded once.
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::Separation;
+///
+/// let scores = array![-2.0, 0.0, 0.5];
+/// let sparse = Separation::sparsemax().weights(scores.view())?;
+/// assert_eq!(sparse.weights, array![0.0, 0.25, 0.75]);
+/// assert_eq!(sparse.support_size.into_scalar(), 2);
+/// assert_eq!(Separation::entmax(2.0)?, Separation::sparsemax());
+/// # Ok::<(), uhop::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Separation(Kind);
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    Softmax,
+    Sparsemax,
+    Entmax15,
+    Entmax { alpha: f64 },
+    TopK { k: usize },
+    Polynomial { degree: u32 },
+}
+
+/// The weights of one or many rows of scores; see [`Separation::weights`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weights<T, D: RemoveAxis> {
+    /// The weights, in the shape of the scores: every lane along the last axis sums to 1.
+    pub weights: Array<T, D>,
+    /// How many weights of each lane are above 0, in the shape of the scores without the last axis.
+    pub support_size: Array<usize, D::Smaller>,
+}
+
+impl Separation {
+    /// Softmax: p_i = exp(z_i) / Σ exp(z_j), the α-entmax of α = 1.
+    pub fn softmax() -> Self {
+        Self(Kind::Softmax)
+    }
+
+    /// Sparsemax: the Euclidean projection onto the simplex, the α-entmax of α = 2, in closed form
+    /// (Martins, Astudillo 2016).
+    pub fn sparsemax() -> Self {
+        Self(Kind::Sparsemax)
+    }
+
+    /// α-entmax for `alpha >= 1`: softmax at 1 and sparsemax at 2, 1.5-entmax in closed form
+    /// (Peters, Niculae, Martins 2019), any other by a bracketed Newton iteration to machine
+    /// precision.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::Separation;
+    ///
+    /// let weights = Separation::entmax(1.33)?.weights(array![-1.0, 0.0, 0.5].view())?.weights;
+    /// assert_eq!(weights.mapv(|p: f64| (p * 1e4).round() / 1e4), array![0.0460, 0.3276, 0.6264]);
+    /// assert!(Separation::entmax(0.9).unwrap_err().is_out_of_domain());
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_out_of_domain`](Error::is_out_of_domain) unless `alpha` is finite and at least 1.
+    pub fn entmax(alpha: f64) -> Result<Self> {
+        if alpha == 1.0 {
+            Ok(Self::softmax())
+        } else if alpha == 1.5 {
+            Ok(Self(Kind::Entmax15))
+        } else if alpha == 2.0 {
+            Ok(Self::sparsemax())
+        } else if alpha > 1.0 && alpha.is_finite() {
+            Ok(Self(Kind::Entmax { alpha }))
+        } else {
+            Err(Error::domain("separation", "alpha", alpha, "finite and at least 1"))
+        }
+    }
+
+    /// Softmax over the `k` largest scores; every other weight is exactly 0.
+    ///
+    /// Of equal scores at the boundary the earlier ones are taken. (Code that writes 0 instead of
+    /// −∞ into the scores left out gives them weight: not so here.)
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::Separation;
+    ///
+    /// let two = Separation::top_k(2)?;
+    /// let weights = two.weights(array![1.0, 3.0, 2.0, 3.0].view())?.weights;
+    /// assert_eq!(weights, array![0.0, 0.5, 0.0, 0.5]);
+    /// assert!(two.weights(array![1.0].view()).unwrap_err().is_out_of_domain());
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_out_of_domain`](Error::is_out_of_domain) for `k = 0`; later, from
+    /// [`weights`](Self::weights), when `k` exceeds the number of scores.
+    pub fn top_k(k: usize) -> Result<Self> {
+        if k == 0 {
+            return Err(Error::domain("separation", "k", k, "at least 1"));
+        }
+        Ok(Self(Kind::TopK { k }))
+    }
+
+    /// The normalised rectified polynomial p_i = \[z_i\]₊ⁿ / Σ \[z_j\]₊ⁿ of degree n (Krotov,
+    /// Hopfield 2016).
+    ///
+    /// Unlike the others it depends on where 0 lies and not on the scale: multiplying every score
+    /// by the same β > 0 changes nothing. When no score is positive nothing is recognised and all
+    /// weights are equal.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::Separation;
+    ///
+    /// let cube = Separation::polynomial(3)?;
+    /// assert_eq!(cube.weights(array![1.0, -5.0, 2.0].view())?.weights, array![1.0 / 9.0, 0.0, 8.0 / 9.0]);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_out_of_domain`](Error::is_out_of_domain) for degree 0.
+    pub fn polynomial(degree: u32) -> Result<Self> {
+        if degree == 0 {
+            return Err(Error::domain("separation", "degree", degree, "at least 1"));
+        }
+        Ok(Self(Kind::Polynomial { degree }))
+    }
+
+    /// α when this is a member of the α-entmax family, else `None`.
+    ///
+    /// ```
+    /// use uhop::Separation;
+    ///
+    /// assert_eq!(Separation::softmax().alpha(), Some(1.0));
+    /// assert_eq!(Separation::top_k(3)?.alpha(), None);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    pub fn alpha(&self) -> Option<f64> {
+        match self.0 {
+            Kind::Softmax => Some(1.0),
+            Kind::Sparsemax => Some(2.0),
+            Kind::Entmax15 => Some(1.5),
+            Kind::Entmax { alpha } => Some(alpha),
+            Kind::TopK { .. } | Kind::Polynomial { .. } => None,
+        }
+    }
+
+    /// The weights of every lane of `scores` along the last axis, and their support sizes.
+    ///
+    /// `scores` may have any rank from 1 up: `[n_patterns]`, `[n_queries, n_patterns]`, …
+    ///
+    /// # Errors
+    /// [`is_empty`](Error::is_empty) for lanes of length 0,
+    /// [`is_non_finite`](Error::is_non_finite),
+    /// [`is_out_of_domain`](Error::is_out_of_domain) when k exceeds the length of a lane.
+    pub fn weights<T: Scalar, D: Dimension + RemoveAxis>(
+        &self,
+        scores: ArrayView<'_, T, D>,
+    ) -> Result<Weights<T, D>> {
+        self.check(&scores)?;
+        let lanes = Axis(scores.ndim() - 1);
+        let mut weights = scores.to_owned();
+        let mut row = Vec::with_capacity(weights.len_of(lanes));
+        let support_size = weights.map_axis_mut(lanes, |mut lane| {
+            row.clear();
+            row.extend(lane.iter().map(|z| z.widen()));
+            let support_size = self.weights_in_place(&mut row);
+            Zip::from(&mut lane).and(&row).for_each(|p, &weight| *p = T::narrow(weight));
+            support_size
+        });
+        Ok(Weights { weights, support_size })
+    }
+
+    /// The vector-Jacobian product Jᵀg, J = ∂p/∂z, along the last axis; shapes as the scores.
+    ///
+    /// For α-entmax J = diag(s) − ssᵀ/Σs with s_i = p_i^(2−α) on the support and 0 off it (Peters,
+    /// Niculae, Martins 2019); where the support is about to change this is one of the one-sided
+    /// derivatives.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::Separation;
+    ///
+    /// let gradient = Separation::sparsemax().vjp(
+    ///     array![-2.0, 0.0, 0.5].view(),
+    ///     array![9.0, 1.0, 0.0].view(),
+    /// )?;
+    /// assert_eq!(gradient, array![0.0, 0.5, -0.5]);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`weights`](Self::weights); [`is_shape_mismatch`](Error::is_shape_mismatch) unless
+    /// `cotangent` g has the shape of `scores`.
+    pub fn vjp<T: Scalar, D: Dimension + RemoveAxis>(
+        &self,
+        scores: ArrayView<'_, T, D>,
+        cotangent: ArrayView<'_, T, D>,
+    ) -> Result<Array<T, D>> {
+        self.check(&scores)?;
+        if scores.shape() != cotangent.shape() {
+            return Err(Error::shape(
+                "separation gradient",
+                ("the cotangents", cotangent.shape()),
+                ("the scores", scores.shape()),
+                "both need the same shape",
+            ));
+        }
+        let lanes = Axis(scores.ndim() - 1);
+        let mut result = Array::zeros(scores.raw_dim());
+        Zip::from(result.lanes_mut(lanes))
+            .and(scores.lanes(lanes))
+            .and(cotangent.lanes(lanes))
+            .for_each(|mut result, scores, cotangent| {
+                let scores: Vec<f64> = scores.iter().map(|z| z.widen()).collect();
+                let cotangent: Vec<f64> = cotangent.iter().map(|g| g.widen()).collect();
+                let gradient = self.vjp_of_row(&scores, &cotangent);
+                Zip::from(&mut result).and(&gradient).for_each(|r, &g| *r = T::narrow(g));
+            });
+        Ok(result)
+    }
+
+    /// Replaces a row of finite scores by its weights and returns the support size.
+    pub(crate) fn weights_in_place(&self, row: &mut [f64]) -> usize {
+        match self.0 {
+            Kind::Softmax => softmax::weights(row),
+            Kind::Sparsemax => sparsemax::weights(row),
+            Kind::Entmax15 => entmax15::weights(row),
+            Kind::Entmax { alpha } => entmax::weights(row, alpha),
+            Kind::TopK { k } => top_k::weights(row, k),
+            Kind::Polynomial { degree } => polynomial::weights(row, degree),
+        }
+        row.iter().filter(|&&weight| weight > 0.0).count()
+    }
+
+    fn vjp_of_row(&self, scores: &[f64], cotangent: &[f64]) -> Vec<f64> {
+        let mut weights = scores.to_vec();
+        self.weights_in_place(&mut weights);
+        match self.0 {
+            Kind::Softmax | Kind::TopK { .. } => softmax::vjp(&weights, cotangent),
+            Kind::Sparsemax => entmax::vjp(&weights, cotangent, 2.0),
+            Kind::Entmax15 => entmax::vjp(&weights, cotangent, 1.5),
+            Kind::Entmax { alpha } => entmax::vjp(&weights, cotangent, alpha),
+            Kind::Polynomial { degree } => polynomial::vjp(scores, &weights, cotangent, degree),
+        }
+    }
+
+    /// Whether this separation can be applied to `n_scores` scores.
+    pub(crate) fn check_length(&self, n_scores: usize) -> Result<()> {
+        match self.0 {
+            Kind::TopK { k } if k > n_scores => {
+                let domain = format!("at most {n_scores}, the number of scores");
+                Err(Error::domain("separation", "k", k, domain))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check<T: Scalar, D: Dimension>(&self, scores: &ArrayView<'_, T, D>) -> Result<()> {
+        let Some(&length) = scores.shape().last().filter(|&&length| length > 0) else {
+            let need = "at least one score is needed along the last axis";
+            return Err(Error::empty("separation", "the scores", scores.shape(), need));
+        };
+        if let Some((position, value)) =
+            scores.iter().enumerate().find(|(_, value)| !value.is_finite())
+        {
+            let index = unravel(position, scores.shape());
+            return Err(Error::non_finite("separation", "the scores", &index, value.widen()));
+        }
+        self.check_length(length)
+    }
+}
+
+/// The index of the `position`-th element in row-major order.
+fn unravel(mut position: usize, shape: &[usize]) -> Vec<usize> {
+    let mut index = vec![0; shape.len()];
+    for (entry, &length) in index.iter_mut().zip(shape).rev() {
+        *entry = position % length;
+        position /= length;
+    }
+    index
+}
+
+impl fmt::Display for Separation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Kind::Softmax => f.write_str("softmax"),
+            Kind::Sparsemax => f.write_str("sparsemax"),
+            Kind::Entmax15 => f.write_str("1.5-entmax"),
+            Kind::Entmax { alpha } => write!(f, "{alpha}-entmax"),
+            Kind::TopK { k } => write!(f, "top-{k} softmax"),
+            Kind::Polynomial { degree } => write!(f, "polynomial of degree {degree}"),
+        }
+    }
+}
+
+/// The largest score.
+fn max(row: &[f64]) -> f64 {
+    row.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+}
+
+/// Σ x_i with Neumaier's compensation: off by about one rounding, however long the row.
+fn sum(terms: impl IntoIterator<Item = f64>) -> f64 {
+    let (mut sum, mut lost) = (0.0_f64, 0.0);
+    for term in terms {
+        let next = sum + term;
+        lost += if sum.abs() >= term.abs() { (sum - next) + term } else { (term - next) + sum };
+        sum = next;
+    }
+    sum + lost
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array2, Array3, array};
+
+    use super::*;
+
+    #[test]
+    fn parameters_outside_their_domain_are_errors() {
+        for alpha in [0.999, 0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let error = Separation::entmax(alpha).unwrap_err();
+            assert!(error.is_out_of_domain(), "{error}");
+        }
+        assert!(Separation::top_k(0).unwrap_err().is_out_of_domain());
+        assert!(Separation::polynomial(0).unwrap_err().is_out_of_domain());
+        let error = Separation::top_k(4).unwrap().weights(array![[1.0, 2.0, 3.0]].view());
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "separation: k is 4; it must be at most 3, the number of scores",
+        );
+    }
+
+    #[test]
+    fn scores_that_are_empty_or_not_finite_are_errors() {
+        let softmax = Separation::softmax();
+        assert!(softmax.weights(Array1::<f64>::zeros(0).view()).unwrap_err().is_empty());
+        assert!(softmax.weights(Array2::<f64>::zeros((3, 0)).view()).unwrap_err().is_empty());
+        let mut scores = Array3::<f32>::zeros((2, 3, 4));
+        scores[[1, 2, 3]] = f32::NEG_INFINITY;
+        let error = softmax.weights(scores.view()).unwrap_err();
+        assert!(error.is_non_finite() && error.to_string().contains("[1, 2, 3]"), "{error}");
+        let error = softmax.vjp(array![1.0, 2.0].view(), array![1.0].view()).unwrap_err();
+        assert!(error.is_shape_mismatch(), "{error}");
+    }
+
+    #[test]
+    fn no_rows_give_no_weights() {
+        let none = Separation::softmax().weights(Array2::<f64>::zeros((0, 3)).view()).unwrap();
+        assert_eq!((none.weights.dim(), none.support_size.dim()), ((0, 3), 0));
+    }
+
+    #[test]
+    fn names_say_which() {
+        assert_eq!(Separation::entmax(1.3).unwrap().to_string(), "1.3-entmax");
+        assert_eq!(Separation::entmax(1.5).unwrap().to_string(), "1.5-entmax");
+        assert_eq!(Separation::top_k(7).unwrap().to_string(), "top-7 softmax");
+        assert_eq!(Separation::polynomial(10).unwrap().to_string(), "polynomial of degree 10");
+    }
+
+    #[test]
+    fn compensated_sums_keep_what_plain_sums_lose() {
+        assert_eq!(sum([1.0, 1e100, 1.0, -1e100]), 2.0);
+    }
+}

@@ -1,0 +1,17 @@
+//! Top-k softmax: softmax of the k largest scores, weight exactly 0 for all others.
+
+use super::softmax;
+
+/// `k` is at least 1 and at most the length of the row. Of equal scores the earlier ones win.
+pub(super) fn weights(row: &mut [f64], k: usize) {
+    let mut order: Vec<usize> = (0..row.len()).collect();
+    let descending = |&a: &usize, &b: &usize| row[b].total_cmp(&row[a]).then(a.cmp(&b));
+    order.select_nth_unstable_by(k - 1, descending);
+    let selected = &order[..k];
+    let mut weights: Vec<f64> = selected.iter().map(|&i| row[i]).collect();
+    softmax::weights(&mut weights);
+    row.fill(0.0);
+    for (&i, weight) in selected.iter().zip(weights) {
+        row[i] = weight;
+    }
+}

@@ -1,0 +1,207 @@
+//! Scores s = similarity(Ξ, x): larger means closer, always.
+
+use ndarray::{ArcArray2, Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::feature_map::{LinearMap, normalize_rows};
+use crate::pairs::squared_norms;
+use crate::patterns::{Patterns, check_states};
+use crate::product::{TILE, product};
+use crate::scalar::Scalar;
+
+/// How close a stored pattern ξ is to a state x, both of length `dim`.
+///
+/// | variant | score | range |
+/// |---|---|---|
+/// | `Dot` | ⟨ξ,x⟩ | any |
+/// | `Cosine` | ⟨ξ,x⟩ / (‖ξ‖‖x‖), 0 when either is zero | −1 to 1 |
+/// | `Euclidean` | −½‖ξ−x‖² | at most 0 |
+/// | `Manhattan` | −‖ξ−x‖₁ | at most 0 |
+/// | `Kernel` | K(ξ,x) = ⟨Φξ,Φx⟩, Φ(u) = Wu | any |
+///
+/// Distances enter negated, so that the closest pattern has the largest score. (The released U-Hop
+/// scripts hand raw distances to softmax, which recalls the farthest pattern.) All but `Manhattan`
+/// are one matrix product plus a term per row.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Similarity<T> {
+    /// ⟨ξ,x⟩ (Ramsauer et al. 2021, eq. 3).
+    Dot,
+    /// ⟨ξ,x⟩ / (‖ξ‖‖x‖), each pattern by its own norm (Millidge et al. 2022).
+    Cosine,
+    /// −½‖ξ−x‖²: the dot product with −½‖ξ‖² added, up to a constant of x.
+    Euclidean,
+    /// −‖ξ−x‖₁ (Millidge et al. 2022, with the sign that makes larger closer).
+    Manhattan,
+    /// K(ξ,x) = ⟨Wξ,Wx⟩ (Wu et al. 2024, eq. 2.2).
+    Kernel(LinearMap<T>),
+}
+
+impl<T: Scalar> Similarity<T> {
+    /// Prepares stored `patterns` for scoring: features, norms and the like, once.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{Patterns, Similarity};
+    ///
+    /// let patterns = Patterns::new(array![[1.0, 0.0], [0.0, 2.0]])?;
+    /// let keys = Similarity::Euclidean.bind(&patterns)?;
+    /// assert_eq!(keys.scores(array![[1.0, 0.0]].view())?, array![[0.0, -2.5]]);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_shape_mismatch`](Error::is_shape_mismatch) when a kernel's `dim` is not the patterns';
+    /// [`is_non_finite`](Error::is_non_finite) when a feature overflows.
+    pub fn bind(&self, patterns: &Patterns<T>) -> Result<Keys<T>> {
+        let shared = || patterns.view().to_owned();
+        let kind = match self {
+            Self::Dot => Kind::Dot { keys: patterns.shared() },
+            Self::Cosine => {
+                let mut keys = shared();
+                normalize_rows(&mut keys);
+                Kind::Cosine { keys }
+            }
+            Self::Euclidean => {
+                let center = mean(patterns.view());
+                let keys = &patterns.view() - &center;
+                let half_norms = squared_norms(keys.view()).mapv(|norm| T::narrow(0.5 * norm));
+                Kind::Euclidean { keys, half_norms, center }
+            }
+            Self::Manhattan => Kind::Manhattan { keys: patterns.shared() },
+            Self::Kernel(map) => {
+                let features = map.apply(patterns.view())?;
+                check_finite("the features", features.view())?;
+                Kind::Kernel { features, map: map.clone() }
+            }
+        };
+        Ok(Keys { patterns: patterns.clone(), kind })
+    }
+
+    /// The field's word for it: `"dot"`, `"cosine"`, `"euclidean"`, `"manhattan"`, `"kernel"`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Dot => "dot",
+            Self::Cosine => "cosine",
+            Self::Euclidean => "euclidean",
+            Self::Manhattan => "manhattan",
+            Self::Kernel(_) => "kernel",
+        }
+    }
+}
+
+/// Stored patterns prepared for one [`Similarity`]; see [`Similarity::bind`].
+#[derive(Debug, Clone)]
+pub struct Keys<T> {
+    patterns: Patterns<T>,
+    kind: Kind<T>,
+}
+
+#[derive(Debug, Clone)]
+enum Kind<T> {
+    Dot { keys: ArcArray2<T> },
+    Cosine { keys: Array2<T> },
+    // Distances do not change when everything moves; moving the mean of the memory to the origin
+    // keeps ⟨ξ,x⟩ − ½‖ξ‖² − ½‖x‖² from cancelling for data far from it.
+    Euclidean { keys: Array2<T>, half_norms: Array1<T>, center: Array1<T> },
+    Manhattan { keys: ArcArray2<T> },
+    Kernel { features: Array2<T>, map: LinearMap<T> },
+}
+
+impl<T: Scalar> Keys<T> {
+    /// Scores of every state against every stored pattern,
+    /// `[n_queries, dim]` → `[n_queries, n_patterns]`.
+    ///
+    /// # Errors
+    /// [`is_empty`](Error::is_empty), [`is_non_finite`](Error::is_non_finite) (a state, or a score
+    /// that overflows), [`is_shape_mismatch`](Error::is_shape_mismatch).
+    pub fn scores(&self, states: ArrayView2<'_, T>) -> Result<Array2<T>> {
+        check_states("scores", "the states", states, self.patterns.view())?;
+        self.scores_of_checked(states)
+    }
+
+    pub(crate) fn scores_of_checked(&self, states: ArrayView2<'_, T>) -> Result<Array2<T>> {
+        let scores = match &self.kind {
+            Kind::Dot { keys } => product(states, keys.t()),
+            Kind::Cosine { keys } => {
+                let mut states = states.to_owned();
+                normalize_rows(&mut states);
+                product(states.view(), keys.t())
+            }
+            Kind::Euclidean { keys, half_norms, center } => {
+                let states = &states - center;
+                let mut scores = product(states.view(), keys.t());
+                let state_norms = squared_norms(states.view());
+                for (mut row, norm) in scores.outer_iter_mut().zip(state_norms) {
+                    let half = T::narrow(0.5 * norm);
+                    // Rounding may leave a hair above 0, which −½‖ξ−x‖² never is.
+                    Zip::from(&mut row).and(half_norms).for_each(|score, &half_norm| {
+                        *score = (*score - half_norm - half).min(T::zero());
+                    });
+                }
+                scores
+            }
+            Kind::Manhattan { keys } => manhattan(states, keys.view()),
+            Kind::Kernel { features, map } => product(map.features(states).view(), features.t()),
+        };
+        check_finite("a score", scores.view())?;
+        Ok(scores)
+    }
+}
+
+/// −‖ξ−x‖₁ by tiles of states; no product can compute it.
+fn manhattan<T: Scalar>(states: ArrayView2<'_, T>, keys: ArrayView2<'_, T>) -> Array2<T> {
+    let mut scores = Array2::zeros((states.nrows(), keys.nrows()));
+    let tile = TILE / 8;
+    scores
+        .axis_chunks_iter_mut(Axis(0), tile)
+        .into_par_iter()
+        .zip(states.axis_chunks_iter(Axis(0), tile))
+        .for_each(|(mut scores, states)| {
+            // A key is read once for all the states of the tile.
+            for (mut column, key) in scores.columns_mut().into_iter().zip(keys.outer_iter()) {
+                for (score, state) in column.iter_mut().zip(states.outer_iter()) {
+                    *score = -l1_distance(key, state);
+                }
+            }
+        });
+    scores
+}
+
+/// ‖u − v‖₁ in eight running sums, which also keeps the rounding error of the total small.
+fn l1_distance<T: Scalar>(u: ArrayView1<'_, T>, v: ArrayView1<'_, T>) -> T {
+    const LANES: usize = 8;
+    let (Some(u), Some(v)) = (u.as_slice(), v.as_slice()) else {
+        return u.iter().zip(v).fold(T::zero(), |sum, (&u, &v)| sum + (u - v).abs());
+    };
+    let (u, u_rest) = u.as_chunks::<LANES>();
+    let (v, v_rest) = v.as_chunks::<LANES>();
+    let mut sums = [T::zero(); LANES];
+    for (u, v) in u.iter().zip(v) {
+        for lane in 0..LANES {
+            sums[lane] += (u[lane] - v[lane]).abs();
+        }
+    }
+    let rest = u_rest.iter().zip(v_rest).map(|(&u, &v)| (u - v).abs());
+    sums.into_iter().chain(rest).fold(T::zero(), |sum, part| sum + part)
+}
+
+/// The mean row, summed in `f64`.
+fn mean<T: Scalar>(rows: ArrayView2<'_, T>) -> Array1<T> {
+    let mut sums = Array1::<f64>::zeros(rows.ncols());
+    for row in rows.outer_iter() {
+        Zip::from(&mut sums).and(row).for_each(|sum, x| *sum += x.widen());
+    }
+    let n = rows.nrows() as f64;
+    sums.mapv(|sum| T::narrow(sum / n))
+}
+
+fn check_finite<T: Scalar>(what: &str, values: ArrayView2<'_, T>) -> Result<()> {
+    match values.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        None => Ok(()),
+        Some(((i, j), _)) => {
+            Err(Error::overflow("similarity", format!("{what} (entry [{i}, {j}])"), T::NAME))
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! The separation losses of Stage I, value and gradient in closed form.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, Zip, s};
+use rayon::prelude::*;
+
+use crate::error::{Error, Result, positive};
+use crate::feature_map::{LinearMap, normalize_rows};
+use crate::pairs::{closest_pair, squared_norms};
+use crate::patterns::{Patterns, check_states};
+use crate::product::{TILE, product};
+use crate::scalar::Scalar;
+
+/// What Stage I minimises over W: how close the features of stored patterns are.
+///
+/// Over the pairs u ≠ v of stored patterns, with G_t(u,v) = exp(−t‖φ(u) − φ(v)‖²):
+///
+/// - [`average`](Self::average): L = log mean G_t(u,v) (Wu, Hu, Hsiao, Liu 2024, eq. 3.1);
+/// - [`max`](Self::max): L = max log G_t(u,v) = −t·min ‖φ(u) − φ(v)‖² (their appendix).
+///
+/// By default t = 2 and features are normalised per pattern, φ(u) = Wu/‖Wu‖, as in the released
+/// code; [`raw_features`](Self::raw_features) takes φ(u) = Wu. Every pattern whose feature is zero
+/// keeps a zero feature and sends no gradient.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SeparationLoss {
+    over: Over,
+    features: Features,
+    t: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Over {
+    Average,
+    Max,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Features {
+    Unit,
+    Raw,
+}
+
+impl SeparationLoss {
+    /// The average separation loss, L = log mean exp(−t‖φ(u) − φ(v)‖²): every pair pushes.
+    pub fn average() -> Self {
+        Self { over: Over::Average, features: Features::Unit, t: 2.0 }
+    }
+
+    /// The max separation loss, L = −t·min ‖φ(u) − φ(v)‖²: only the closest pair pushes.
+    pub fn max() -> Self {
+        Self { over: Over::Max, ..Self::average() }
+    }
+
+    /// The same loss on features that are not normalised. Without a bound on W it falls without
+    /// end: use it with few steps, or for W of a fixed scale.
+    pub fn raw_features(self) -> Self {
+        Self { features: Features::Raw, ..self }
+    }
+
+    /// The same loss with another t, in inverse squared units of the features.
+    ///
+    /// # Errors
+    /// [`is_out_of_domain`](Error::is_out_of_domain) unless `t` is finite and above 0.
+    pub fn with_t(self, t: f64) -> Result<Self> {
+        Ok(Self { t: positive("separation loss", "t", t)?, ..self })
+    }
+
+    /// L at W, and ∂L/∂W, `[dim_features, dim]`.
+    ///
+    /// With F = ΞWᵀ and the row-normalised F̂, ∂L/∂W = (∂L/∂F)ᵀΞ and
+    /// ∂L/∂F_i = (g_i − ⟨g_i,F̂_i⟩F̂_i)/‖F_i‖ with g = ∂L/∂F̂ (raw features: g = ∂L/∂F). Average:
+    /// g_i = −4t Σ_j q_ij (F̂_i − F̂_j), q_ij the share of the ordered pair in Σ G_t. Max:
+    /// g_i = −2t (F̂_i − F̂_j) = −g_j for the closest pair, the first of equally close ones.
+    ///
+    /// All are matrix products by tiles of patterns: nothing of size `n_patterns²` is held, and
+    /// the result does not depend on the number of threads.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::stage1::SeparationLoss;
+    /// use uhop::{LinearMap, Patterns};
+    ///
+    /// let patterns = Patterns::new(array![[1.0, 0.0], [0.0, 1.0]])?;
+    /// let (loss, _) = SeparationLoss::max().value_and_gradient(&LinearMap::identity(2)?, &patterns)?;
+    /// assert_eq!(loss, -2.0 * 2.0); // t = 2, ‖u − v‖² = 2
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_shape_mismatch`](Error::is_shape_mismatch) when the map has another `dim`;
+    /// [`is_empty`](Error::is_empty) for fewer than two patterns, which have no pair;
+    /// [`is_unsupported`](Error::is_unsupported) when the max loss meets two patterns with the same
+    /// feature, which no step can separate.
+    pub fn value_and_gradient<T: Scalar>(
+        &self,
+        map: &LinearMap<T>,
+        patterns: &Patterns<T>,
+    ) -> Result<(f64, Array2<T>)> {
+        let patterns = patterns.view();
+        check_states("separation loss", "the patterns", patterns, map.weight())?;
+        if patterns.nrows() < 2 {
+            let need = "a separation needs at least two patterns";
+            return Err(Error::empty("separation loss", "the patterns", patterns.shape(), need));
+        }
+        let mut features = map.features(patterns);
+        let norms = match self.features {
+            Features::Unit => Some(normalize_rows(&mut features)),
+            Features::Raw => None,
+        };
+        match self.over {
+            Over::Average => {
+                let (loss, mut gradient) = average(features.view(), self.t);
+                if let Some(norms) = norms {
+                    through_normalization(&mut gradient, features.view(), &norms);
+                }
+                Ok((loss, product(gradient.t(), patterns)))
+            }
+            Over::Max => {
+                let (pair, loss, mut gradient) = max(features.view(), self.t)?;
+                let pick = |rows: ArrayView2<'_, T>| rows.select(Axis(0), &pair);
+                if let Some(norms) = norms {
+                    let features = pick(features.view());
+                    through_normalization(&mut gradient, features.view(), &pair.map(|i| norms[i]));
+                }
+                Ok((loss, product(gradient.t(), pick(patterns).view())))
+            }
+        }
+    }
+}
+
+/// L = log mean exp(−t‖f_i − f_j‖²) over the ordered pairs i ≠ j, and ∂L/∂f, `[n, dim_features]`.
+fn average<T: Scalar>(features: ArrayView2<'_, T>, t: f64) -> (f64, Array2<T>) {
+    let n = features.nrows();
+    let norms = squared_norms(features);
+    let mut gradient = Array2::zeros(features.raw_dim());
+    // Each tile sums relative to its own largest term; `tiles` keeps (largest exponent, sum).
+    let tiles: Vec<(f64, f64)> = gradient
+        .axis_chunks_iter_mut(Axis(0), TILE)
+        .into_par_iter()
+        .enumerate()
+        .map(|(tile, mut gradient)| {
+            let start = tile * TILE;
+            let rows = features.slice(s![start..start + gradient.nrows(), ..]);
+            let mut terms = product(rows, features.t());
+            let exponent = |i: usize, j: usize, inner: T| {
+                -t * (norms[i] + norms[j] - 2.0 * inner.widen()).max(0.0)
+            };
+            let mut largest = f64::NEG_INFINITY;
+            for ((row, j), inner) in terms.indexed_iter() {
+                if j != start + row {
+                    largest = largest.max(exponent(start + row, j, *inner));
+                }
+            }
+            let mut row_sums = Array1::<f64>::zeros(terms.nrows());
+            for ((row, j), term) in terms.indexed_iter_mut() {
+                let i = start + row;
+                let value = if j == i { 0.0 } else { (exponent(i, j, *term) - largest).exp() };
+                row_sums[row] += value;
+                *term = T::narrow(value);
+            }
+            gradient.assign(&product(terms.view(), features));
+            Zip::from(gradient.rows_mut()).and(rows.rows()).and(&row_sums).for_each(
+                |mut gradient, row, &sum| {
+                    let sum = T::narrow(sum);
+                    gradient.zip_mut_with(&row, |g, &f| *g = sum * f - *g);
+                },
+            );
+            (largest, row_sums.sum())
+        })
+        .collect();
+    let largest = tiles.iter().fold(f64::NEG_INFINITY, |largest, tile| largest.max(tile.0));
+    let total: f64 = tiles.iter().map(|(exponent, sum)| sum * (exponent - largest).exp()).sum();
+    for (mut gradient, (exponent, _)) in gradient.axis_chunks_iter_mut(Axis(0), TILE).zip(&tiles) {
+        let scale = T::narrow(-4.0 * t * (exponent - largest).exp() / total);
+        gradient.mapv_inplace(|g| scale * g);
+    }
+    let pairs = n as f64 * (n - 1) as f64;
+    (largest + (total / pairs).ln(), gradient)
+}
+
+/// The closest pair (i, j), L = −t‖f_i − f_j‖² and ∂L/∂(f_i, f_j), `[2, dim_features]`.
+fn max<T: Scalar>(features: ArrayView2<'_, T>, t: f64) -> Result<([usize; 2], f64, Array2<T>)> {
+    let pair = closest_pair(features).expect("the caller checked that there are two patterns");
+    let (i, j) = (pair.first, pair.second);
+    if pair.squared_distance == 0.0 {
+        let reason = format!(
+            "patterns {i} and {j} have the same feature, which no step of the max loss can \
+             separate; remove one, or use the average loss"
+        );
+        return Err(Error::unsupported("separation loss", reason));
+    }
+    let mut gradient = Array2::zeros((2, features.ncols()));
+    for (k, (u, v)) in features.row(i).iter().zip(features.row(j)).enumerate() {
+        let slope = T::narrow(-2.0 * t * (u.widen() - v.widen()));
+        gradient[[0, k]] = slope;
+        gradient[[1, k]] = -slope;
+    }
+    Ok(([i, j], -t * pair.squared_distance, gradient))
+}
+
+/// Turns ∂L/∂F̂ into ∂L/∂F for F̂_i = F_i/‖F_i‖: (g_i − ⟨g_i,F̂_i⟩F̂_i)/‖F_i‖.
+fn through_normalization<T: Scalar>(
+    gradient: &mut Array2<T>,
+    features: ArrayView2<'_, T>,
+    norms: &[f64],
+) {
+    for ((mut gradient, feature), &norm) in
+        gradient.outer_iter_mut().zip(features.outer_iter()).zip(norms)
+    {
+        if norm == 0.0 {
+            gradient.fill(T::zero());
+            continue;
+        }
+        let along: f64 = gradient.iter().zip(&feature).map(|(g, f)| g.widen() * f.widen()).sum();
+        gradient.zip_mut_with(&feature, |g, &f| {
+            *g = T::narrow((g.widen() - along * f.widen()) / norm);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn one_pattern_or_equal_patterns_are_errors() {
+        let map = LinearMap::<f64>::identity(2).unwrap();
+        let one = Patterns::new(array![[1.0, 2.0]]).unwrap();
+        let error = SeparationLoss::average().value_and_gradient(&map, &one).unwrap_err();
+        assert!(error.is_empty(), "{error}");
+        // Proportional patterns have equal unit features.
+        let equal = Patterns::new(array![[3.0, 0.0], [1.0, 2.0], [2.0, 4.0]]).unwrap();
+        let error = SeparationLoss::max().value_and_gradient(&map, &equal).unwrap_err();
+        assert!(error.is_unsupported() && error.to_string().contains("1 and 2"), "{error}");
+        assert!(SeparationLoss::average().value_and_gradient(&map, &equal).is_ok());
+        assert!(SeparationLoss::max().with_t(0.0).unwrap_err().is_out_of_domain());
+    }
+
+    #[test]
+    fn a_zero_pattern_sends_no_gradient() {
+        let map = LinearMap::<f64>::identity(2).unwrap();
+        let with_zero = Patterns::new(array![[0.0, 0.0], [1.0, 0.5], [0.5, 1.0]]).unwrap();
+        let (loss, gradient) =
+            SeparationLoss::average().value_and_gradient(&map, &with_zero).unwrap();
+        assert!(loss.is_finite() && gradient.iter().all(|g| g.is_finite()));
+    }
+
+    #[test]
+    fn far_features_do_not_underflow() {
+        // exp(−t·d²) is 0 in f64 for every pair; the loss is log mean exp all the same.
+        let map = LinearMap::<f64>::identity(1).unwrap();
+        let patterns = Patterns::new(array![[0.0], [100.0], [200.0]]).unwrap();
+        let loss = SeparationLoss::average().raw_features();
+        let (value, gradient) = loss.value_and_gradient(&map, &patterns).unwrap();
+        let expected = -2.0 * 1e4 + (4.0_f64 / 6.0).ln();
+        assert!((value - expected).abs() < 4.0 * f64::EPSILON * 2e4, "{value} {expected}");
+        // Two of three pairs at 100, each with share 1/2: dL/dW = −2t·d²·W.
+        assert!((gradient[[0, 0]] + 4.0 * 1e4).abs() < 1e-8, "{gradient}");
+    }
+}

@@ -1,0 +1,176 @@
+//! Stage I of U-Hop: learning the feature map Φ(u) = Wu that drives stored patterns apart.
+//!
+//! ```
+//! use std::ops::ControlFlow;
+//!
+//! use ndarray::array;
+//! use uhop::stage1::{Optimizer, Params, SeparationLoss, learn};
+//! use uhop::{LinearMap, Patterns};
+//!
+//! let patterns = Patterns::new(array![[1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.0]])?;
+//! let params = Params::new(SeparationLoss::average(), Optimizer::adam(0.05)?, 200)?;
+//! let start = LinearMap::orthogonal(3, 3, 0)?;
+//! let report = learn(&patterns, start, &params, |_| ControlFlow::Continue(()))?;
+//! // Three unit features are farthest apart at 120 degrees: ‖φ(u) − φ(v)‖² = 3, L = −2·3.
+//! assert!(report.losses[0] > -2.0);
+//! assert!(report.losses[report.steps] < -5.9);
+//! # Ok::<(), uhop::Error>(())
+//! ```
+
+mod loss;
+mod optimizer;
+
+use std::ops::ControlFlow;
+
+pub use loss::SeparationLoss;
+pub use optimizer::Optimizer;
+
+use crate::error::{Error, Result, positive};
+use crate::feature_map::LinearMap;
+use crate::patterns::Patterns;
+use crate::scalar::Scalar;
+
+/// What to minimise, how, and for how long.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Params {
+    loss: SeparationLoss,
+    optimizer: Optimizer,
+    max_steps: usize,
+    tolerance: Option<f64>,
+    normalize_rows: bool,
+}
+
+impl Params {
+    /// At most `max_steps` steps of `optimizer` on `loss`, then the rows of W normalised, as
+    /// Algorithm 1 of U-Hop says.
+    ///
+    /// # Errors
+    /// [`is_out_of_domain`](Error::is_out_of_domain) for 0 steps.
+    pub fn new(loss: SeparationLoss, optimizer: Optimizer, max_steps: usize) -> Result<Self> {
+        if max_steps == 0 {
+            return Err(Error::domain("stage1", "max_steps", max_steps, "at least 1"));
+        }
+        Ok(Self { loss, optimizer, max_steps, tolerance: None, normalize_rows: true })
+    }
+
+    /// Also stops when one step changes the loss by at most `tolerance`. The max loss jumps
+    /// whenever the closest pair changes, so that a small change there is no sign of an end.
+    ///
+    /// # Errors
+    /// [`is_out_of_domain`](Error::is_out_of_domain) unless `tolerance` is finite and above 0.
+    pub fn tolerance(self, tolerance: f64) -> Result<Self> {
+        Ok(Self { tolerance: Some(positive("stage1", "tolerance", tolerance)?), ..self })
+    }
+
+    /// Leaves out Algorithm 1's last step: W stays as learned, as in the released retrieval code.
+    pub fn keep_rows(self) -> Self {
+        Self { normalize_rows: false, ..self }
+    }
+}
+
+/// What [`learn`] did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report<T> {
+    /// The learned map.
+    pub map: LinearMap<T>,
+    /// The loss before the first step and after each: `steps + 1` values, all before any
+    /// normalisation of rows.
+    pub losses: Vec<f64>,
+    /// Steps made.
+    pub steps: usize,
+    /// Why it stopped.
+    pub stop: StopReason,
+}
+
+/// Why Stage I stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StopReason {
+    /// The loss changed by at most the tolerance.
+    Converged,
+    /// The last allowed step was made.
+    MaxSteps,
+    /// The observer asked to stop.
+    Observer,
+}
+
+/// What the observer of [`learn`] sees.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Progress {
+    /// Steps made so far, from 0.
+    pub step: usize,
+    /// The largest number of steps.
+    pub max_steps: usize,
+    /// The loss after these steps.
+    pub loss: f64,
+}
+
+/// Minimises the separation loss of `patterns` over W, from `start`.
+///
+/// Algorithm 1 of U-Hop, Stage I: N times W ← W − γ∇L(W), then the rows of W normalised (Wu, Hu,
+/// Hsiao, Liu 2024). `observer` is told the loss before the first step and after each, and ends the
+/// run by [`ControlFlow::Break`]. The result is the same bit for bit for any number of threads.
+///
+/// ```
+/// use std::ops::ControlFlow;
+///
+/// use ndarray::array;
+/// use uhop::stage1::{Optimizer, Params, SeparationLoss, StopReason, learn};
+/// use uhop::{LinearMap, Patterns};
+///
+/// let patterns = Patterns::new(array![[1.0, 0.0], [0.8, 0.6]])?;
+/// let params = Params::new(SeparationLoss::max(), Optimizer::adam(0.05)?, 1000)?;
+/// let enough = |progress: uhop::stage1::Progress| {
+///     if progress.loss < -7.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+/// };
+/// let report = learn(&patterns, LinearMap::identity(2)?, &params, enough)?;
+/// assert_eq!(report.stop, StopReason::Observer);
+/// assert!(report.losses[report.steps] < -7.0); // nearly opposite: −t·‖φ(u)−φ(v)‖² is at least −8
+/// # Ok::<(), uhop::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`SeparationLoss::value_and_gradient`]; [`is_diverged`](Error::is_diverged) when the loss or
+/// W leaves the finite numbers, which a smaller rate prevents.
+pub fn learn<T: Scalar>(
+    patterns: &Patterns<T>,
+    start: LinearMap<T>,
+    params: &Params,
+    mut observer: impl FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Report<T>> {
+    let mut map = start;
+    let mut optimizer = params.optimizer.start(map.weight().dim());
+    let mut losses = Vec::with_capacity(params.max_steps.min(1 << 20) + 1);
+    let mut evaluate = |map: &LinearMap<T>, step: usize| {
+        let (loss, gradient) = params.loss.value_and_gradient(map, patterns)?;
+        if !loss.is_finite() {
+            return Err(Error::diverged(step, "the loss"));
+        }
+        let progress = Progress { step, max_steps: params.max_steps, loss };
+        Ok((loss, gradient, observer(progress).is_break()))
+    };
+    let (loss, mut gradient, mut asked_to_stop) = evaluate(&map, 0)?;
+    losses.push(loss);
+    let mut stop = StopReason::MaxSteps;
+    for step in 1..=params.max_steps {
+        if asked_to_stop {
+            break;
+        }
+        map = map.stepped(|weight| optimizer.step(weight, &gradient), step)?;
+        let (loss, next_gradient, next_asked) = evaluate(&map, step)?;
+        (gradient, asked_to_stop) = (next_gradient, next_asked);
+        let change = (loss - losses[losses.len() - 1]).abs();
+        losses.push(loss);
+        if params.tolerance.is_some_and(|tolerance| change <= tolerance) {
+            stop = StopReason::Converged;
+            break;
+        }
+    }
+    if asked_to_stop {
+        stop = StopReason::Observer;
+    }
+    if params.normalize_rows {
+        map = map.normalize_rows();
+    }
+    Ok(Report { map, steps: losses.len() - 1, losses, stop })
+}
