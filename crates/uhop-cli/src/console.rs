@@ -1,0 +1,59 @@
+//! Everything that is written to the terminal: data, notes, progress, errors.
+
+use std::io::{self, IsTerminal, Write};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::args::OutputArgs;
+use crate::failure::Failure;
+
+/// Writes `error: …` and, if there is a next step, `hint: …` to stderr.
+pub(crate) fn report_error(message: &str, hint: Option<&str>) {
+    let mut stderr = io::stderr().lock();
+    // There is nowhere left to report a stderr that cannot be written.
+    let _ = writeln!(stderr, "error: {message}");
+    if let Some(hint) = hint {
+        let _ = writeln!(stderr, "\nhint: {hint}");
+    }
+}
+
+/// Where a verb's words go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Console {
+    notes: bool,
+    bars: bool,
+}
+
+impl Console {
+    pub(crate) fn new(output: OutputArgs) -> Self {
+        let notes = !output.quiet;
+        Self { notes, bars: notes && !output.no_progress && io::stderr().is_terminal() }
+    }
+
+    /// Data, to stdout.
+    pub(crate) fn data(&self, text: &str) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+            .map_err(|error| Failure::stdout(&error))
+    }
+
+    /// A line about the work, to stderr.
+    pub(crate) fn note(&self, line: &str) {
+        if self.notes {
+            let _ = writeln!(io::stderr().lock(), "{line}");
+        }
+    }
+
+    /// A live bar of `steps` steps on stderr, or an invisible one.
+    pub(crate) fn bar(&self, steps: usize, label: &str) -> ProgressBar {
+        let target =
+            if self.bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        ProgressBar::with_draw_target(Some(steps as u64), target)
+            .with_style(style)
+            .with_prefix(label.to_owned())
+    }
+}

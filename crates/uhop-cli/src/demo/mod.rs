@@ -1,0 +1,44 @@
+//! `uhop demo`: real digits stored, damaged, and recalled by each model.
+
+mod experiment;
+mod picture;
+mod report;
+
+use std::fs;
+use std::path::Path;
+
+use crate::args::DemoArgs;
+use crate::console::Console;
+use crate::failure::Failure;
+
+/// Memory sizes; the last is the one that is drawn.
+const MEMORY_SIZES: [usize; 2] = [100, 500];
+
+pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
+    let console = Console::new(args.output);
+    // Before the work, so that a folder that cannot be made costs no waiting.
+    fs::create_dir_all(&args.out).map_err(|error| Failure::unwritable(&args.out, &error))?;
+
+    let digits = experiment::Drawn::new(args.seed)?;
+    let mut memories = Vec::new();
+    for n_patterns in MEMORY_SIZES {
+        memories.push(experiment::recall(&digits, n_patterns, args.seed, &console)?);
+    }
+    let (table, picture) = (args.out.join("demo.csv"), args.out.join("demo.png"));
+    let demo = report::Demo {
+        memories: &memories,
+        corruption: digits.corruption,
+        seed: args.seed,
+        table: &table,
+        picture: &picture,
+    };
+    write(&table, &report::csv(&demo)?)?;
+    if let Some(largest) = memories.last() {
+        write(&picture, &picture::png(largest, &digits, args.seed)?)?;
+    }
+    console.data(&if args.output.json { report::json(&demo)? } else { report::text(&demo) })
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    fs::write(path, bytes).map_err(|error| Failure::unwritable(path, &error))
+}

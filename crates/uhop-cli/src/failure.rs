@@ -1,0 +1,71 @@
+//! Why the program stops early, and with which exit code.
+
+use std::fmt::Display;
+use std::io;
+use std::path::Path;
+
+/// Exit code: done.
+pub(crate) const DONE: u8 = 0;
+/// Exit code: the user's input.
+pub(crate) const USER: u8 = 1;
+/// Exit code: our fault.
+pub(crate) const OURS: u8 = 2;
+
+/// Why a verb did not finish.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The input: what is wrong with it, and a next step.
+    User { message: String, hint: Option<String> },
+    /// The program: an error that no input should reach.
+    Ours { message: String },
+    /// Whoever read stdout went away. They have what they wanted: no message, exit code 0.
+    Closed,
+}
+
+impl Failure {
+    /// A file or folder that cannot be written.
+    pub(crate) fn unwritable(path: &Path, error: &dyn Display) -> Self {
+        Self::User {
+            message: format!("cannot write {}: {error}", path.display()),
+            hint: Some("choose another folder with --out DIR".to_owned()),
+        }
+    }
+
+    /// Data that cannot be written to stdout.
+    pub(crate) fn stdout(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::Closed
+        } else {
+            Self::User { message: format!("cannot write to stdout: {error}"), hint: None }
+        }
+    }
+
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::User { .. } => USER,
+            Self::Ours { .. } => OURS,
+            Self::Closed => DONE,
+        }
+    }
+
+    pub(crate) fn text(&self) -> Option<(&str, Option<&str>)> {
+        match self {
+            Self::User { message, hint } => Some((message, hint.as_deref())),
+            Self::Ours { message } => Some((message, None)),
+            Self::Closed => None,
+        }
+    }
+}
+
+/// The demo chooses every input itself, so a refusal by the library is our fault.
+impl From<uhop::Error> for Failure {
+    fn from(error: uhop::Error) -> Self {
+        Self::Ours { message: error.to_string() }
+    }
+}
+
+impl From<uhop_data::Error> for Failure {
+    fn from(error: uhop_data::Error) -> Self {
+        Self::Ours { message: error.to_string() }
+    }
+}

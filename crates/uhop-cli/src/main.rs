@@ -1,0 +1,51 @@
+//! The `uhop` command: associative memory from the terminal.
+//!
+//! stdout is data; progress, notes and errors go to stderr. Exit codes: 0 done, 1 the input (with
+//! one line that says what to change), 2 a fault of the program.
+
+mod args;
+mod console;
+mod demo;
+mod failure;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Verb};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        console::report_error(&format!("internal error, please report it: {panic}"), None);
+    }));
+    let done = std::panic::catch_unwind(|| match Cli::try_parse() {
+        Ok(cli) => finish(run(cli)),
+        Err(answer) => {
+            // Help and version are answers, the rest are errors; clap prints each where it belongs.
+            let printed = answer.print();
+            let code = if answer.use_stderr() { failure::USER } else { failure::DONE };
+            if printed.is_ok() { code } else { failure::DONE }
+        }
+    });
+    ExitCode::from(done.unwrap_or(failure::OURS))
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.verb {
+        Some(Verb::Demo(demo)) => demo::run(&demo),
+        None => demo::run(&cli.demo),
+    }
+}
+
+fn finish(result: Result<(), Failure>) -> u8 {
+    match result {
+        Ok(()) => failure::DONE,
+        Err(failure) => {
+            if let Some((message, hint)) = failure.text() {
+                console::report_error(message, hint);
+            }
+            failure.code()
+        }
+    }
+}

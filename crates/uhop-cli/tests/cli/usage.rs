@@ -1,0 +1,60 @@
+//! Help, and one clear line for bad input.
+
+use std::fs;
+use std::process::Stdio;
+
+use tempfile::TempDir;
+
+use crate::{stderr, stdout, uhop};
+
+#[test]
+fn help_and_version_are_answers() {
+    let folder = TempDir::new().unwrap();
+    for arguments in [&["--help"][..], &["-h"], &["help"], &["demo", "--help"], &["--version"]] {
+        let output = uhop(folder.path(), arguments).output().unwrap();
+        assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""), "{arguments:?}");
+    }
+    let help = uhop(folder.path(), &["--help"]).output().unwrap();
+    for word in ["demo", "--out <DIR>", "--seed <N>", "--json", "--quiet", "--no-progress"] {
+        assert!(stdout(&help).contains(word), "{word}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "help writes nothing");
+}
+
+#[test]
+fn bad_arguments_are_one_error_and_exit_code_1() {
+    let folder = TempDir::new().unwrap();
+    for arguments in
+        [&["--bogus"][..], &["bogus"], &["--seed", "x"], &["demo", "--seed", "-1"], &["--out"]]
+    {
+        let output = uhop(folder.path(), arguments).output().unwrap();
+        assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""), "{arguments:?}");
+        let errors = stderr(&output).lines().filter(|line| line.starts_with("error: ")).count();
+        assert_eq!(errors, 1, "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_an_error_with_a_hint() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("taken"), "kept").unwrap();
+    let output = uhop(folder.path(), &["--out", "taken"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(text.starts_with("error: cannot write taken: "), "{text}");
+    assert!(text.ends_with("\nhint: choose another folder with --out DIR\n"), "{text}");
+    assert_eq!(fs::read_to_string(folder.path().join("taken")).unwrap(), "kept");
+}
+
+#[test]
+fn a_reader_who_leaves_is_no_error() {
+    let folder = TempDir::new().unwrap();
+    let mut child = uhop(folder.path(), &["--quiet"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+}
