@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::patterns::check_rows;
 use crate::product::product;
 use crate::scalar::Scalar;
+use crate::vector_state;
 
 /// A linear feature map Φ(u) = Wu with W of shape `[dim_features, dim]`.
 ///
@@ -96,6 +97,7 @@ impl<T: Scalar> LinearMap<T> {
         let tall = if dim_features >= dim { normal } else { normal.reversed_axes() };
         let qr = Mat::from_fn(tall.nrows(), tall.ncols(), |i, j| tall[[i, j]]).qr();
         let (q, r) = (qr.compute_thin_Q(), qr.thin_R());
+        vector_state::clear();
         let sign = |j: usize| if r[(j, j)] < 0.0 { -1.0 } else { 1.0 };
         let q = Array2::from_shape_fn(tall.dim(), |(i, j)| T::narrow(sign(j) * q[(i, j)]));
         Self::new(if dim_features >= dim { q } else { q.reversed_axes() })

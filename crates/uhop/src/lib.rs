@@ -76,6 +76,7 @@ mod separation;
 mod similarity;
 pub mod stage1;
 mod theory;
+mod vector_state;
 
 pub use dynamics::{Dynamics, QueryReport, Retrieval, StopReason};
 pub use error::{Error, Result};

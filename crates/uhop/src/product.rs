@@ -8,6 +8,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use crate::scalar::Scalar;
+use crate::vector_state;
 
 /// Rows of the result computed by one task. Constant, and each task is sequential: the result does
 /// not depend on the number of threads.
@@ -35,6 +36,7 @@ pub(crate) fn product<T: Scalar>(a: ArrayView2<'_, T>, b: ArrayView2<'_, T>) -> 
                 T::one(),
                 Par::Seq,
             );
+            vector_state::clear();
         },
     );
     result

@@ -333,15 +333,35 @@ fn max(row: &[f64]) -> f64 {
     row.iter().copied().fold(f64::NEG_INFINITY, f64::max)
 }
 
-/// Σ x_i with Neumaier's compensation: off by about one rounding, however long the row.
+/// Σ x_i, compensated.
 fn sum(terms: impl IntoIterator<Item = f64>) -> f64 {
-    let (mut sum, mut lost) = (0.0_f64, 0.0);
-    for term in terms {
-        let next = sum + term;
-        lost += if sum.abs() >= term.abs() { (sum - next) + term } else { (term - next) + sum };
-        sum = next;
+    let mut sum = RunningSum::default();
+    terms.into_iter().for_each(|term| sum.add(term));
+    sum.value()
+}
+
+/// A sum with Neumaier's compensation: off by about one rounding, however many terms.
+#[derive(Default)]
+struct RunningSum {
+    rounded: f64,
+    lost: f64,
+}
+
+impl RunningSum {
+    fn add(&mut self, term: f64) {
+        let next = self.rounded + term;
+        let (large, small) = if self.rounded.abs() >= term.abs() {
+            (self.rounded, term)
+        } else {
+            (term, self.rounded)
+        };
+        self.lost += (large - next) + small;
+        self.rounded = next;
     }
-    sum + lost
+
+    fn value(&self) -> f64 {
+        self.rounded + self.lost
+    }
 }
 
 #[cfg(test)]

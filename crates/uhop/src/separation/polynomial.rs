@@ -18,7 +18,10 @@ pub(super) fn weights(row: &mut [f64], degree: u32) {
 /// Jᵀg: (n p_i / z_i)(g_i − ⟨p,g⟩) where z_i > 0, else 0.
 pub(super) fn vjp(scores: &[f64], weights: &[f64], cotangent: &[f64], degree: u32) -> Vec<f64> {
     let mean = sum(weights.iter().zip(cotangent).map(|(p, g)| p * g));
-    let slope = |(&z, &p): (&f64, &f64)| if z > 0.0 { f64::from(degree) * p / z } else { 0.0 };
-    let slopes = scores.iter().zip(weights).map(slope);
-    slopes.zip(cotangent).map(|(slope, g)| slope * (g - mean)).collect()
+    let terms = scores.iter().zip(weights.iter().zip(cotangent));
+    // Divided last: n p_i / z_i may overflow where g_i − ⟨p,g⟩ is 0.
+    let entry = |(&z, (p, g)): (&f64, (&f64, &f64))| {
+        if z > 0.0 { f64::from(degree) * p * (g - mean) / z } else { 0.0 }
+    };
+    terms.map(entry).collect()
 }
