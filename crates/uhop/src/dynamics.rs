@@ -31,6 +31,12 @@ pub struct Dynamics {
 
 impl Dynamics {
     /// One update, as the papers measure retrieval.
+    ///
+    /// ```
+    /// use uhop::Dynamics;
+    ///
+    /// assert_eq!(Dynamics::one_step().max_steps(), 1);
+    /// ```
     pub fn one_step() -> Self {
         Self { max_steps: 1, tolerance: None, record_energy: false }
     }
@@ -47,6 +53,18 @@ impl Dynamics {
     }
 
     /// Updates until ‖x⁺ − x‖ ≤ `tolerance`, in the units of the patterns, but at most `max_steps`.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{Dynamics, Memory, Model, Patterns, StopReason};
+    ///
+    /// let patterns = Patterns::new(array![[2.0, 0.0], [0.0, 2.0]])?;
+    /// let memory = Memory::new(patterns, Model::dense(1.0)?)?;
+    /// let run = |dynamics| memory.retrieve(array![[1.0, 0.9]].view(), &dynamics);
+    /// assert_eq!(run(Dynamics::until(1e-6, 500)?)?.reports[0].stop, StopReason::Converged);
+    /// assert_eq!(run(Dynamics::until(1e-6, 2)?)?.reports[0].stop, StopReason::MaxSteps);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`is_out_of_domain`](Error::is_out_of_domain) for 0 steps or a tolerance that is not finite
@@ -110,7 +128,7 @@ impl<T: Scalar> Memory<T> {
     /// Recalls every query, `[n_queries, dim]` → `[n_queries, dim_out]`.
     ///
     /// Each query is a state x that is updated to x⁺ = pᵀΞ with p = separation(β·similarity(Ξ, x))
-    /// until `dynamics` says stop (Wu, Hu, Hsiao, Liu 2024, eq. 2.6 for a kernel; Ramsauer et al.
+    /// until `dynamics` says stop (Wu, Hu, Hsiao, Liu 2024, thm. 2.1 for a kernel; Ramsauer et al.
     /// 2021, eq. 3 for the dot product). What is returned is the last p applied to the values,
     /// which for auto-association is the last state. Queries do not influence each other. Work is
     /// shared by the threads of the current rayon pool; results do not depend on their number.

@@ -17,8 +17,8 @@ use crate::similarity::Similarity;
 impl<T: Scalar> Memory<T> {
     /// The energy of every state, `[n_queries, dim]` → `[n_queries]`.
     ///
-    /// E(x) = ½K(x,x) − β⁻¹ Ψ*_α(βK(Ξ,x)) (Wu, Hu, Hsiao, Liu 2024, def. 2.2; the factor β⁻¹ is
-    /// what makes the update its exact concave-convex step). One update never raises it, for every
+    /// E(x) = ½K(x,x) − β⁻¹ Ψ*_α(βK(Ξ,x)) (Wu, Hu, Hsiao, Liu 2024; the factor β⁻¹ is
+    /// what makes the update its exact concave-convex step). One update never raises it (their thm. 2.1), for every
     /// α ≥ 1, β > 0 and W: −β⁻¹Ψ* is concave and touched from above by its tangent at x, and
     /// x⁺ = Ξᵀp minimises ½K(x,x) plus that tangent. With W of full column rank the states where
     /// it stops changing are exactly the fixed points of the update.

@@ -14,7 +14,7 @@ use crate::vector_state;
 
 /// A linear feature map Φ(u) = Wu with W of shape `[dim_features, dim]`.
 ///
-/// It induces the kernel K(u, v) = ⟨Φu, Φv⟩ = uᵀWᵀWv (Wu, Hu, Hsiao, Liu 2024, eq. 2.2). The
+/// It induces the kernel K(u, v) = ⟨Φu, Φv⟩ = uᵀWᵀWv (Wu, Hu, Hsiao, Liu 2024). The
 /// retrieval theory asks for full column rank, so `dim_features >= dim`; any `dim_features` works.
 /// Stage I ([`stage1`](crate::stage1)) learns W.
 ///

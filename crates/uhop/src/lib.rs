@@ -59,6 +59,10 @@
 //! [`Error`] that names both shapes. Seeds are arguments. Work runs in the current rayon pool:
 //! choose the threads by calling inside `rayon::ThreadPool::install`; results do not depend on it.
 
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}
+
 mod dynamics;
 mod energy;
 mod error;

@@ -100,6 +100,17 @@ impl<T: Scalar> Memory<T> {
 
     /// The scores of every state, `[n_queries, dim]` → `[n_queries, n_patterns]`, before β.
     ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{Memory, Model, Patterns, Similarity};
+    ///
+    /// let patterns = Patterns::new(array![[1.0, 0.0], [0.0, 2.0]])?;
+    /// let model = Model::dense(3.0)?.with_similarity(Similarity::Manhattan);
+    /// let memory = Memory::new(patterns, model)?;
+    /// assert_eq!(memory.scores(array![[1.0, 1.0]].view())?, array![[-1.0, -2.0]]);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`is_empty`](Error::is_empty), [`is_non_finite`](Error::is_non_finite),
     /// [`is_shape_mismatch`](Error::is_shape_mismatch).
@@ -109,6 +120,18 @@ impl<T: Scalar> Memory<T> {
 
     /// The weights p = separation(β·scores) of every state, `[n_queries, dim]` →
     /// `[n_queries, n_patterns]`, with the support size of each.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{Memory, Model, Patterns};
+    ///
+    /// let patterns = Patterns::new(array![[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])?;
+    /// let memory = Memory::new(patterns, Model::sparse(1.0)?)?;
+    /// let weights = memory.weights(array![[0.5, 0.5], [2.0, 0.0]].view())?;
+    /// assert_eq!(weights.weights, array![[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]]);
+    /// assert_eq!(weights.support_size, array![2, 1]);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`scores`](Self::scores).

@@ -39,6 +39,15 @@ pub struct Model<T> {
 impl<T: Scalar> Model<T> {
     /// Any combination of the parts.
     ///
+    /// ```
+    /// use uhop::{Model, Separation, Similarity};
+    ///
+    /// let model = Model::<f32>::new(Similarity::Cosine, Separation::top_k(5)?, 20.0)?;
+    /// assert_eq!(model.separation().to_string(), "top-5 softmax");
+    /// assert!(Model::<f32>::new(Similarity::Cosine, Separation::softmax(), f64::NAN).is_err());
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`is_out_of_domain`](crate::Error::is_out_of_domain) unless `beta` is finite and above 0.
     pub fn new(similarity: Similarity<T>, separation: Separation, beta: f64) -> Result<Self> {
@@ -47,13 +56,35 @@ impl<T: Scalar> Model<T> {
 
     /// The dense modern Hopfield model: x⁺ = Ξᵀ softmax(βΞx) (Ramsauer et al. 2021, eq. 3).
     ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{Memory, Model, Patterns};
+    ///
+    /// let patterns = Patterns::new(array![[1.0, 0.0], [0.0, 1.0]])?;
+    /// let memory = Memory::new(patterns, Model::dense(1.0)?)?;
+    /// let weights = memory.weights(array![[1.0, 0.0]].view())?.weights;
+    /// assert!((weights[[0, 0]] - 1.0 / (1.0 + (-1.0_f64).exp())).abs() < 1e-15);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`new`](Self::new).
     pub fn dense(beta: f64) -> Result<Self> {
         Self::new(Similarity::Dot, Separation::softmax(), beta)
     }
 
-    /// The sparse modern Hopfield model: x⁺ = Ξᵀ sparsemax(βΞx) (Hu et al. 2023, eq. 2.7).
+    /// The sparse modern Hopfield model: x⁺ = Ξᵀ sparsemax(βΞx) (Hu et al. 2023).
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{Memory, Model, Patterns};
+    ///
+    /// let patterns = Patterns::new(array![[1.0, 0.0], [0.0, 1.0]])?;
+    /// let memory = Memory::new(patterns, Model::sparse(0.5)?)?;
+    /// let weights = memory.weights(array![[1.0, 0.0]].view())?.weights;
+    /// assert_eq!(weights, array![[0.75, 0.25]]); // the projection of (0.5, 0) onto the simplex
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -63,6 +94,17 @@ impl<T: Scalar> Model<T> {
 
     /// The generalised sparse model: x⁺ = Ξᵀ α-entmax(βΞx) (Wu et al. 2024, STanHop).
     ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{Memory, Model, Patterns};
+    ///
+    /// let patterns = Patterns::new(array![[1.0, 0.0], [0.0, 1.0]])?;
+    /// let memory = Memory::new(patterns, Model::entmax(1.5, 2.0)?)?;
+    /// let weights = memory.weights(array![[1.0, 0.0]].view())?;
+    /// assert_eq!(weights.weights, array![[1.0, 0.0]]); // β·Δ = 2 = 1/(α−1)
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`new`](Self::new), and unless `alpha` is finite and at least 1.
     pub fn entmax(alpha: f64, beta: f64) -> Result<Self> {
@@ -71,6 +113,17 @@ impl<T: Scalar> Model<T> {
 
     /// The polynomial model of degree n: x⁺ = Σ ξ_μ \[⟨ξ_μ,x⟩\]₊ⁿ, normalised (Krotov, Hopfield
     /// 2016). β is 1: it would change nothing.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{Memory, Model, Patterns};
+    ///
+    /// let patterns = Patterns::new(array![[1.0, 0.0], [0.0, 1.0]])?;
+    /// let memory = Memory::new(patterns, Model::polynomial(2)?)?;
+    /// let weights = memory.weights(array![[2.0, 1.0]].view())?.weights;
+    /// assert_eq!(weights, array![[0.8, 0.2]]);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`is_out_of_domain`](crate::Error::is_out_of_domain) for degree 0.

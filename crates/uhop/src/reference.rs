@@ -6,6 +6,13 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 /// ⟨u,v⟩.
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::reference;
+///
+/// assert_eq!(reference::dot(array![1.0, 2.0].view(), array![3.0, 4.0].view()), 11.0);
+/// ```
 pub fn dot(u: ArrayView1<'_, f64>, v: ArrayView1<'_, f64>) -> f64 {
     let mut sum = 0.0;
     for i in 0..u.len() {
@@ -15,18 +22,39 @@ pub fn dot(u: ArrayView1<'_, f64>, v: ArrayView1<'_, f64>) -> f64 {
 }
 
 /// ⟨u,v⟩ / (‖u‖‖v‖), 0 when either is zero.
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::reference;
+///
+/// assert_eq!(reference::cosine(array![2.0, 0.0].view(), array![0.0, 3.0].view()), 0.0);
+/// ```
 pub fn cosine(u: ArrayView1<'_, f64>, v: ArrayView1<'_, f64>) -> f64 {
     let norms = dot(u, u).sqrt() * dot(v, v).sqrt();
     if norms == 0.0 { 0.0 } else { dot(u, v) / norms }
 }
 
 /// −½‖u−v‖².
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::reference;
+///
+/// assert_eq!(reference::euclidean(array![1.0, 2.0].view(), array![1.0, 4.0].view()), -2.0);
+/// ```
 pub fn euclidean(u: ArrayView1<'_, f64>, v: ArrayView1<'_, f64>) -> f64 {
     let difference = &u - &v;
     -0.5 * dot(difference.view(), difference.view())
 }
 
 /// −‖u−v‖₁.
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::reference;
+///
+/// assert_eq!(reference::manhattan(array![1.0, 2.0].view(), array![0.0, 4.0].view()), -3.0);
+/// ```
 pub fn manhattan(u: ArrayView1<'_, f64>, v: ArrayView1<'_, f64>) -> f64 {
     let mut sum = 0.0;
     for i in 0..u.len() {
@@ -36,6 +64,15 @@ pub fn manhattan(u: ArrayView1<'_, f64>, v: ArrayView1<'_, f64>) -> f64 {
 }
 
 /// ⟨Wu,Wv⟩ for W of shape `[dim_features, dim]`.
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::reference;
+///
+/// let weight = array![[2.0, 0.0]];
+/// let (u, v) = (array![1.0, 5.0], array![3.0, 7.0]);
+/// assert_eq!(reference::kernel(weight.view(), u.view(), v.view()), 12.0);
+/// ```
 pub fn kernel(weight: ArrayView2<'_, f64>, u: ArrayView1<'_, f64>, v: ArrayView1<'_, f64>) -> f64 {
     let mut sum = 0.0;
     for row in weight.rows() {
@@ -51,6 +88,14 @@ pub fn kernel(weight: ArrayView2<'_, f64>, u: ArrayView1<'_, f64>, v: ArrayView1
 /// the right end n weights of at most 1/n sum to at most 1. Halving ends when the middle is no
 /// longer between the ends. Near α = 1, and for large α, τ itself has too few digits: compare there
 /// by the optimality conditions instead.
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::reference;
+///
+/// let weights = reference::entmax(array![-2.0, 0.0, 0.5].view(), 2.0);
+/// assert!((weights[1] - 0.25).abs() < 1e-15 && weights[0] == 0.0);
+/// ```
 pub fn entmax(z: ArrayView1<'_, f64>, alpha: f64) -> Array1<f64> {
     let max = z.fold(f64::NEG_INFINITY, |max, &z| max.max(z));
     if alpha == 1.0 {
@@ -78,6 +123,13 @@ pub fn entmax(z: ArrayView1<'_, f64>, alpha: f64) -> Array1<f64> {
 }
 
 /// Softmax of the k largest scores, 0 elsewhere; of equal scores the earlier are taken.
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::reference;
+///
+/// assert_eq!(reference::top_k(array![1.0, 3.0, 3.0].view(), 2), array![0.0, 0.5, 0.5]);
+/// ```
 pub fn top_k(z: ArrayView1<'_, f64>, k: usize) -> Array1<f64> {
     let mut order: Vec<usize> = (0..z.len()).collect();
     order.sort_by(|&a, &b| z[b].total_cmp(&z[a]));
@@ -90,6 +142,13 @@ pub fn top_k(z: ArrayView1<'_, f64>, k: usize) -> Array1<f64> {
 }
 
 /// [z_i]₊ⁿ / Σ [z_j]₊ⁿ; equal weights when no score is positive.
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::reference;
+///
+/// assert_eq!(reference::polynomial(array![1.0, -5.0, 2.0].view(), 2), array![0.2, 0.0, 0.8]);
+/// ```
 pub fn polynomial(z: ArrayView1<'_, f64>, degree: u32) -> Array1<f64> {
     let max = z.fold(f64::NEG_INFINITY, |max, &z| max.max(z));
     if max <= 0.0 {
@@ -106,6 +165,14 @@ pub fn polynomial(z: ArrayView1<'_, f64>, degree: u32) -> Array1<f64> {
 }
 
 /// The readout pᵀV of one query.
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::reference;
+///
+/// let values = array![[2.0, 0.0], [0.0, 4.0]];
+/// assert_eq!(reference::readout(array![0.5, 0.5].view(), values.view()), array![1.0, 2.0]);
+/// ```
 pub fn readout(weights: ArrayView1<'_, f64>, values: ArrayView2<'_, f64>) -> Array1<f64> {
     let mut sum = Array1::zeros(values.ncols());
     for i in 0..values.nrows() {
@@ -117,6 +184,15 @@ pub fn readout(weights: ArrayView1<'_, f64>, values: ArrayView2<'_, f64>) -> Arr
 }
 
 /// E(x) = ½K(x,x) − β⁻¹(⟨p,z⟩ − Ψ_α(p)), z = βK(Ξ,x), p = α-entmax(z), for K(u,v) = ⟨Wu,Wv⟩.
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::reference;
+///
+/// let eye = array![[1.0, 0.0], [0.0, 1.0]];
+/// let energy = reference::energy(eye.view(), eye.view(), 1.0, 1.0, array![0.0, 0.0].view());
+/// assert!((energy + 2.0_f64.ln()).abs() < 1e-15);
+/// ```
 pub fn energy(
     patterns: ArrayView2<'_, f64>,
     weight: ArrayView2<'_, f64>,
@@ -136,6 +212,15 @@ pub fn energy(
 }
 
 /// The features Wu of every pattern, divided by their norms when `unit` asks for it.
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::reference;
+///
+/// let weight = array![[3.0, 0.0], [0.0, 4.0]];
+/// let unit = reference::features(array![[1.0, 1.0]].view(), weight.view(), true);
+/// assert_eq!(unit, array![[0.6, 0.8]]);
+/// ```
 pub fn features(
     patterns: ArrayView2<'_, f64>,
     weight: ArrayView2<'_, f64>,
@@ -155,6 +240,14 @@ pub fn features(
 }
 
 /// log mean over u < v of exp(−t‖f_u − f_v‖²).
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::reference;
+///
+/// let two = array![[1.0, 0.0], [0.0, 1.0]];
+/// assert_eq!(reference::average_loss(two.view(), 2.0), -4.0);
+/// ```
 pub fn average_loss(features: ArrayView2<'_, f64>, t: f64) -> f64 {
     let exponents = pair_exponents(features, t);
     let max = exponents.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -163,6 +256,14 @@ pub fn average_loss(features: ArrayView2<'_, f64>, t: f64) -> f64 {
 }
 
 /// max over u < v of −t‖f_u − f_v‖².
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::reference;
+///
+/// let three = array![[0.0], [1.0], [3.0]];
+/// assert_eq!(reference::max_loss(three.view(), 2.0), -2.0);
+/// ```
 pub fn max_loss(features: ArrayView2<'_, f64>, t: f64) -> f64 {
     pair_exponents(features, t).into_iter().fold(f64::NEG_INFINITY, f64::max)
 }

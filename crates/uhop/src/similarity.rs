@@ -23,6 +23,21 @@ use crate::scalar::Scalar;
 /// Distances enter negated, so that the closest pattern has the largest score. (The released U-Hop
 /// scripts hand raw distances to softmax, which recalls the farthest pattern.) All but `Manhattan`
 /// are one matrix product plus a term per row.
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::{LinearMap, Patterns, Similarity};
+///
+/// let patterns = Patterns::new(array![[3.0, 0.0], [1.0, 1.0]])?;
+/// let score = |similarity: Similarity<f64>| -> uhop::Result<_> {
+///     similarity.bind(&patterns)?.scores(array![[1.0, 2.0]].view())
+/// };
+/// assert_eq!(score(Similarity::Dot)?, array![[3.0, 3.0]]);
+/// assert_eq!(score(Similarity::Manhattan)?, array![[-4.0, -1.0]]);
+/// let map = LinearMap::new(array![[0.0, 1.0]])?; // looks at the second entry only
+/// assert_eq!(score(Similarity::Kernel(map))?, array![[0.0, 2.0]]);
+/// # Ok::<(), uhop::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Similarity<T> {
@@ -34,7 +49,7 @@ pub enum Similarity<T> {
     Euclidean,
     /// −‖ξ−x‖₁ (Millidge et al. 2022, with the sign that makes larger closer).
     Manhattan,
-    /// K(ξ,x) = ⟨Wξ,Wx⟩ (Wu et al. 2024, eq. 2.2).
+    /// K(ξ,x) = ⟨Wξ,Wx⟩ (Wu, Hu, Hsiao, Liu 2024).
     Kernel(LinearMap<T>),
 }
 
@@ -112,6 +127,17 @@ enum Kind<T> {
 impl<T: Scalar> Keys<T> {
     /// Scores of every state against every stored pattern,
     /// `[n_queries, dim]` → `[n_queries, n_patterns]`.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{Patterns, Similarity};
+    ///
+    /// let patterns = Patterns::new(array![[2.0, 0.0], [0.0, 5.0]])?;
+    /// let keys = Similarity::Cosine.bind(&patterns)?;
+    /// assert_eq!(keys.scores(array![[4.0, 0.0]].view())?, array![[1.0, 0.0]]);
+    /// assert!(keys.scores(array![[1.0, 2.0, 3.0]].view()).unwrap_err().is_shape_mismatch());
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`is_empty`](Error::is_empty), [`is_non_finite`](Error::is_non_finite) (a state, or a score

@@ -13,8 +13,8 @@ impl<T: Scalar> Memory<T> {
     /// The separation of every stored pattern, `[n_patterns]`:
     /// Δ_μ = s(ξ_μ, ξ_μ) − max over ν ≠ μ of s(ξ_ν, ξ_μ).
     ///
-    /// With the dot product this is Δ_μ of Ramsauer et al. 2021 (def. 2), with a kernel Δ^Φ_μ of
-    /// Wu, Hu, Hsiao, Liu 2024 (def. 2.4). It is negative when another pattern scores higher at
+    /// With the dot product this is Δ_μ of Ramsauer et al. 2021, with a kernel Δ^Φ_μ of
+    /// Wu, Hu, Hsiao, Liu 2024. It is negative when another pattern scores higher at
     /// ξ_μ than ξ_μ itself, and infinite when there is no other pattern.
     ///
     /// ```
@@ -52,7 +52,7 @@ impl<T: Scalar> Memory<T> {
 
     /// Half the distance of the closest two stored patterns, in the space where the model compares
     /// them: R = ½ min ‖ξ_μ − ξ_ν‖, or R_Φ = ½ min ‖Φξ_μ − Φξ_ν‖ for a kernel (Wu, Hu, Hsiao, Liu
-    /// 2024, def. 2.3). Infinite for a single pattern.
+    /// 2024). Infinite for a single pattern.
     ///
     /// ```
     /// use ndarray::array;
@@ -73,7 +73,7 @@ impl<T: Scalar> Memory<T> {
     ///
     /// 2·m·(M−1)·exp(−β(Δ_μ − 2·m_Φ·`distance`)), m and m_Φ the largest norms of the patterns and
     /// of their features. With `distance` the [`radius`](Self::radius) and patterns normalised
-    /// (m = m_Φ = 1) these are the two bounds of Wu, Hu, Hsiao, Liu 2024 (thm. 2.2): with a kernel
+    /// (m = m_Φ = 1) these are the two bounds of Wu, Hu, Hsiao, Liu 2024: with a kernel
     /// the one of U-Hop, with the dot product that of the plain memory. They hold for every α ≥ 1,
     /// as 1 − p_μ ≤ (M−1)·exp(−gap) does. A value above 2m says nothing.
     ///
@@ -120,7 +120,7 @@ impl<T: Scalar> Memory<T> {
     ///
     /// β·Δ_μ ≥ 1/(α−1) is necessary and sufficient for α-entmax to be one-hot at the query
     /// x = ξ_μ, so that ξ_μ is a fixed point of the update reached in one step (Wu, Hu, Hsiao, Liu
-    /// 2024, thm. 2.3, in the form that the margin of α-entmax gives). Valid for every similarity.
+    /// 2024, thm. 2.2, in the form that the margin of α-entmax gives). Valid for every similarity.
     ///
     /// ```
     /// use ndarray::array;

@@ -19,7 +19,8 @@ pub(crate) fn clear() {
     }
 }
 
-#[cfg(all(test, target_arch = "x86_64"))]
+#[cfg(target_arch = "x86_64")]
+#[cfg(test)]
 mod tests {
     use ndarray::Array2;
 

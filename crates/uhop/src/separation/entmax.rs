@@ -21,9 +21,9 @@ const NEWTON_EVALUATIONS: usize = 64;
 /// and the last evaluation has halved |f| or the bracket, otherwise the middle; after
 /// [`NEWTON_EVALUATIONS`] always the middle. This ends when f is within rounding of 0 or low and
 /// high are neighbouring numbers: after at most 64 + 53 + log₂ k evaluations. For α ≤ 2 f is convex
-/// and Newton's method from the right converges monotonically: of random scores with up to 1000
-/// candidates half take fewer than 10 evaluations and all fewer than 20. Large α takes about 55
-/// whenever there are two candidates.
+/// and Newton's method from the right converges monotonically: rows of 10 to 1000 normal scores take
+/// 5 to 11 evaluations in the median, 30 at worst. Up to α = 5 the median is at most 17; large α
+/// takes about 55 whenever a second score is a candidate.
 ///
 /// Newton's points approach from one side, and once they are near, rounding hides the last ulps. A
 /// last small step is therefore taken 8 ulps too far, to close the bracket from the other side.
@@ -111,8 +111,7 @@ impl Curve {
         }
         let near_one = self.power > 0.5;
         let base_minus_one = self.power_minus_one + self.epsilon * z;
-        let base =
-            if near_one { 1.0 + base_minus_one } else { self.power + self.epsilon * z };
+        let base = if near_one { 1.0 + base_minus_one } else { self.power + self.epsilon * z };
         if base <= 0.0 {
             return (0.0, 0.0);
         }
@@ -128,11 +127,11 @@ impl Curve {
 
 /// Jᵀg for J = diag(s) − ssᵀ/Σs, s_i = p_i^(2−α) on the support: s_i (g_i − ḡ), ḡ = ⟨s,g⟩/Σs.
 ///
+/// Slopes beyond e^600 (tiny weights at α near 100) are taken as e^600, so that nothing overflows.
 /// For α > 2 one s_i can dwarf the others and g_i − ḡ cancels; there the row is known to be minus
 /// the sum of the others, since J's columns sum to 0.
 pub(super) fn vjp(weights: &[f64], cotangent: &[f64], alpha: f64) -> Vec<f64> {
-    // Relative to the largest s_i, so that Σs cannot overflow.
-    let logs = |p: f64| (2.0 - alpha) * p.ln();
+    let logs = |p: f64| ((2.0 - alpha) * p.ln()).min(600.0);
     let support = || weights.iter().enumerate().filter(|(_, p)| **p > 0.0);
     let (pivot, largest) = support()
         .map(|(i, &p)| (i, logs(p)))

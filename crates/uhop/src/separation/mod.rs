@@ -69,12 +69,30 @@ pub struct Weights<T, D: RemoveAxis> {
 
 impl Separation {
     /// Softmax: p_i = exp(z_i) / Σ exp(z_j), the α-entmax of α = 1.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::Separation;
+    ///
+    /// let weights = Separation::softmax().weights(array![0.0, 3.0_f64.ln()].view())?.weights;
+    /// assert!((weights[1] - 0.75).abs() < 1e-15);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
     pub fn softmax() -> Self {
         Self(Kind::Softmax)
     }
 
     /// Sparsemax: the Euclidean projection onto the simplex, the α-entmax of α = 2, in closed form
     /// (Martins, Astudillo 2016).
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::Separation;
+    ///
+    /// let weights = Separation::sparsemax().weights(array![0.25, 0.75, -1.0].view())?.weights;
+    /// assert_eq!(weights, array![0.25, 0.75, 0.0]); // a point of the simplex stays
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
     pub fn sparsemax() -> Self {
         Self(Kind::Sparsemax)
     }
@@ -182,6 +200,17 @@ impl Separation {
     /// The weights of every lane of `scores` along the last axis, and their support sizes.
     ///
     /// `scores` may have any rank from 1 up: `[n_patterns]`, `[n_queries, n_patterns]`, …
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::Separation;
+    ///
+    /// let scores = array![[0.0, 0.0], [5.0, 0.0]];
+    /// let sparse = Separation::sparsemax().weights(scores.view())?;
+    /// assert_eq!(sparse.weights, array![[0.5, 0.5], [1.0, 0.0]]);
+    /// assert_eq!(sparse.support_size, array![2, 1]);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`is_empty`](Error::is_empty) for lanes of length 0,

@@ -14,12 +14,28 @@ use crate::scalar::Scalar;
 ///
 /// Over the pairs u ≠ v of stored patterns, with G_t(u,v) = exp(−t‖φ(u) − φ(v)‖²):
 ///
-/// - [`average`](Self::average): L = log mean G_t(u,v) (Wu, Hu, Hsiao, Liu 2024, eq. 3.1);
+/// - [`average`](Self::average): L = log mean G_t(u,v) (Wu, Hu, Hsiao, Liu 2024);
 /// - [`max`](Self::max): L = max log G_t(u,v) = −t·min ‖φ(u) − φ(v)‖² (their appendix).
 ///
 /// By default t = 2 and features are normalised per pattern, φ(u) = Wu/‖Wu‖, as in the released
 /// code; [`raw_features`](Self::raw_features) takes φ(u) = Wu. Every pattern whose feature is zero
 /// keeps a zero feature and sends no gradient.
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::stage1::SeparationLoss;
+/// use uhop::{LinearMap, Patterns};
+///
+/// // Squared distances 2, 2 and 4 on the unit circle.
+/// let patterns = Patterns::new(array![[1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])?;
+/// let value = |loss: SeparationLoss| -> uhop::Result<f64> {
+///     Ok(loss.value_and_gradient(&LinearMap::identity(2)?, &patterns)?.0)
+/// };
+/// let mean = (2.0 * (-4.0_f64).exp() + (-8.0_f64).exp()) / 3.0;
+/// assert!((value(SeparationLoss::average())? - mean.ln()).abs() < 1e-14);
+/// assert_eq!(value(SeparationLoss::max())?, -4.0);
+/// # Ok::<(), uhop::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SeparationLoss {
     over: Over,
@@ -52,6 +68,18 @@ impl SeparationLoss {
 
     /// The same loss on features that are not normalised. Without a bound on W it falls without
     /// end: use it with few steps, or for W of a fixed scale.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::stage1::SeparationLoss;
+    /// use uhop::{LinearMap, Patterns};
+    ///
+    /// let patterns = Patterns::new(array![[1.0, 0.0], [0.0, 3.0]])?;
+    /// let (map, loss) = (LinearMap::identity(2)?, SeparationLoss::max().with_t(1.0)?);
+    /// assert_eq!(loss.value_and_gradient(&map, &patterns)?.0, -2.0); // (1,0), (0,1)
+    /// assert_eq!(loss.raw_features().value_and_gradient(&map, &patterns)?.0, -10.0);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
     pub fn raw_features(self) -> Self {
         Self { features: Features::Raw, ..self }
     }
@@ -142,7 +170,9 @@ fn average<T: Scalar>(features: ArrayView2<'_, T>, t: f64) -> (f64, Array2<T>) {
             let rows = features.slice(s![start..start + gradient.nrows(), ..]);
             let mut terms = product(rows, features.t());
             let exponent = |i: usize, j: usize, inner: T| {
-                -t * (norms[i] + norms[j] - 2.0 * inner.widen()).max(0.0)
+                // A product that overflows makes the loss NaN; `max` would make it a distance of 0.
+                let squared = norms[i] + norms[j] - 2.0 * inner.widen();
+                if inner.is_finite() { -t * squared.max(0.0) } else { f64::NAN }
             };
             let mut largest = f64::NEG_INFINITY;
             for ((row, j), inner) in terms.indexed_iter() {

@@ -63,6 +63,22 @@ impl Params {
     }
 
     /// Leaves out Algorithm 1's last step: W stays as learned, as in the released retrieval code.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    ///
+    /// use ndarray::array;
+    /// use uhop::stage1::{Optimizer, Params, SeparationLoss, learn};
+    /// use uhop::{LinearMap, Patterns};
+    ///
+    /// let patterns = Patterns::new(array![[1.0, 0.0], [0.8, 0.6]])?;
+    /// let params = Params::new(SeparationLoss::max(), Optimizer::gradient_descent(0.1)?, 5)?;
+    /// let run = |params| learn(&patterns, LinearMap::identity(2)?, &params, |_| ControlFlow::Continue(()));
+    /// let (normalized, kept) = (run(params.clone())?, run(params.keep_rows())?);
+    /// assert_eq!(normalized.losses, kept.losses);
+    /// assert_eq!(normalized.map, kept.map.normalize_rows());
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
     pub fn keep_rows(self) -> Self {
         Self { normalize_rows: false, ..self }
     }

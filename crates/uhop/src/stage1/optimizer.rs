@@ -6,6 +6,16 @@ use crate::error::{Result, positive};
 use crate::scalar::Scalar;
 
 /// A rule that turns gradients ∂L/∂W into steps of W.
+///
+/// ```
+/// use uhop::stage1::Optimizer;
+///
+/// assert_eq!(Optimizer::gradient_descent(10.0)?.rate(99), 10.0);
+/// assert_eq!(Optimizer::adam(0.01)?.rate(99), 0.01);
+/// assert!(Optimizer::published_decay(1.0)?.rate(99) < 1e-77);
+/// assert!(Optimizer::adam(-1.0).unwrap_err().is_out_of_domain());
+/// # Ok::<(), uhop::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Optimizer(Kind);
 
