@@ -1,6 +1,6 @@
 //! A memory: stored patterns, their values, and the model that recalls them.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
@@ -150,11 +150,10 @@ impl<T: Scalar> Memory<T> {
             .axis_iter_mut(Axis(0))
             .into_par_iter()
             .zip(support_size.axis_iter_mut(Axis(0)))
-            .for_each_init(Vec::new, |row, (mut weights, mut support_size)| {
+            .for_each_init(Vec::new, |row, (weights, mut support_size)| {
                 row.clear();
                 row.extend(self.model.beta_scores(&weights));
-                support_size.fill(self.model.separation().weights_in_place(row));
-                Zip::from(&mut weights).and(&*row).for_each(|p, &weight| *p = T::narrow(weight));
+                support_size.fill(self.model.separation().weights_into(row, weights));
             });
         Ok(Weights { weights, support_size })
     }

@@ -45,8 +45,9 @@ pub(crate) fn closest_pair<T: Scalar>(rows: ArrayView2<'_, T>) -> Option<Pair> {
                     let second = start + column;
                     let size = norms[first] + norms[second];
                     let least = size - 2.0 * inner.widen() - epsilon * size - underflow;
-                    // Products that overflow rule nothing out: −∞ is below, NaN no number at all.
-                    if best.is_none_or(|best| least <= best.squared_distance || least.is_nan()) {
+                    // A product that overflows, even to −∞ on its way to a larger sum, rules nothing out.
+                    let in_play = |best: Pair| least <= best.squared_distance;
+                    if !inner.is_finite() || best.is_none_or(in_play) {
                         let squared_distance = squared_distance(rows.row(first), rows.row(second));
                         let pair = Pair { first, second, squared_distance };
                         best = Some(best.map_or(pair, |best| best.closer(pair)));

@@ -132,7 +132,8 @@ pub fn entmax(z: ArrayView1<'_, f64>, alpha: f64) -> Array1<f64> {
 /// ```
 pub fn top_k(z: ArrayView1<'_, f64>, k: usize) -> Array1<f64> {
     let mut order: Vec<usize> = (0..z.len()).collect();
-    order.sort_by(|&a, &b| z[b].total_cmp(&z[a]));
+    // Adding 0 makes −0 equal to 0.
+    order.sort_by(|&a, &b| (z[b] + 0.0).total_cmp(&(z[a] + 0.0)));
     let mut weights = Array1::zeros(z.len());
     for &i in &order[..k] {
         weights[i] = (z[i] - z[order[0]]).exp();
@@ -141,7 +142,7 @@ pub fn top_k(z: ArrayView1<'_, f64>, k: usize) -> Array1<f64> {
     weights / total
 }
 
-/// [z_i]₊ⁿ / Σ [z_j]₊ⁿ; equal weights when no score is positive.
+/// \[z_i\]₊ⁿ / Σ \[z_j\]₊ⁿ; equal weights when no score is positive.
 ///
 /// ```
 /// use ndarray::array;

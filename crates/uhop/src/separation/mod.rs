@@ -12,7 +12,7 @@ mod top_k;
 
 use std::fmt;
 
-use ndarray::{Array, ArrayView, Axis, Dimension, RemoveAxis, Zip};
+use ndarray::{Array, ArrayView, ArrayViewMut1, Axis, Dimension, RemoveAxis, Zip};
 
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
@@ -64,6 +64,7 @@ pub struct Weights<T, D: RemoveAxis> {
     /// The weights, in the shape of the scores: every lane along the last axis sums to 1.
     pub weights: Array<T, D>,
     /// How many weights of each lane are above 0, in the shape of the scores without the last axis.
+    /// A weight too small for the scalar type is 0 and not counted.
     pub support_size: Array<usize, D::Smaller>,
 }
 
@@ -224,12 +225,10 @@ impl Separation {
         let lanes = Axis(scores.ndim() - 1);
         let mut weights = scores.to_owned();
         let mut row = Vec::with_capacity(weights.len_of(lanes));
-        let support_size = weights.map_axis_mut(lanes, |mut lane| {
+        let support_size = weights.map_axis_mut(lanes, |lane| {
             row.clear();
             row.extend(lane.iter().map(|z| z.widen()));
-            let support_size = self.weights_in_place(&mut row);
-            Zip::from(&mut lane).and(&row).for_each(|p, &weight| *p = T::narrow(weight));
-            support_size
+            self.weights_into(&mut row, lane)
         });
         Ok(Weights { weights, support_size })
     }
@@ -283,8 +282,20 @@ impl Separation {
         Ok(result)
     }
 
-    /// Replaces a row of finite scores by its weights and returns the support size.
-    pub(crate) fn weights_in_place(&self, row: &mut [f64]) -> usize {
+    /// The weights of a row of finite scores, rounded to `T`; returns the support size. Leaves the
+    /// unrounded weights in `row`.
+    pub(crate) fn weights_into<T: Scalar>(
+        &self,
+        row: &mut [f64],
+        mut weights: ArrayViewMut1<'_, T>,
+    ) -> usize {
+        self.weights_in_place(row);
+        weights.iter_mut().zip(row).for_each(|(p, &mut weight)| *p = T::narrow(weight));
+        weights.iter().filter(|&&p| p > T::zero()).count()
+    }
+
+    /// Replaces a row of finite scores by its weights.
+    pub(crate) fn weights_in_place(&self, row: &mut [f64]) {
         match self.0 {
             Kind::Softmax => softmax::weights(row),
             Kind::Sparsemax => sparsemax::weights(row),
@@ -293,7 +304,6 @@ impl Separation {
             Kind::TopK { k } => top_k::weights(row, k),
             Kind::Polynomial { degree } => polynomial::weights(row, degree),
         }
-        row.iter().filter(|&&weight| weight > 0.0).count()
     }
 
     fn vjp_of_row(&self, scores: &[f64], cotangent: &[f64]) -> Vec<f64> {

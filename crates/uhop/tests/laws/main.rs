@@ -1,5 +1,8 @@
 //! What must hold: laws on random input, equality with the slow reference, the golden vectors.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not see as tests")]
+
+mod common;
 mod energy;
 mod golden;
 mod retrieval;
