@@ -1,5 +1,7 @@
 //! The `uhop` binary from outside: what it prints, writes and answers to bad input.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not see as tests")]
+
 mod demo;
 mod usage;
 

@@ -116,6 +116,7 @@ impl SeparationLoss {
     /// # Errors
     /// [`is_shape_mismatch`](Error::is_shape_mismatch) when the map has another `dim`;
     /// [`is_empty`](Error::is_empty) for fewer than two patterns, which have no pair;
+    /// [`is_non_finite`](Error::is_non_finite) when a feature or distance overflows;
     /// [`is_unsupported`](Error::is_unsupported) when the max loss meets two patterns with the same
     /// feature, which no step can separate.
     pub fn value_and_gradient<T: Scalar>(
@@ -130,6 +131,7 @@ impl SeparationLoss {
             return Err(Error::empty("separation loss", "the patterns", patterns.shape(), need));
         }
         let mut features = map.features(patterns);
+        check(features.iter().all(|f| f.is_finite()), "a feature", T::NAME)?;
         let norms = match self.features {
             Features::Unit => Some(normalize_rows(&mut features)),
             Features::Raw => None,
@@ -137,6 +139,7 @@ impl SeparationLoss {
         match self.over {
             Over::Average => {
                 let (loss, mut gradient) = average(features.view(), self.t);
+                check(loss.is_finite(), DISTANCE, T::NAME)?;
                 if let Some(norms) = norms {
                     through_normalization(&mut gradient, features.view(), &norms);
                 }
@@ -144,6 +147,7 @@ impl SeparationLoss {
             }
             Over::Max => {
                 let (pair, loss, mut gradient) = max(features.view(), self.t)?;
+                check(loss.is_finite(), DISTANCE, T::NAME)?;
                 let pick = |rows: ArrayView2<'_, T>| rows.select(Axis(0), &pair);
                 if let Some(norms) = norms {
                     let features = pick(features.view());
@@ -153,6 +157,13 @@ impl SeparationLoss {
             }
         }
     }
+}
+
+const DISTANCE: &str = "the distance of two features";
+
+/// An error that `what` overflowed unless it is `finite`.
+fn check(finite: bool, what: &str, scalar: &'static str) -> Result<()> {
+    if finite { Ok(()) } else { Err(Error::overflow("separation loss", what.to_owned(), scalar)) }
 }
 
 /// L = log mean exp(−t‖f_i − f_j‖²) over the ordered pairs i ≠ j, and ∂L/∂f, `[n, dim_features]`.
@@ -265,6 +276,16 @@ mod tests {
         assert!(error.is_unsupported() && error.to_string().contains("1 and 2"), "{error}");
         assert!(SeparationLoss::average().value_and_gradient(&map, &equal).is_ok());
         assert!(SeparationLoss::max().with_t(0.0).unwrap_err().is_out_of_domain());
+    }
+
+    #[test]
+    fn features_that_overflow_are_errors() {
+        let patterns = Patterns::new(array![[1e30_f32], [2e30]]).unwrap();
+        let map = LinearMap::new(array![[1e10]]).unwrap();
+        for loss in [SeparationLoss::average(), SeparationLoss::max()] {
+            let error = loss.value_and_gradient(&map, &patterns).unwrap_err();
+            assert!(error.is_non_finite(), "{error}");
+        }
     }
 
     #[test]

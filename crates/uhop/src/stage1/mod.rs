@@ -158,10 +158,15 @@ pub fn learn<T: Scalar>(
     let mut optimizer = params.optimizer.start(map.weight().dim());
     let mut losses = Vec::with_capacity(params.max_steps.min(1 << 20) + 1);
     let mut evaluate = |map: &LinearMap<T>, step: usize| {
-        let (loss, gradient) = params.loss.value_and_gradient(map, patterns)?;
-        if !loss.is_finite() {
-            return Err(Error::diverged(step, "the loss"));
-        }
+        let evaluated = params.loss.value_and_gradient(map, patterns);
+        // An overflow before the first step is the data's, after it the rate's.
+        let (loss, gradient) = evaluated.map_err(|error| {
+            if step > 0 && error.is_non_finite() {
+                Error::diverged(step, "the loss")
+            } else {
+                error
+            }
+        })?;
         let progress = Progress { step, max_steps: params.max_steps, loss };
         Ok((loss, gradient, observer(progress).is_break()))
     };
