@@ -6,7 +6,7 @@ use crate::error::{Error, Result, positive};
 use crate::memory::Memory;
 use crate::pairs::squared_distance;
 use crate::patterns::check_states;
-use crate::readout::readout;
+use crate::readout::readout_of_checked;
 use crate::scalar::Scalar;
 
 /// Queries recalled together; bounds the scores held at a time to `QUERY_BLOCK × n_patterns`.
@@ -92,6 +92,7 @@ impl Dynamics {
 
 /// What [`Memory::retrieve`] found.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Retrieval<T> {
     /// The last readout of every query, `[n_queries, dim_out]`.
     pub retrieved: Array2<T>,
@@ -101,6 +102,7 @@ pub struct Retrieval<T> {
 
 /// How one query ran.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct QueryReport {
     /// Updates made, at least 1.
     pub steps: usize,
@@ -130,7 +132,8 @@ impl<T: Scalar> Memory<T> {
     /// Each query is a state x that is updated to x⁺ = pᵀΞ with p = separation(β·similarity(Ξ, x))
     /// until `dynamics` says stop (Wu, Hu, Hsiao, Liu 2024, thm. 2.1 for a kernel; Ramsauer et al.
     /// 2021, eq. 3 for the dot product). What is returned is the last p applied to the values,
-    /// which for auto-association is the last state. Queries do not influence each other. Work is
+    /// which for auto-association is the last state. Queries do not influence each other, up to the
+    /// rounding of products of other shapes. Work is
     /// shared by the threads of the current rayon pool; results do not depend on their number.
     ///
     /// ```
@@ -194,11 +197,11 @@ impl<T: Scalar> Memory<T> {
         let mut states = queries.to_owned();
         for _ in 0..dynamics.max_steps {
             let weights = self.weights_of_checked(states.view())?;
-            let next = readout(weights.weights.view(), self.patterns().view())?;
+            let next = readout_of_checked(weights.weights.view(), self.patterns().view());
             let output = if self.is_auto_associative() {
                 None
             } else {
-                Some(readout(weights.weights.view(), self.values().view())?)
+                Some(readout_of_checked(weights.weights.view(), self.values().view()))
             };
             let energies: Vec<_> = self.energy_if(dynamics.record_energy, next.view())?.collect();
             let mut running = Vec::new();

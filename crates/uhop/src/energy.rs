@@ -10,7 +10,7 @@ use crate::memory::Memory;
 use crate::pairs::squared_norms;
 use crate::patterns::check_states;
 use crate::product::product;
-use crate::readout::readout;
+use crate::readout::readout_of_checked;
 use crate::scalar::Scalar;
 use crate::similarity::Similarity;
 
@@ -29,8 +29,8 @@ impl<T: Scalar> Memory<T> {
     /// | kernel | ‖Wx‖² | ⟨Wξ,Wx⟩ |
     /// | euclidean | 0, as the scores hold −½‖x‖² already | −½‖ξ−x‖² |
     ///
-    /// Computed in `f64` from scores in `T`: for `f32` patterns expect differences of the order of
-    /// 1e-7 times the scores.
+    /// Computed in `f64` from scores in `T`, so that it carries their rounding: about dim·ε·‖ξ‖‖x‖,
+    /// ε = 1e-7 for `f32`.
     ///
     /// ```
     /// use ndarray::array;
@@ -46,7 +46,8 @@ impl<T: Scalar> Memory<T> {
     /// # Errors
     /// [`is_unsupported`](Error::is_unsupported) for cosine or manhattan similarity and for
     /// separations outside the α-entmax family, whose update descends no energy of this form;
-    /// otherwise as [`scores`](Self::scores).
+    /// [`is_non_finite`](Error::is_non_finite) when it overflows; otherwise as
+    /// [`scores`](Self::scores).
     pub fn energy(&self, states: ArrayView2<'_, T>) -> Result<Array1<f64>> {
         check_states("energy", "the states", states, self.patterns().view())?;
         self.energy_of_checked(states)
@@ -60,13 +61,15 @@ impl<T: Scalar> Memory<T> {
             Similarity::Euclidean => Array1::zeros(states.nrows()),
             other => return Err(no_energy(other.name())),
         };
-        let scores = self.scores(states)?;
+        let scores = self.scores_of_checked(states)?;
         let mut energy = quadratic;
         let mut row = Vec::with_capacity(scores.ncols());
         for (energy, scores) in energy.iter_mut().zip(scores.outer_iter()) {
-            row.clear();
-            row.extend(self.model().beta_scores(scores));
+            self.model().beta_scores(scores, &mut row)?;
             *energy = 0.5 * *energy - self.conjugate(&mut row, alpha) / self.model().beta();
+            if !energy.is_finite() {
+                return Err(Error::overflow("energy", "the energy of a state".to_owned(), "f64"));
+            }
         }
         Ok(energy)
     }
@@ -92,7 +95,7 @@ impl<T: Scalar> Memory<T> {
         check_states("energy gradient", "the states", states, self.patterns().view())?;
         self.entmax_alpha()?;
         let weights = self.weights_of_checked(states)?.weights;
-        let readout = readout(weights.view(), self.patterns().view())?;
+        let readout = readout_of_checked(weights.view(), self.patterns().view());
         let step = &states - &readout;
         match self.model().similarity() {
             Similarity::Dot | Similarity::Euclidean => Ok(step),

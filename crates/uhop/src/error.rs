@@ -151,7 +151,7 @@ impl fmt::Display for Shape {
     }
 }
 
-/// Checks that a real parameter is finite and above `bound`.
+/// The value of a real parameter that must be finite and above 0.
 pub(crate) fn positive(
     operation: &'static str,
     parameter: &'static str,

@@ -1,7 +1,7 @@
 //! The linear feature map Φ(u) = Wu of U-Hop and its initialisations.
 
 use faer::Mat;
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{ArcArray2, Array2, ArrayView2, Axis};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -27,9 +27,10 @@ use crate::vector_state;
 /// assert_eq!(map.apply(array![[1.0, 3.0]].view())?, array![[2.0, 3.0, 4.0]]);
 /// # Ok::<(), uhop::Error>(())
 /// ```
+/// Cloning is cheap: the entries are shared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinearMap<T> {
-    weight: Array2<T>,
+    weight: ArcArray2<T>,
 }
 
 impl<T: Scalar> LinearMap<T> {
@@ -39,15 +40,21 @@ impl<T: Scalar> LinearMap<T> {
     /// [`is_empty`](Error::is_empty) or [`is_non_finite`](Error::is_non_finite), as for patterns.
     pub fn new(weight: Array2<T>) -> Result<Self> {
         check_rows("feature map", "the weight", weight.view())?;
-        Ok(Self { weight: weight.as_standard_layout().into_owned() })
+        let weight = if weight.is_standard_layout() {
+            weight
+        } else {
+            weight.as_standard_layout().to_owned()
+        };
+        Ok(Self { weight: weight.into_shared() })
     }
 
     /// W = I, `[dim, dim]`: the kernel is the dot product.
     ///
     /// # Errors
-    /// [`is_empty`](Error::is_empty) for `dim = 0`.
+    /// [`is_empty`](Error::is_empty) for `dim = 0`; [`is_out_of_domain`](Error::is_out_of_domain)
+    /// when W does not fit into memory.
     pub fn identity(dim: usize) -> Result<Self> {
-        Self::new(Array2::eye(dim))
+        Self::new(from_fn(dim, dim, |i, j| if i == j { T::one() } else { T::zero() })?)
     }
 
     /// W with independent standard normal entries, as the released U-Hop code starts.
@@ -65,13 +72,14 @@ impl<T: Scalar> LinearMap<T> {
     /// ```
     ///
     /// # Errors
-    /// [`is_empty`](Error::is_empty) when a size is 0.
+    /// [`is_empty`](Error::is_empty) when a size is 0; [`is_out_of_domain`](Error::is_out_of_domain)
+    /// when W does not fit into memory.
     pub fn random_normal(dim_features: usize, dim: usize, seed: u64) -> Result<Self> {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
-        Self::new(Array2::from_shape_simple_fn((dim_features, dim), || {
+        Self::new(from_fn(dim_features, dim, |_, _| {
             let entry: f64 = StandardNormal.sample(&mut random);
             T::narrow(entry)
-        }))
+        })?)
     }
 
     /// A uniformly random semi-orthogonal W: orthonormal columns (WᵀW = I) when
@@ -91,9 +99,10 @@ impl<T: Scalar> LinearMap<T> {
     /// ```
     ///
     /// # Errors
-    /// [`is_empty`](Error::is_empty) when a size is 0.
+    /// [`is_empty`](Error::is_empty) when a size is 0; [`is_out_of_domain`](Error::is_out_of_domain)
+    /// when W does not fit into memory.
     pub fn orthogonal(dim_features: usize, dim: usize, seed: u64) -> Result<Self> {
-        let normal = LinearMap::<f64>::random_normal(dim_features, dim, seed)?.weight;
+        let normal = LinearMap::<f64>::random_normal(dim_features, dim, seed)?.weight.into_owned();
         let tall = if dim_features >= dim { normal } else { normal.reversed_axes() };
         let qr = Mat::from_fn(tall.nrows(), tall.ncols(), |i, j| tall[[i, j]]).qr();
         let (q, r) = (qr.compute_thin_Q(), qr.thin_R());
@@ -139,15 +148,12 @@ impl<T: Scalar> LinearMap<T> {
         product(rows, self.weight.t())
     }
 
-    /// The map after `step` has changed W in place.
-    pub(crate) fn stepped(
-        mut self,
-        change: impl FnOnce(&mut Array2<T>),
-        step: usize,
-    ) -> Result<Self> {
-        change(&mut self.weight);
-        if self.weight.iter().all(|entry| entry.is_finite()) {
-            Ok(self)
+    /// The map after `change` has moved W in place, in step `step` of Stage I.
+    pub(crate) fn stepped(self, change: impl FnOnce(&mut Array2<T>), step: usize) -> Result<Self> {
+        let mut weight = self.weight.into_owned();
+        change(&mut weight);
+        if weight.iter().all(|entry| entry.is_finite()) {
+            Ok(Self { weight: weight.into_shared() })
         } else {
             Err(Error::diverged(step, "W"))
         }
@@ -164,10 +170,29 @@ impl<T: Scalar> LinearMap<T> {
     /// assert_eq!(map.weight(), array![[0.6, 0.8], [0.0, -1.0]]);
     /// # Ok::<(), uhop::Error>(())
     /// ```
-    pub fn normalize_rows(mut self) -> Self {
-        normalize_rows(&mut self.weight);
-        self
+    pub fn normalize_rows(self) -> Self {
+        let mut weight = self.weight.into_owned();
+        normalize_rows(&mut weight);
+        Self { weight: weight.into_shared() }
     }
+}
+
+/// A matrix by its entries in row-major order, if there is memory for it.
+fn from_fn<T>(
+    rows: usize,
+    columns: usize,
+    mut entry: impl FnMut(usize, usize) -> T,
+) -> Result<Array2<T>> {
+    let mut entries = Vec::new();
+    let reserved = rows.checked_mul(columns).map(|n| entries.try_reserve_exact(n));
+    if !matches!(reserved, Some(Ok(()))) {
+        let size = format!("{rows} x {columns}");
+        return Err(Error::domain("feature map", "the size of W", size, "small enough for memory"));
+    }
+    entries.extend(
+        (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))).map(|(i, j)| entry(i, j)),
+    );
+    Ok(Array2::from_shape_vec((rows, columns), entries).expect("one entry for each position"))
 }
 
 /// Divides every row by its norm and returns the norms; a zero row stays zero.
@@ -179,9 +204,9 @@ pub(crate) fn normalize_rows<T: Scalar>(rows: &mut Array2<T>) -> Vec<f64> {
             return 0.0;
         }
         let scaled: f64 = row.iter().map(|x| (x.widen() / largest).powi(2)).sum();
-        let norm = largest * scaled.sqrt();
-        row.mapv_inplace(|x| T::narrow(x.widen() / norm));
-        norm
+        let norm = scaled.sqrt();
+        row.mapv_inplace(|x| T::narrow(x.widen() / largest / norm));
+        largest * norm
     };
     rows.axis_iter_mut(Axis(0)).map(normalize).collect()
 }
@@ -232,6 +257,10 @@ mod tests {
         let mut tiny = array![[3.0 * small, 4.0 * small]];
         assert_eq!(normalize_rows(&mut rows), [5.0 * f64::from(large), 0.0]);
         assert_eq!(normalize_rows(&mut tiny), [5.0 * f64::from(small)]);
+        // 3, 4 and 5 times 2¹⁰²¹: the norm itself exceeds f64.
+        let mut huge = array![[6.0, 8.0]] * 2.0_f64.powi(1020);
+        normalize_rows(&mut huge);
+        assert_eq!(huge, array![[0.6, 0.8]]);
         assert_eq!(rows, array![[0.6, 0.8], [0.0, 0.0]]);
         assert_eq!(tiny, array![[0.6, 0.8]]);
     }
@@ -246,5 +275,12 @@ mod tests {
         assert!(LinearMap::<f32>::random_normal(0, 3, 0).unwrap_err().is_empty());
         assert!(LinearMap::<f32>::orthogonal(3, 0, 0).unwrap_err().is_empty());
         assert!(LinearMap::new(array![[f64::NAN]]).unwrap_err().is_non_finite());
+        for too_large in [
+            LinearMap::<f64>::identity(1 << 40),
+            LinearMap::random_normal(usize::MAX, 3, 0),
+            LinearMap::orthogonal(1 << 30, 1 << 30, 0),
+        ] {
+            assert!(too_large.unwrap_err().is_out_of_domain());
+        }
     }
 }

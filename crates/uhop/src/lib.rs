@@ -82,6 +82,8 @@ pub mod stage1;
 mod theory;
 mod vector_state;
 
+pub use ndarray;
+
 pub use dynamics::{Dynamics, QueryReport, Retrieval, StopReason};
 pub use error::{Error, Result};
 pub use feature_map::LinearMap;

@@ -140,6 +140,15 @@ impl<T: Scalar> Memory<T> {
         self.weights_of_checked(states)
     }
 
+    pub(crate) fn scores_of_checked(&self, states: ArrayView2<'_, T>) -> Result<Array2<T>> {
+        self.keys.scores_of_checked(states)
+    }
+
+    /// Where the model compares patterns: Φ(Ξ) for a kernel, Ξ itself otherwise.
+    pub(crate) fn features_of_patterns(&self) -> ArrayView2<'_, T> {
+        self.keys.features().unwrap_or_else(|| self.patterns.view())
+    }
+
     pub(crate) fn weights_of_checked(
         &self,
         states: ArrayView2<'_, T>,
@@ -150,11 +159,11 @@ impl<T: Scalar> Memory<T> {
             .axis_iter_mut(Axis(0))
             .into_par_iter()
             .zip(support_size.axis_iter_mut(Axis(0)))
-            .for_each_init(Vec::new, |row, (weights, mut support_size)| {
-                row.clear();
-                row.extend(self.model.beta_scores(&weights));
+            .try_for_each_init(Vec::new, |row, (weights, mut support_size)| {
+                self.model.beta_scores(weights.view(), row)?;
                 support_size.fill(self.model.separation().weights_into(row, weights));
-            });
+                Ok(())
+            })?;
         Ok(Weights { weights, support_size })
     }
 }
@@ -191,5 +200,16 @@ mod tests {
         let memory = Memory::new(patterns, Model::dense(1.0).unwrap()).unwrap();
         let error = memory.weights(array![[1e30_f32, 0.0]].view()).unwrap_err();
         assert!(error.is_non_finite() && error.to_string().contains("f32"), "{error}");
+    }
+
+    #[test]
+    fn beta_that_makes_scores_overflow_is_an_error() {
+        let patterns = Patterns::new(array![[10.0], [9.0]]).unwrap();
+        for model in [Model::dense(1e308), Model::sparse(1e308), Model::entmax(1.3, 1e308)] {
+            let memory = Memory::new(patterns.clone(), model.unwrap()).unwrap();
+            let state = array![[10.0]];
+            assert!(memory.weights(state.view()).unwrap_err().is_non_finite());
+            assert!(memory.energy(state.view()).unwrap_err().is_non_finite());
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use ndarray::{Array1, ArrayView1, ArrayView2, Zip};
 
 use crate::error::{Error, Result};
+use crate::patterns::check_rows;
 use crate::scalar::Scalar;
 
 /// The sum of squared errors of every query, `[n_queries, dim]` twice → `[n_queries]`:
@@ -25,13 +26,14 @@ use crate::scalar::Scalar;
 ///
 /// # Errors
 /// [`is_shape_mismatch`](Error::is_shape_mismatch) unless the shapes are equal;
+/// [`is_empty`](Error::is_empty), [`is_non_finite`](Error::is_non_finite);
 /// [`is_out_of_domain`](Error::is_out_of_domain) for a range that is empty or NaN.
 pub fn sum_squared_error<T: Scalar>(
     target: ArrayView2<'_, T>,
     retrieved: ArrayView2<'_, T>,
     range: Option<RangeInclusive<f64>>,
 ) -> Result<Array1<f64>> {
-    check_same_shape("sum of squared errors", target, retrieved)?;
+    check_pair("sum of squared errors", target, retrieved)?;
     let (low, high) = match range {
         Some(range) if range.start() <= range.end() => (*range.start(), *range.end()),
         Some(range) => {
@@ -57,7 +59,7 @@ pub fn sum_squared_error<T: Scalar>(
 /// ```
 ///
 /// # Errors
-/// [`is_empty`](Error::is_empty) without errors to count;
+/// [`is_empty`](Error::is_empty) without errors to count, [`is_non_finite`](Error::is_non_finite);
 /// [`is_out_of_domain`](Error::is_out_of_domain) for a threshold below 0 or NaN.
 pub fn recall_rate(errors: ArrayView1<'_, f64>, threshold: f64) -> Result<f64> {
     if errors.is_empty() {
@@ -66,6 +68,9 @@ pub fn recall_rate(errors: ArrayView1<'_, f64>, threshold: f64) -> Result<f64> {
     }
     if threshold.is_nan() || threshold < 0.0 {
         return Err(Error::domain("recall rate", "threshold", threshold, "at least 0"));
+    }
+    if let Some(i) = errors.iter().position(|error| !error.is_finite()) {
+        return Err(Error::non_finite("recall rate", "the errors", &[i], errors[i]));
     }
     let recalled = errors.iter().filter(|&&error| error <= threshold).count();
     Ok(recalled as f64 / errors.len() as f64)
@@ -86,18 +91,25 @@ pub fn recall_rate(errors: ArrayView1<'_, f64>, threshold: f64) -> Result<f64> {
 /// ```
 ///
 /// # Errors
-/// [`is_shape_mismatch`](Error::is_shape_mismatch) unless the shapes are equal.
+/// [`is_shape_mismatch`](Error::is_shape_mismatch) unless the shapes are equal;
+/// [`is_empty`](Error::is_empty), [`is_non_finite`](Error::is_non_finite).
 pub fn cosine<T: Scalar>(
     target: ArrayView2<'_, T>,
     retrieved: ArrayView2<'_, T>,
 ) -> Result<Array1<f64>> {
-    check_same_shape("cosine", target, retrieved)?;
+    check_pair("cosine", target, retrieved)?;
     Ok(Zip::from(target.rows()).and(retrieved.rows()).map_collect(|target, retrieved| {
-        let dot = |a: ArrayView1<'_, T>, b: ArrayView1<'_, T>| -> f64 {
-            a.iter().zip(b).map(|(a, b)| a.widen() * b.widen()).sum()
+        // Each relative to its largest entry, so that no square overflows or vanishes.
+        let largest = |row: ArrayView1<'_, T>| {
+            row.fold(0.0, |largest: f64, x| largest.max(x.widen().abs())).max(f64::MIN_POSITIVE)
         };
-        let norms = (dot(target, target) * dot(retrieved, retrieved)).sqrt();
-        if norms > 0.0 { dot(target, retrieved) / norms } else { 0.0 }
+        let (a, b) = (largest(target), largest(retrieved));
+        let sum = |terms: &dyn Fn(f64, f64) -> f64| -> f64 {
+            let pairs = target.iter().zip(retrieved);
+            pairs.map(|(x, y)| terms(x.widen() / a, y.widen() / b)).sum()
+        };
+        let norms = sum(&|x, _| x * x).sqrt() * sum(&|_, y| y * y).sqrt();
+        if norms > 0.0 { sum(&|x, y| x * y) / norms } else { 0.0 }
     }))
 }
 
@@ -117,7 +129,8 @@ pub fn cosine<T: Scalar>(
 /// ```
 ///
 /// # Errors
-/// [`is_out_of_domain`](Error::is_out_of_domain) for a threshold below 0 or NaN.
+/// [`is_out_of_domain`](Error::is_out_of_domain) for a threshold below 0 or NaN;
+/// [`is_empty`](Error::is_empty), [`is_non_finite`](Error::is_non_finite) for such weights.
 pub fn support_size<T: Scalar>(
     weights: ArrayView2<'_, T>,
     threshold: f64,
@@ -125,6 +138,7 @@ pub fn support_size<T: Scalar>(
     if threshold.is_nan() || threshold < 0.0 {
         return Err(Error::domain("support size", "threshold", threshold, "at least 0"));
     }
+    check_rows("support size", "the weights", weights)?;
     let above = |p: &&T| p.widen() > threshold;
     Ok(weights.rows().into_iter().map(|row| row.iter().filter(above).count()).collect())
 }
@@ -136,25 +150,31 @@ pub fn support_size<T: Scalar>(
 /// use ndarray::array;
 /// use uhop::metrics::entropy;
 ///
-/// let entropy = entropy(array![[1.0, 0.0], [0.5, 0.5]].view());
+/// let entropy = entropy(array![[1.0, 0.0], [0.5, 0.5]].view())?;
 /// assert_eq!(entropy[0], 0.0);
 /// assert!((entropy[1] - 2.0_f64.ln()).abs() < f64::EPSILON);
+/// # Ok::<(), uhop::Error>(())
 /// ```
-pub fn entropy<T: Scalar>(weights: ArrayView2<'_, T>) -> Array1<f64> {
+///
+/// # Errors
+/// [`is_empty`](Error::is_empty) or [`is_non_finite`](Error::is_non_finite) for such weights.
+pub fn entropy<T: Scalar>(weights: ArrayView2<'_, T>) -> Result<Array1<f64>> {
+    check_rows("entropy", "the weights", weights)?;
     let term = |p: &T| {
         let p = p.widen();
         if p > 0.0 { -p * p.ln() } else { 0.0 }
     };
-    weights.rows().into_iter().map(|row| row.iter().map(term).sum()).collect()
+    Ok(weights.rows().into_iter().map(|row| row.iter().map(term).sum()).collect())
 }
 
-fn check_same_shape<T>(
+fn check_pair<T: Scalar>(
     operation: &'static str,
     target: ArrayView2<'_, T>,
     retrieved: ArrayView2<'_, T>,
 ) -> Result<()> {
     if target.dim() == retrieved.dim() {
-        return Ok(());
+        check_rows(operation, "the targets", target)?;
+        return check_rows(operation, "the retrieved", retrieved);
     }
     Err(Error::shape(
         operation,
@@ -183,6 +203,25 @@ mod tests {
         for bad in [-1.0, f64::NAN] {
             assert!(recall_rate(array![1.0].view(), bad).unwrap_err().is_out_of_domain());
             assert!(support_size(one.view(), bad).unwrap_err().is_out_of_domain());
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_errors() {
+        let (nan, one) = (array![[f64::NAN]], array![[1.0]]);
+        assert!(sum_squared_error(nan.view(), one.view(), None).unwrap_err().is_non_finite());
+        assert!(cosine(one.view(), nan.view()).unwrap_err().is_non_finite());
+        assert!(recall_rate(array![f64::INFINITY].view(), 1.0).unwrap_err().is_non_finite());
+        assert!(support_size(nan.view(), 0.0).unwrap_err().is_non_finite());
+        assert!(entropy(nan.view()).unwrap_err().is_non_finite());
+    }
+
+    #[test]
+    fn cosines_of_extreme_vectors_are_exact() {
+        for scale in [1e-300, 1e-90, 1e160, 1e300] {
+            let row = array![[3.0 * scale, 4.0 * scale]];
+            let cosine = cosine(row.view(), array![[4.0, 3.0]].view()).unwrap()[0];
+            assert!((cosine - 0.96).abs() < 8.0 * f64::EPSILON, "{scale} {cosine}");
         }
     }
 

@@ -1,6 +1,8 @@
 //! Named models: a similarity, a separation and β, assembled.
 
-use crate::error::{Result, positive};
+use ndarray::ArrayView1;
+
+use crate::error::{Error, Result, positive};
 use crate::feature_map::LinearMap;
 use crate::scalar::Scalar;
 use crate::separation::Separation;
@@ -49,7 +51,7 @@ impl<T: Scalar> Model<T> {
     /// ```
     ///
     /// # Errors
-    /// [`is_out_of_domain`](crate::Error::is_out_of_domain) unless `beta` is finite and above 0.
+    /// [`is_out_of_domain`](Error::is_out_of_domain) unless `beta` is finite and above 0.
     pub fn new(similarity: Similarity<T>, separation: Separation, beta: f64) -> Result<Self> {
         Ok(Self { similarity, separation, beta: positive("model", "beta", beta)? })
     }
@@ -126,7 +128,7 @@ impl<T: Scalar> Model<T> {
     /// ```
     ///
     /// # Errors
-    /// [`is_out_of_domain`](crate::Error::is_out_of_domain) for degree 0.
+    /// [`is_out_of_domain`](Error::is_out_of_domain) for degree 0.
     pub fn polynomial(degree: u32) -> Result<Self> {
         Self::new(Similarity::Dot, Separation::polynomial(degree)?, 1.0)
     }
@@ -156,15 +158,17 @@ impl<T: Scalar> Model<T> {
         self.beta
     }
 
-    /// β times a row of scores, in `f64`: the one place where β is applied.
-    pub(crate) fn beta_scores<'a>(
-        &self,
-        scores: impl IntoIterator<Item = &'a T>,
-    ) -> impl Iterator<Item = f64>
-    where
-        T: 'a,
-    {
-        let beta = self.beta;
-        scores.into_iter().map(move |score| beta * score.widen())
+    /// Fills `row` with β times a row of finite scores, in `f64`: the one place where β is applied.
+    ///
+    /// # Errors
+    /// [`is_non_finite`](Error::is_non_finite) when a product overflows.
+    pub(crate) fn beta_scores(&self, scores: ArrayView1<'_, T>, row: &mut Vec<f64>) -> Result<()> {
+        row.clear();
+        row.extend(scores.iter().map(|score| self.beta * score.widen()));
+        if row.iter().all(|z| z.is_finite()) {
+            Ok(())
+        } else {
+            Err(Error::overflow("separation", "beta times a score".to_owned(), "f64"))
+        }
     }
 }

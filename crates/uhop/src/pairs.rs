@@ -26,11 +26,12 @@ impl Pair {
 /// The closest pair of `rows`, exactly; `None` for fewer than two rows.
 ///
 /// A pair's squared distance is read off the product as |u|² + |v|² − 2⟨u,v⟩, whose error is at
-/// most dim·ε·(|u|² + |v|²). Only a pair that this error leaves in play is measured directly.
+/// most (dim + 4)·ε·(|u|² + |v|²): half of that for the product, the rest for norms and sums. Only a
+/// pair that this error leaves in play is measured directly.
 pub(crate) fn closest_pair<T: Scalar>(rows: ArrayView2<'_, T>) -> Option<Pair> {
     let (n, dim) = rows.dim();
     let norms = squared_norms(rows);
-    let epsilon = dim as f64 * T::epsilon().widen();
+    let epsilon = (dim + 4) as f64 * T::epsilon().widen();
     let underflow = dim as f64 * T::min_positive_value().widen();
     (0..n.div_ceil(TILE))
         .into_par_iter()

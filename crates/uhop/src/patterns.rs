@@ -54,11 +54,6 @@ impl<T: Scalar> Patterns<T> {
         self.rows.view()
     }
 
-    /// All patterns, sharing their entries.
-    pub(crate) fn shared(&self) -> ArcArray2<T> {
-        self.rows.clone()
-    }
-
     /// Pattern `index`, `[dim]`.
     ///
     /// # Panics

@@ -3,6 +3,7 @@
 use ndarray::{Array2, ArrayView2};
 
 use crate::error::{Error, Result};
+use crate::patterns::check_rows;
 use crate::product::product;
 use crate::scalar::Scalar;
 
@@ -20,7 +21,8 @@ use crate::scalar::Scalar;
 /// ```
 ///
 /// # Errors
-/// [`is_shape_mismatch`](Error::is_shape_mismatch) unless there are as many weights as values.
+/// [`is_shape_mismatch`](Error::is_shape_mismatch) unless there are as many weights as values;
+/// [`is_empty`](Error::is_empty), [`is_non_finite`](Error::is_non_finite).
 pub fn readout<T: Scalar>(
     weights: ArrayView2<'_, T>,
     values: ArrayView2<'_, T>,
@@ -33,7 +35,16 @@ pub fn readout<T: Scalar>(
             "there must be one value (row) for each weight (column)",
         ));
     }
-    Ok(product(weights, values))
+    check_rows("readout", "the weights", weights)?;
+    check_rows("readout", "the values", values)?;
+    Ok(readout_of_checked(weights, values))
+}
+
+pub(crate) fn readout_of_checked<T: Scalar>(
+    weights: ArrayView2<'_, T>,
+    values: ArrayView2<'_, T>,
+) -> Array2<T> {
+    product(weights, values)
 }
 
 #[cfg(test)]

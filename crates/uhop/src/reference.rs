@@ -1,7 +1,10 @@
 //! Slow, clear `f64` implementations of every formula, straight from the definitions.
 //!
 //! The fast paths are tested equal to these. Plain loops, no shortcuts, no shared code with what
-//! they check; inputs are trusted.
+//! they check.
+//!
+//! # Panics
+//! Inputs are trusted: a function here may panic on shapes or sizes that do not fit together.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 

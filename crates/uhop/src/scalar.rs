@@ -2,7 +2,7 @@
 
 /// `f32` or `f64`: the type of the stored patterns.
 ///
-/// Sealed: dense products and tolerances are proved for these two. Matrices are kept and
+/// Sealed: the dense products exist for these two. Matrices are kept and
 /// multiplied in this type; everything that is summed along a row of scores (separations, losses,
 /// energies, metrics) is computed in `f64` and rounded once.
 pub trait Scalar: sealed::Sealed + ndarray::NdFloat {

@@ -1,11 +1,11 @@
 //! Scores s = similarity(Ξ, x): larger means closer, always.
 
-use ndarray::{ArcArray2, Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::feature_map::{LinearMap, normalize_rows};
-use crate::pairs::squared_norms;
+use crate::pairs::{squared_distance, squared_norms};
 use crate::patterns::{Patterns, check_states};
 use crate::product::{TILE, product};
 use crate::scalar::Scalar;
@@ -22,7 +22,8 @@ use crate::scalar::Scalar;
 ///
 /// Distances enter negated, so that the closest pattern has the largest score. (The released U-Hop
 /// scripts hand raw distances to softmax, which recalls the farthest pattern.) All but `Manhattan`
-/// are one matrix product plus a term per row.
+/// are one matrix product plus a term per row; its rounding is about dim·ε·‖ξ‖‖x‖, ε that of the
+/// scalar. Euclidean scores closer to 0 than that are computed directly.
 ///
 /// ```
 /// use ndarray::array;
@@ -70,24 +71,23 @@ impl<T: Scalar> Similarity<T> {
     /// [`is_shape_mismatch`](Error::is_shape_mismatch) when a kernel's `dim` is not the patterns';
     /// [`is_non_finite`](Error::is_non_finite) when a feature overflows.
     pub fn bind(&self, patterns: &Patterns<T>) -> Result<Keys<T>> {
-        let shared = || patterns.view().to_owned();
         let kind = match self {
-            Self::Dot => Kind::Dot { keys: patterns.shared() },
+            Self::Dot => Kind::Dot,
             Self::Cosine => {
-                let mut keys = shared();
+                let mut keys = patterns.view().to_owned();
                 normalize_rows(&mut keys);
                 Kind::Cosine { keys }
             }
             Self::Euclidean => {
                 let center = mean(patterns.view());
                 let keys = &patterns.view() - &center;
-                let half_norms = squared_norms(keys.view()).mapv(|norm| T::narrow(0.5 * norm));
+                let half_norms = half_norms(keys.view())?;
                 Kind::Euclidean { keys, half_norms, center }
             }
-            Self::Manhattan => Kind::Manhattan { keys: patterns.shared() },
+            Self::Manhattan => Kind::Manhattan,
             Self::Kernel(map) => {
                 let features = map.apply(patterns.view())?;
-                check_finite("the features", features.view())?;
+                check_finite("a feature", features.view())?;
                 Kind::Kernel { features, map: map.clone() }
             }
         };
@@ -115,12 +115,12 @@ pub struct Keys<T> {
 
 #[derive(Debug, Clone)]
 enum Kind<T> {
-    Dot { keys: ArcArray2<T> },
+    Dot,
     Cosine { keys: Array2<T> },
     // Distances do not change when everything moves; moving the mean of the memory to the origin
-    // keeps ⟨ξ,x⟩ − ½‖ξ‖² − ½‖x‖² from cancelling for data far from it.
-    Euclidean { keys: Array2<T>, half_norms: Array1<T>, center: Array1<T> },
-    Manhattan { keys: ArcArray2<T> },
+    // makes ⟨ξ,x⟩ − ½‖ξ‖² − ½‖x‖² cancel less for data far from it.
+    Euclidean { keys: Array2<T>, half_norms: Array1<f64>, center: Array1<T> },
+    Manhattan,
     Kernel { features: Array2<T>, map: LinearMap<T> },
 }
 
@@ -141,38 +141,83 @@ impl<T: Scalar> Keys<T> {
     ///
     /// # Errors
     /// [`is_empty`](Error::is_empty), [`is_non_finite`](Error::is_non_finite) (a state, or a score
-    /// that overflows), [`is_shape_mismatch`](Error::is_shape_mismatch).
+    /// or a norm that overflows), [`is_shape_mismatch`](Error::is_shape_mismatch).
     pub fn scores(&self, states: ArrayView2<'_, T>) -> Result<Array2<T>> {
         check_states("scores", "the states", states, self.patterns.view())?;
         self.scores_of_checked(states)
     }
 
     pub(crate) fn scores_of_checked(&self, states: ArrayView2<'_, T>) -> Result<Array2<T>> {
-        let scores = match &self.kind {
-            Kind::Dot { keys } => product(states, keys.t()),
+        let keys = self.patterns.view();
+        let mut scores = match &self.kind {
+            Kind::Dot => product(states, keys.t()),
             Kind::Cosine { keys } => {
                 let mut states = states.to_owned();
                 normalize_rows(&mut states);
                 product(states.view(), keys.t())
             }
             Kind::Euclidean { keys, half_norms, center } => {
-                let states = &states - center;
-                let mut scores = product(states.view(), keys.t());
-                let state_norms = squared_norms(states.view());
-                for (mut row, norm) in scores.outer_iter_mut().zip(state_norms) {
-                    let half = T::narrow(0.5 * norm);
-                    // Rounding may leave a hair above 0, which −½‖ξ−x‖² never is.
-                    Zip::from(&mut row).and(half_norms).for_each(|score, &half_norm| {
-                        *score = (*score - half_norm - half).min(T::zero());
-                    });
-                }
-                scores
+                return euclidean((&states - center).view(), keys.view(), half_norms.view());
             }
-            Kind::Manhattan { keys } => manhattan(states, keys.view()),
+            Kind::Manhattan => manhattan(states, keys),
             Kind::Kernel { features, map } => product(map.features(states).view(), features.t()),
         };
         check_finite("a score", scores.view())?;
+        if let Kind::Cosine { .. } = self.kind {
+            // Rounding may leave a hair outside.
+            scores.mapv_inplace(|score| score.max(-T::one()).min(T::one()));
+        }
         Ok(scores)
+    }
+
+    /// The features Φ(Ξ), `[n_patterns, dim_features]`, if there is a feature map.
+    pub(crate) fn features(&self) -> Option<ArrayView2<'_, T>> {
+        match &self.kind {
+            Kind::Kernel { features, .. } => Some(features.view()),
+            _ => None,
+        }
+    }
+}
+
+/// −½‖ξ−x‖² = ⟨ξ,x⟩ − ½‖ξ‖² − ½‖x‖² of every state and key.
+///
+/// The sum is off by at most e = dim·ε·(½‖ξ‖² + ½‖x‖²) (the product by half of that, as ‖ξ‖‖x‖ is at
+/// most that sum; its roundings to `T` by less). A score within e of 0 may have lost every digit: it
+/// is one of the nearest, and is computed directly.
+fn euclidean<T: Scalar>(
+    states: ArrayView2<'_, T>,
+    keys: ArrayView2<'_, T>,
+    half_norms: ArrayView1<'_, f64>,
+) -> Result<Array2<T>> {
+    let state_half_norms = self::half_norms(states)?;
+    let mut scores = product(states, keys.t());
+    check_finite("a score", scores.view())?;
+    let epsilon = (keys.ncols() + 2) as f64 * T::epsilon().widen();
+    Zip::from(scores.rows_mut()).and(states.rows()).and(&state_half_norms).par_for_each(
+        |mut scores, state, &state_half_norm| {
+            Zip::from(&mut scores).and(keys.rows()).and(half_norms).for_each(
+                |score, key, &half_norm| {
+                    let size = half_norm + state_half_norm;
+                    let difference = score.widen() - size;
+                    *score = if difference > -epsilon * size {
+                        T::narrow(-0.5 * squared_distance(key, state))
+                    } else {
+                        T::narrow(difference)
+                    };
+                },
+            );
+        },
+    );
+    check_finite("a score", scores.view())?;
+    Ok(scores)
+}
+
+/// ½‖u‖² of every row, in `f64`.
+fn half_norms<T: Scalar>(rows: ArrayView2<'_, T>) -> Result<Array1<f64>> {
+    let half_norms = squared_norms(rows) * 0.5;
+    match half_norms.iter().position(|norm| !norm.is_finite()) {
+        None => Ok(half_norms),
+        Some(i) => Err(Error::overflow("similarity", format!("the norm of row {i}"), T::NAME)),
     }
 }
 
@@ -213,14 +258,14 @@ fn l1_distance<T: Scalar>(u: ArrayView1<'_, T>, v: ArrayView1<'_, T>) -> T {
     sums.into_iter().chain(rest).fold(T::zero(), |sum, part| sum + part)
 }
 
-/// The mean row, summed in `f64`.
+/// The mean row, in `f64`; divided before it is summed, so that it cannot overflow.
 fn mean<T: Scalar>(rows: ArrayView2<'_, T>) -> Array1<T> {
-    let mut sums = Array1::<f64>::zeros(rows.ncols());
-    for row in rows.outer_iter() {
-        Zip::from(&mut sums).and(row).for_each(|sum, x| *sum += x.widen());
-    }
     let n = rows.nrows() as f64;
-    sums.mapv(|sum| T::narrow(sum / n))
+    let mut mean = Array1::<f64>::zeros(rows.ncols());
+    for row in rows.outer_iter() {
+        Zip::from(&mut mean).and(row).for_each(|mean, x| *mean += x.widen() / n);
+    }
+    mean.mapv(T::narrow)
 }
 
 fn check_finite<T: Scalar>(what: &str, values: ArrayView2<'_, T>) -> Result<()> {

@@ -1,6 +1,6 @@
 //! What the theory promises about a stored memory: separation, radius, error bound, certificate.
 
-use ndarray::{Array1, ArrayView2, Axis, CowArray, Ix2};
+use ndarray::{Array1, ArrayView2, Axis};
 
 use crate::error::{Error, Result};
 use crate::memory::Memory;
@@ -36,7 +36,7 @@ impl<T: Scalar> Memory<T> {
         let mut separations = Vec::with_capacity(self.patterns().n_patterns());
         // By tiles, so that the scores of all pairs are never held at once.
         for states in self.patterns().view().axis_chunks_iter(Axis(0), 4 * TILE) {
-            for scores in self.scores(states)?.outer_iter() {
+            for scores in self.scores_of_checked(states)?.outer_iter() {
                 let own = separations.len();
                 let best_other = scores
                     .iter()
@@ -50,8 +50,8 @@ impl<T: Scalar> Memory<T> {
         Ok(Array1::from_vec(separations))
     }
 
-    /// Half the distance of the closest two stored patterns, in the space where the model compares
-    /// them: R = ½ min ‖ξ_μ − ξ_ν‖, or R_Φ = ½ min ‖Φξ_μ − Φξ_ν‖ for a kernel (Wu, Hu, Hsiao, Liu
+    /// Half the Euclidean distance of the closest two stored patterns, or of their features for a
+    /// kernel: R = ½ min ‖ξ_μ − ξ_ν‖, R_Φ = ½ min ‖Φξ_μ − Φξ_ν‖ (Wu, Hu, Hsiao, Liu
     /// 2024). Infinite for a single pattern.
     ///
     /// ```
@@ -63,19 +63,19 @@ impl<T: Scalar> Memory<T> {
     /// # Ok::<(), uhop::Error>(())
     /// ```
     pub fn radius(&self) -> f64 {
-        let features = self.features_of_patterns();
-        closest_pair(features.view())
+        closest_pair(self.features_of_patterns())
             .map_or(f64::INFINITY, |pair| 0.5 * pair.squared_distance.sqrt())
     }
 
-    /// For every stored pattern the largest retrieval error ‖T(x) − ξ_μ‖ that one step can make
+    /// For every stored pattern an upper bound of the retrieval error ‖T(x) − ξ_μ‖ of one step
     /// from any state x with ‖Φx − Φξ_μ‖ ≤ `distance`, `[n_patterns]`.
     ///
     /// 2·m·(M−1)·exp(−β(Δ_μ − 2·m_Φ·`distance`)), m and m_Φ the largest norms of the patterns and
     /// of their features. With `distance` the [`radius`](Self::radius) and patterns normalised
     /// (m = m_Φ = 1) these are the two bounds of Wu, Hu, Hsiao, Liu 2024: with a kernel
     /// the one of U-Hop, with the dot product that of the plain memory. They hold for every α ≥ 1,
-    /// as 1 − p_μ ≤ (M−1)·exp(−gap) does. A value above 2m says nothing.
+    /// as 1 − p_μ ≤ (M−1)·exp(−gap) does. A value above 2m says nothing. Computed from
+    /// scores in `T`: it holds up to their rounding.
     ///
     /// ```
     /// use ndarray::array;
@@ -89,8 +89,9 @@ impl<T: Scalar> Memory<T> {
     /// ```
     ///
     /// # Errors
-    /// [`is_unsupported`](Error::is_unsupported) unless the similarity is dot or kernel;
-    /// [`is_out_of_domain`](Error::is_out_of_domain) for a distance below 0 or NaN.
+    /// [`is_unsupported`](Error::is_unsupported) unless the similarity is dot or kernel and the
+    /// separation of the entmax family; [`is_out_of_domain`](Error::is_out_of_domain) unless
+    /// `distance` is finite and at least 0 (for a single pattern, whose radius is infinite: at least 0).
     pub fn error_bounds(&self, distance: f64) -> Result<Array1<f64>> {
         let similarity = self.model().similarity();
         if !matches!(similarity, Similarity::Dot | Similarity::Kernel(_)) {
@@ -100,27 +101,35 @@ impl<T: Scalar> Memory<T> {
             );
             return Err(Error::unsupported("error bounds", reason));
         }
-        if distance.is_nan() || distance < 0.0 {
-            return Err(Error::domain("error bounds", "distance", distance, "at least 0"));
+        let separation = self.model().separation();
+        if separation.alpha().is_none() {
+            let reason = format!("the bound is proved for the entmax family, not for {separation}");
+            return Err(Error::unsupported("error bounds", reason));
         }
-        let others = (self.patterns().n_patterns() - 1) as f64;
-        if others == 0.0 {
+        if self.patterns().n_patterns() == 1 && distance >= 0.0 {
             return Ok(Array1::zeros(1));
         }
+        if !distance.is_finite() || distance < 0.0 {
+            let domain = "finite and at least 0";
+            return Err(Error::domain("error bounds", "distance", distance, domain));
+        }
+        let others = (self.patterns().n_patterns() - 1) as f64;
         let norm = largest_norm(self.patterns().view());
-        let feature_norm = largest_norm(self.features_of_patterns().view());
+        let feature_norm = largest_norm(self.features_of_patterns());
         let beta = self.model().beta();
         Ok(self.separations()?.mapv(|separation| {
             2.0 * norm * others * (-beta * (separation - 2.0 * feature_norm * distance)).exp()
         }))
     }
 
-    /// Which stored patterns are recalled exactly: `[n_patterns]`, or `None` when the separation
-    /// never gives exact recall (α = 1, or outside the entmax family).
+    /// Which stored patterns are certified to be recalled exactly: `[n_patterns]`, or `None` when
+    /// the separation has no such certificate (α = 1, or outside the entmax family).
     ///
     /// β·Δ_μ ≥ 1/(α−1) is necessary and sufficient for α-entmax to be one-hot at the query
     /// x = ξ_μ, so that ξ_μ is a fixed point of the update reached in one step (Wu, Hu, Hsiao, Liu
-    /// 2024, thm. 2.2, in the form that the margin of α-entmax gives). Valid for every similarity.
+    /// 2024, thm. 2.2, in the form that the margin of α-entmax gives). Valid for every similarity, up
+    /// to the rounding of β·Δ_μ. A pattern without a certificate may still come back, as one stored
+    /// twice does with two weights of ½.
     ///
     /// ```
     /// use ndarray::array;
@@ -142,14 +151,6 @@ impl<T: Scalar> Memory<T> {
         let needed = 1.0 / (alpha - 1.0);
         let beta = self.model().beta();
         Ok(Some(self.separations()?.mapv(|separation| beta * separation >= needed)))
-    }
-
-    /// Where the model compares patterns: Φ(Ξ) for a kernel, Ξ itself otherwise.
-    fn features_of_patterns(&self) -> CowArray<'_, T, Ix2> {
-        match self.model().similarity() {
-            Similarity::Kernel(map) => map.features(self.patterns().view()).into(),
-            _ => self.patterns().view().into(),
-        }
     }
 }
 

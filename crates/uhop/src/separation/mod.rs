@@ -252,8 +252,10 @@ impl Separation {
     /// ```
     ///
     /// # Errors
-    /// As [`weights`](Self::weights); [`is_shape_mismatch`](Error::is_shape_mismatch) unless
-    /// `cotangent` g has the shape of `scores`.
+    /// As [`weights`](Self::weights), for `cotangent` g too;
+    /// [`is_shape_mismatch`](Error::is_shape_mismatch) unless g has the shape of `scores`;
+    /// [`is_non_finite`](Error::is_non_finite) when a derivative overflows, which takes large α and
+    /// tiny weights.
     pub fn vjp<T: Scalar, D: Dimension + RemoveAxis>(
         &self,
         scores: ArrayView<'_, T, D>,
@@ -268,6 +270,7 @@ impl Separation {
                 "both need the same shape",
             ));
         }
+        check_finite("separation gradient", "the cotangents", &cotangent)?;
         let lanes = Axis(scores.ndim() - 1);
         let mut result = Array::zeros(scores.raw_dim());
         Zip::from(result.lanes_mut(lanes))
@@ -279,7 +282,12 @@ impl Separation {
                 let gradient = self.vjp_of_row(&scores, &cotangent);
                 Zip::from(&mut result).and(&gradient).for_each(|r, &g| *r = T::narrow(g));
             });
-        Ok(result)
+        if result.iter().all(|g| g.is_finite()) {
+            Ok(result)
+        } else {
+            let what = "a gradient".to_owned();
+            Err(Error::overflow("separation gradient", what, T::NAME))
+        }
     }
 
     /// The weights of a row of finite scores, rounded to `T`; returns the support size. Leaves the
@@ -334,13 +342,22 @@ impl Separation {
             let need = "at least one score is needed along the last axis";
             return Err(Error::empty("separation", "the scores", scores.shape(), need));
         };
-        if let Some((position, value)) =
-            scores.iter().enumerate().find(|(_, value)| !value.is_finite())
-        {
-            let index = unravel(position, scores.shape());
-            return Err(Error::non_finite("separation", "the scores", &index, value.widen()));
-        }
+        check_finite("separation", "the scores", scores)?;
         self.check_length(length)
+    }
+}
+
+fn check_finite<T: Scalar, D: Dimension>(
+    operation: &'static str,
+    what: &'static str,
+    values: &ArrayView<'_, T, D>,
+) -> Result<()> {
+    match values.iter().enumerate().find(|(_, value)| !value.is_finite()) {
+        None => Ok(()),
+        Some((position, value)) => {
+            let index = unravel(position, values.shape());
+            Err(Error::non_finite(operation, what, &index, value.widen()))
+        }
     }
 }
 
@@ -435,6 +452,17 @@ mod tests {
         assert!(error.is_non_finite() && error.to_string().contains("[1, 2, 3]"), "{error}");
         let error = softmax.vjp(array![1.0, 2.0].view(), array![1.0].view()).unwrap_err();
         assert!(error.is_shape_mismatch(), "{error}");
+        let error = softmax.vjp(array![1.0, 2.0].view(), array![1.0, f64::NAN].view());
+        assert!(error.unwrap_err().is_non_finite());
+    }
+
+    #[test]
+    fn gradients_that_overflow_are_errors() {
+        let (scores, cotangent) = (array![1e-40_f32, 1e-40], array![1.0, 2.0]);
+        let polynomial = Separation::polynomial(10).unwrap();
+        assert!(polynomial.vjp(scores.view(), cotangent.view()).unwrap_err().is_non_finite());
+        let wide = scores.mapv(f64::from);
+        assert!(polynomial.vjp(wide.view(), array![1.0, 2.0].view()).is_ok());
     }
 
     #[test]

@@ -18,8 +18,8 @@ use crate::scalar::Scalar;
 /// - [`max`](Self::max): L = max log G_t(u,v) = −t·min ‖φ(u) − φ(v)‖² (their appendix).
 ///
 /// By default t = 2 and features are normalised per pattern, φ(u) = Wu/‖Wu‖, as in the released
-/// code; [`raw_features`](Self::raw_features) takes φ(u) = Wu. Every pattern whose feature is zero
-/// keeps a zero feature and sends no gradient.
+/// code; [`raw_features`](Self::raw_features) takes φ(u) = Wu. Where Wu = 0, the normalised φ(u) is 0
+/// and sends no gradient.
 ///
 /// ```
 /// use ndarray::array;
@@ -136,14 +136,14 @@ impl SeparationLoss {
             Features::Unit => Some(normalize_rows(&mut features)),
             Features::Raw => None,
         };
-        match self.over {
+        let (loss, gradient) = match self.over {
             Over::Average => {
                 let (loss, mut gradient) = average(features.view(), self.t);
                 check(loss.is_finite(), DISTANCE, T::NAME)?;
                 if let Some(norms) = norms {
                     through_normalization(&mut gradient, features.view(), &norms);
                 }
-                Ok((loss, product(gradient.t(), patterns)))
+                (loss, product(gradient.t(), patterns))
             }
             Over::Max => {
                 let (pair, loss, mut gradient) = max(features.view(), self.t)?;
@@ -153,9 +153,11 @@ impl SeparationLoss {
                     let features = pick(features.view());
                     through_normalization(&mut gradient, features.view(), &pair.map(|i| norms[i]));
                 }
-                Ok((loss, product(gradient.t(), pick(patterns).view())))
+                (loss, product(gradient.t(), pick(patterns).view()))
             }
-        }
+        };
+        check(gradient.iter().all(|g| g.is_finite()), "the gradient", T::NAME)?;
+        Ok((loss, gradient))
     }
 }
 

@@ -58,7 +58,7 @@ impl Params {
     ///
     /// # Errors
     /// [`is_out_of_domain`](Error::is_out_of_domain) unless `tolerance` is finite and above 0.
-    pub fn tolerance(self, tolerance: f64) -> Result<Self> {
+    pub fn with_tolerance(self, tolerance: f64) -> Result<Self> {
         Ok(Self { tolerance: Some(positive("stage1", "tolerance", tolerance)?), ..self })
     }
 
@@ -86,6 +86,7 @@ impl Params {
 
 /// What [`learn`] did.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Report<T> {
     /// The learned map.
     pub map: LinearMap<T>,
@@ -112,6 +113,7 @@ pub enum StopReason {
 
 /// What the observer of [`learn`] sees.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Progress {
     /// Steps made so far, from 0.
     pub step: usize,

@@ -86,8 +86,8 @@ impl Optimizer {
                 rate
             }
             Kind::GradientDescent { rate, schedule: Schedule::Factorial } => {
-                // Beyond 300! the rate is 0 in f64.
-                (1..=step.min(300)).fold(rate, |rate, i| rate / (i as f64).sqrt())
+                // 1000! is far beyond f64: the rate is 0 long before.
+                (1..=step.min(1000)).fold(rate, |rate, i| rate / (i as f64).sqrt())
             }
         }
     }

@@ -482,8 +482,13 @@ proptest! {
         let (z, g) = (z.mapv(|z| z as f32), g.mapv(|g| g as f32));
         for separation in every(z.len()) {
             let wide = separation.vjp(z.mapv(f64::from).view(), g.mapv(f64::from).view()).unwrap();
-            let narrow = separation.vjp(z.view(), g.view()).unwrap();
-            prop_assert_eq!(narrow, wide.mapv(|r| r as f32), "{}", separation);
+            let rounded = wide.mapv(|r| r as f32);
+            match separation.vjp(z.view(), g.view()) {
+                Ok(narrow) => prop_assert_eq!(narrow, rounded, "{}", separation),
+                Err(error) => {
+                    prop_assert!(error.is_non_finite() && rounded.iter().any(|r| !r.is_finite()));
+                }
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 
 use ndarray::{Array2, Axis, array};
 use proptest::prelude::*;
-use uhop::{LinearMap, Scalar, Similarity};
+use uhop::{Keys, LinearMap, Scalar, Similarity};
 
 use crate::common::{
     Inputs, Sep, Twin, epsilon, frobenius, narrow, norm, normal, similarities, stored, wide,
@@ -207,6 +207,33 @@ fn parts_that_do_not_fit_are_errors() {
     let huge = stored(&Array2::from_elem((1, 4), 1e30_f32));
     let map = LinearMap::new(Array2::from_elem((2, 4), 1e30_f32)).unwrap();
     assert!(Similarity::Kernel(map).bind(&huge).unwrap_err().is_non_finite());
+}
+
+/// One mean cannot be near two clusters far apart: the product form has lost every digit of the
+/// distances inside one. The nearest patterns are measured directly, to the rounding of the centred
+/// patterns (spacing 2⁻¹⁰ at 10⁴) and of the result.
+#[test]
+fn distances_inside_far_clusters_keep_their_digits() {
+    let patterns = array![[1e4_f32], [1e4 + 1.0], [1e4 + 2.0], [-2e4]];
+    let scores = scores(&Similarity::Euclidean, &patterns, &array![[1e4_f32 + 1.0]]);
+    for (score, exact) in scores.iter().zip([-0.5, 0.0, -0.5]) {
+        assert!((score - exact).abs() <= 4.0 * 2.0_f32.powi(-10), "{scores}");
+    }
+}
+
+#[test]
+fn euclidean_overflow_is_an_error_not_the_best_score() {
+    let mut patterns = Array2::from_elem((41, 1), -1e18_f32);
+    (patterns[[0, 0]], patterns[[1, 0]]) = (2.5e19, 1.4e19);
+    let result = Similarity::Euclidean.bind(&stored(&patterns));
+    let nearest = |keys: Keys<f32>| keys.scores(array![[1.5e19_f32]].view());
+    match result.and_then(nearest) {
+        Ok(scores) => assert!(scores[[0, 1]] > scores[[0, 0]], "{scores}"),
+        Err(error) => assert!(error.is_non_finite(), "{error}"),
+    }
+    let huge = array![[1e308], [1.2e308]];
+    let error = Similarity::Euclidean.bind(&stored(&huge)).unwrap_err();
+    assert!(error.is_non_finite(), "{error}");
 }
 
 proptest! {

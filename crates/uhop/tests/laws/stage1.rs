@@ -417,7 +417,7 @@ fn a_small_change_of_the_loss_stops_the_run() {
     let patterns = normal::<f64>(12, 6, 41);
     let start = LinearMap::random_normal(8, 6, 3).unwrap();
     let tolerance = 1e-4;
-    let params = params(AVERAGE, descent(1.0), 5000).tolerance(tolerance).unwrap();
+    let params = params(AVERAGE, descent(1.0), 5000).with_tolerance(tolerance).unwrap();
     let report = run(&patterns, start, &params);
     assert_eq!(report.stop, StopReason::Converged);
     assert!(report.steps > 1 && report.steps < 5000);

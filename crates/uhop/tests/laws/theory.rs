@@ -249,8 +249,14 @@ fn what_the_theory_does_not_cover_says_so() {
         assert!(memory.error_bounds(0.1).unwrap_err().is_unsupported());
     }
     let dense = Memory::new(patterns.clone(), Model::dense(1.0).unwrap()).unwrap();
-    for distance in [-1e-9, f64::NAN, f64::NEG_INFINITY] {
+    for distance in [-1e-9, f64::NAN, f64::NEG_INFINITY, f64::INFINITY] {
         assert!(dense.error_bounds(distance).unwrap_err().is_out_of_domain());
+    }
+    // 1 − p ≤ (M−1)·exp(−gap), on which the bound rests, is false for a polynomial.
+    for separation in [Sep::TopK(2), Sep::Polynomial(2)] {
+        let model = Model::new(Similarity::Dot, separation.fast(), 1.0).unwrap();
+        let memory = Memory::new(patterns.clone(), model).unwrap();
+        assert!(memory.error_bounds(0.1).unwrap_err().is_unsupported());
     }
     for separation in [Sep::Entmax(1.0), Sep::TopK(2), Sep::Polynomial(2)] {
         let model = Model::new(Similarity::Dot, separation.fast(), 1.0).unwrap();
