@@ -24,7 +24,7 @@ pub(crate) struct Cli {
 /// One verb, one file.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Store real handwritten digits, remove half of every query's pixels, recall with each model.
+    /// Store real handwritten digits, remove half of the pixels of queries, recall with each model.
     ///
     /// Draws 500 of 1,000 built-in MNIST test digits, stores the first 100 and then all 500, and
     /// gives every memory model the same queries: each pixel removed with probability 1/2 and the
@@ -46,7 +46,7 @@ pub(crate) struct DemoArgs {
     pub(crate) out: PathBuf,
 
     /// Seed of the digits drawn, the pixels removed and Stage I's random start
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub(crate) seed: u64,
 
     #[command(flatten)]

@@ -53,6 +53,12 @@ mod tests {
             },
             || assert_eq!(LinearMap::<f64>::orthogonal(64, 64, 0).unwrap().dim(), 64),
         ];
+        // A processor may report halves in use that are clear.
+        super::clear();
+        if upper_halves_in_use() != Some(false) {
+            eprintln!("skipped: this processor does not tell which registers it uses");
+            return;
+        }
         // One thread, so that the registers read are those that the work used.
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         for work in works {
@@ -60,10 +66,7 @@ mod tests {
                 work();
                 upper_halves_in_use()
             });
-            match in_use {
-                Some(in_use) => assert!(!in_use),
-                None => eprintln!("skipped: this processor does not tell which registers it uses"),
-            }
+            assert_eq!(in_use, Some(false));
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::failure::Failure;
 /// wholly wrong of 784.
 pub(super) const RECALL_THRESHOLD: f64 = 1.0;
 
-/// Stage I steps, as many as the published retrieval runs take for 100 and more patterns.
+/// Stage I steps, as in the command that the released code gives for its retrieval runs.
 const STAGE1_STEPS: usize = 100;
 /// The released code's rate for the max loss.
 const MAX_LOSS_RATE: f64 = 10.0;

@@ -16,15 +16,19 @@ const MEMORY_SIZES: [usize; 2] = [100, 500];
 
 pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let console = Console::new(args.output);
-    // Before the work, so that a folder that cannot be made costs no waiting.
+    // Before the work, so that what cannot be written costs no waiting.
     fs::create_dir_all(&args.out).map_err(|error| Failure::unwritable(&args.out, &error))?;
+    let (table, picture) = (args.out.join("demo.csv"), args.out.join("demo.png"));
+    for target in [&table, &picture] {
+        let file = fs::OpenOptions::new().create(true).append(true).open(target);
+        file.map_err(|error| Failure::unwritable(target, &error))?;
+    }
 
     let digits = experiment::Drawn::new(args.seed)?;
     let mut memories = Vec::new();
     for n_patterns in MEMORY_SIZES {
         memories.push(experiment::recall(&digits, n_patterns, args.seed, &console)?);
     }
-    let (table, picture) = (args.out.join("demo.csv"), args.out.join("demo.png"));
     let demo = report::Demo {
         memories: &memories,
         corruption: digits.corruption,

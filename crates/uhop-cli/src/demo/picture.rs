@@ -47,7 +47,7 @@ pub(super) fn png(recalled: &Recalled, digits: &Drawn, seed: u64) -> Result<Vec<
     let top = |row: usize| HEADER + row as u32 * (cell_height + CAPTION);
 
     let title = format!(
-        "{} digits stored, half of every query's pixels removed, one step (seed {seed})",
+        "{} digits stored, each pixel of a query removed with probability 1/2, one step (seed {seed})",
         recalled.n_patterns
     );
     canvas.title(MARGIN, 24, &title);

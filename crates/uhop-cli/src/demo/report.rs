@@ -26,7 +26,7 @@ pub(super) struct Demo<'a> {
 pub(super) fn text(demo: &Demo<'_>) -> String {
     let mut text = format!(
         "Handwritten digits ({DATA}).\n\
-         Each query lost every pixel with probability 1/2 ({corruption}).\n\
+         Each pixel of a query was removed with probability 1/2 ({corruption}).\n\
          One update step, seed {seed}, uhop {VERSION}. error: sum of squared pixel differences,\n\
          mean; recalled: share of digits with error ≤ {RECALL_THRESHOLD}; support: patterns with \
          weight above 0,\nmean; Stage I: time to learn Φ; time: to recall all digits.\n",
@@ -137,7 +137,7 @@ pub(super) fn csv(demo: &Demo<'_>) -> Result<Vec<u8>, Failure> {
 
 /// What docs/json.md describes.
 #[derive(Serialize)]
-struct Document<'a> {
+struct Document {
     command: &'static str,
     version: &'static str,
     seed: u64,
@@ -146,8 +146,8 @@ struct Document<'a> {
     max_steps: usize,
     recall_threshold: f64,
     rows: Vec<Record>,
-    table: &'a Path,
-    picture: &'a Path,
+    table: String,
+    picture: String,
 }
 
 pub(super) fn json(demo: &Demo<'_>) -> Result<String, Failure> {
@@ -160,8 +160,8 @@ pub(super) fn json(demo: &Demo<'_>) -> Result<String, Failure> {
         max_steps: 1,
         recall_threshold: RECALL_THRESHOLD,
         rows: records(demo).collect(),
-        table: demo.table,
-        picture: demo.picture,
+        table: demo.table.display().to_string(),
+        picture: demo.picture.display().to_string(),
     };
     serde_json::to_string_pretty(&document)
         .map(|json| json + "\n")

@@ -1,6 +1,7 @@
 //! Help, and one clear line for bad input.
 
 use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 
 use tempfile::TempDir;
@@ -44,6 +45,12 @@ fn a_folder_that_cannot_be_made_is_an_error_with_a_hint() {
     assert!(text.starts_with("error: cannot write taken: "), "{text}");
     assert!(text.ends_with("\nhint: choose another folder with --out DIR\n"), "{text}");
     assert_eq!(fs::read_to_string(folder.path().join("taken")).unwrap(), "kept");
+
+    fs::create_dir_all(folder.path().join("out/demo.png")).unwrap();
+    let output = uhop(folder.path(), &["--out", "out"]).output().unwrap();
+    let expected = format!("error: cannot write {}: ", Path::new("out").join("demo.png").display());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).starts_with(&expected), "{}", stderr(&output));
 }
 
 #[test]
