@@ -43,6 +43,14 @@ impl Dynamics {
 
     /// Exactly `max_steps` updates.
     ///
+    /// ```
+    /// use uhop::Dynamics;
+    ///
+    /// assert_eq!(Dynamics::steps(5)?.max_steps(), 5);
+    /// assert!(Dynamics::steps(0).unwrap_err().is_out_of_domain());
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`is_out_of_domain`](Error::is_out_of_domain) for 0 steps.
     pub fn steps(max_steps: usize) -> Result<Self> {

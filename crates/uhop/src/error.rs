@@ -28,32 +28,79 @@ pub struct Error(Box<Kind>);
 
 impl Error {
     /// Two arrays that must agree in a dimension do not.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{Memory, Model, Patterns};
+    ///
+    /// let memory = Memory::new(Patterns::new(array![[1.0, 0.0]])?, Model::dense(1.0)?)?;
+    /// assert!(memory.weights(array![[1.0]].view()).unwrap_err().is_shape_mismatch());
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
     pub fn is_shape_mismatch(&self) -> bool {
         matches!(*self.0, Kind::Shape { .. })
     }
 
     /// An input, or a score computed from finite inputs, is NaN or infinite.
+    ///
+    /// ```
+    /// assert!(uhop::Patterns::new(ndarray::array![[f32::INFINITY]]).unwrap_err().is_non_finite());
+    /// ```
     pub fn is_non_finite(&self) -> bool {
         matches!(*self.0, Kind::NonFinite { .. } | Kind::Overflow { .. })
     }
 
     /// An array has no rows or no columns, or too few rows for the operation.
+    ///
+    /// ```
+    /// let none = ndarray::Array2::<f32>::zeros((0, 3));
+    /// assert!(uhop::Patterns::new(none).unwrap_err().is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         matches!(*self.0, Kind::Empty { .. })
     }
 
     /// A parameter lies outside its domain, such as `alpha < 1` or `beta <= 0`.
+    ///
+    /// ```
+    /// assert!(uhop::Separation::entmax(0.5).unwrap_err().is_out_of_domain());
+    /// ```
     pub fn is_out_of_domain(&self) -> bool {
         matches!(*self.0, Kind::Domain { .. })
     }
 
     /// The parts are valid but the combination has no meaning, such as the energy of a memory
     /// whose update descends none.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{Memory, Model, Patterns, Similarity};
+    ///
+    /// let manhattan = Model::dense(1.0)?.with_similarity(Similarity::Manhattan);
+    /// let memory = Memory::new(Patterns::new(array![[1.0, 0.0]])?, manhattan)?;
+    /// assert!(memory.energy(array![[1.0, 0.0]].view()).unwrap_err().is_unsupported());
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
     pub fn is_unsupported(&self) -> bool {
         matches!(*self.0, Kind::Unsupported { .. })
     }
 
     /// Stage I left the finite numbers: its learning rate is too large for the data.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    ///
+    /// use ndarray::array;
+    /// use uhop::stage1::{Optimizer, Params, SeparationLoss, learn};
+    /// use uhop::{LinearMap, Patterns};
+    ///
+    /// let patterns = Patterns::new(array![[1.0_f32, 0.0], [0.0, 1.0]])?;
+    /// let raw = SeparationLoss::max().raw_features();
+    /// let params = Params::new(raw, Optimizer::gradient_descent(1e30)?, 10)?;
+    /// let result = learn(&patterns, LinearMap::identity(2)?, &params, |_| ControlFlow::Continue(()));
+    /// assert!(result.unwrap_err().is_diverged());
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
     pub fn is_diverged(&self) -> bool {
         matches!(*self.0, Kind::Diverged { .. })
     }

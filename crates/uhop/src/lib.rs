@@ -58,6 +58,9 @@
 //! be finite, non-empty or of matching shape is checked where it enters, and refused with an
 //! [`Error`] that names both shapes. Seeds are arguments. Work runs in the current rayon pool:
 //! choose the threads by calling inside `rayon::ThreadPool::install`; results do not depend on it.
+//!
+//! Sources are named where a formula stands; theorem and equation numbers only where they could be
+//! confirmed.
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

@@ -57,11 +57,36 @@ enum Features {
 
 impl SeparationLoss {
     /// The average separation loss, L = log mean exp(−t‖φ(u) − φ(v)‖²): every pair pushes.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::stage1::SeparationLoss;
+    /// use uhop::{LinearMap, Patterns};
+    ///
+    /// let patterns = Patterns::new(array![[2.0, 0.0], [0.0, 3.0], [-1.0, 0.0]])?;
+    /// let map = LinearMap::identity(2)?; // unit features: squared distances 2, 4 and 2
+    /// let (loss, _) = SeparationLoss::average().value_and_gradient(&map, &patterns)?;
+    /// let mean = (2.0 * (-4.0_f64).exp() + (-8.0_f64).exp()) / 3.0;
+    /// assert!((loss - mean.ln()).abs() < 1e-14);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
     pub fn average() -> Self {
         Self { over: Over::Average, features: Features::Unit, t: 2.0 }
     }
 
     /// The max separation loss, L = −t·min ‖φ(u) − φ(v)‖²: only the closest pair pushes.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::stage1::SeparationLoss;
+    /// use uhop::{LinearMap, Patterns};
+    ///
+    /// let patterns = Patterns::new(array![[2.0, 0.0], [0.0, 3.0], [-1.0, 0.0]])?;
+    /// let map = LinearMap::identity(2)?; // unit features: squared distances 2, 4 and 2
+    /// let (loss, _) = SeparationLoss::max().value_and_gradient(&map, &patterns)?;
+    /// assert_eq!(loss, -2.0 * 2.0);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
     pub fn max() -> Self {
         Self { over: Over::Max, ..Self::average() }
     }
@@ -85,6 +110,19 @@ impl SeparationLoss {
     }
 
     /// The same loss with another t, in inverse squared units of the features.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::stage1::SeparationLoss;
+    /// use uhop::{LinearMap, Patterns};
+    ///
+    /// let patterns = Patterns::new(array![[2.0, 0.0], [0.0, 3.0], [-1.0, 0.0]])?;
+    /// let map = LinearMap::identity(2)?; // unit features: squared distances 2, 4 and 2
+    /// let loss = SeparationLoss::max().with_t(0.5)?;
+    /// assert_eq!(loss.value_and_gradient(&map, &patterns)?.0, -0.5 * 2.0);
+    /// assert!(loss.with_t(-1.0).unwrap_err().is_out_of_domain());
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`is_out_of_domain`](Error::is_out_of_domain) unless `t` is finite and above 0.

@@ -44,6 +44,15 @@ impl Params {
     /// At most `max_steps` steps of `optimizer` on `loss`, then the rows of W normalised, as
     /// Algorithm 1 of U-Hop says.
     ///
+    /// ```
+    /// use uhop::stage1::{Optimizer, Params, SeparationLoss};
+    ///
+    /// let (loss, optimizer) = (SeparationLoss::max(), Optimizer::gradient_descent(10.0)?);
+    /// assert!(Params::new(loss, optimizer, 100).is_ok());
+    /// assert!(Params::new(loss, optimizer, 0).unwrap_err().is_out_of_domain());
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`is_out_of_domain`](Error::is_out_of_domain) for 0 steps.
     pub fn new(loss: SeparationLoss, optimizer: Optimizer, max_steps: usize) -> Result<Self> {
@@ -55,6 +64,22 @@ impl Params {
 
     /// Also stops when one step changes the loss by at most `tolerance`. The max loss jumps
     /// whenever the closest pair changes, so that a small change there is no sign of an end.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    ///
+    /// use ndarray::array;
+    /// use uhop::stage1::{Optimizer, Params, SeparationLoss, StopReason, learn};
+    /// use uhop::{LinearMap, Patterns};
+    ///
+    /// let patterns = Patterns::new(array![[1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.0]])?;
+    /// let params = Params::new(SeparationLoss::average(), Optimizer::gradient_descent(0.1)?, 2000)?;
+    /// let params = params.with_tolerance(1e-6)?;
+    /// let report = learn(&patterns, LinearMap::identity(3)?, &params, |_| ControlFlow::Continue(()))?;
+    /// assert_eq!(report.stop, StopReason::Converged);
+    /// assert!(report.steps < 2000);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`is_out_of_domain`](Error::is_out_of_domain) unless `tolerance` is finite and above 0.

@@ -40,6 +40,14 @@ impl Optimizer {
     /// Gradient descent with a constant rate γ: W ← W − γ∇L (Algorithm 1 of U-Hop). The released
     /// code uses γ = 10 for the max loss; γ = 1 trains the average loss.
     ///
+    /// ```
+    /// use uhop::stage1::Optimizer;
+    ///
+    /// assert_eq!(Optimizer::gradient_descent(10.0)?.rate(7), 10.0);
+    /// assert!(Optimizer::gradient_descent(0.0).unwrap_err().is_out_of_domain());
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`is_out_of_domain`](crate::Error::is_out_of_domain) unless `rate` is finite and above 0.
     pub fn gradient_descent(rate: f64) -> Result<Self> {
@@ -72,6 +80,22 @@ impl Optimizer {
 
     /// Adam (Kingma, Ba 2015) with decays 0.9 and 0.999 and ε = 1e-8. Its steps do not depend on
     /// the scale of the loss; rates near 0.01 suit a standard normal W.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    ///
+    /// use ndarray::array;
+    /// use uhop::stage1::{Optimizer, Params, SeparationLoss, learn};
+    /// use uhop::{LinearMap, Patterns};
+    ///
+    /// let patterns = Patterns::new(array![[1.0, 0.0], [0.6, 0.8]])?;
+    /// let params = Params::new(SeparationLoss::max(), Optimizer::adam(0.01)?, 1)?.keep_rows();
+    /// let learned = learn(&patterns, LinearMap::identity(2)?, &params, |_| ControlFlow::Continue(()))?;
+    /// // Entries move by the rate, whatever the size of the gradient.
+    /// let moved = &learned.map.weight() - &LinearMap::<f64>::identity(2)?.weight();
+    /// assert!(moved.iter().all(|w| *w == 0.0 || (w.abs() - 0.01).abs() < 1e-6));
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`is_out_of_domain`](crate::Error::is_out_of_domain) unless `rate` is finite and above 0.
