@@ -105,6 +105,21 @@ impl Error {
         matches!(*self.0, Kind::Diverged { .. })
     }
 
+    /// The bytes of a file are not what they should be: another format, damage, or a newer version.
+    ///
+    /// ```
+    /// use uhop::saved::AnyMemory;
+    ///
+    /// assert!(AnyMemory::from_bytes(b"not a memory").unwrap_err().is_malformed());
+    /// ```
+    pub fn is_malformed(&self) -> bool {
+        matches!(*self.0, Kind::Malformed { .. })
+    }
+
+    pub(crate) fn malformed(what: String) -> Self {
+        Self(Box::new(Kind::Malformed { what }))
+    }
+
     pub(crate) fn shape(
         operation: &'static str,
         (left, left_shape): (&'static str, &[usize]),
@@ -183,6 +198,8 @@ enum Kind {
     Empty { operation: &'static str, what: &'static str, shape: Shape, need: &'static str },
     #[error("{operation}: {parameter} is {value}; it must be {domain}")]
     Domain { operation: &'static str, parameter: &'static str, value: String, domain: String },
+    #[error("memory file: {what}")]
+    Malformed { what: String },
     #[error("{operation}: {reason}")]
     Unsupported { operation: &'static str, reason: String },
     #[error("stage1: {what} is no longer finite after step {step}; use a smaller learning rate")]

@@ -51,6 +51,7 @@
 //! | memory | [`Memory`] | patterns + model: retrieve, weights, energy, theory |
 //! | dynamics | [`Dynamics`] | one step, or until a tolerance |
 //! | feature map | [`LinearMap`] | Φ(u) = Wu; [`stage1::learn`] trains it |
+//! | saved file | [`saved`] | a memory to bytes and back |
 //! | metrics | [`metrics`] | how good a recall was |
 //!
 //! # Conventions
@@ -78,6 +79,7 @@ mod patterns;
 mod product;
 mod readout;
 pub mod reference;
+pub mod saved;
 mod scalar;
 mod separation;
 mod similarity;

@@ -26,6 +26,7 @@ const LAYERS: &[&str] = &[
     "energy",
     "dynamics",
     "theory",
+    "saved",
     "metrics",
 ];
 

@@ -49,7 +49,7 @@ use crate::scalar::Scalar;
 pub struct Separation(Kind);
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Kind {
+pub(crate) enum Kind {
     Softmax,
     Sparsemax,
     Entmax15,
@@ -324,6 +324,10 @@ impl Separation {
             Kind::Entmax { alpha } => entmax::vjp(&weights, cotangent, alpha),
             Kind::Polynomial { degree } => polynomial::vjp(scores, &weights, cotangent, degree),
         }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.0
     }
 
     /// Whether this separation can be applied to `n_scores` scores.

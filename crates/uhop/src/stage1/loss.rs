@@ -44,13 +44,13 @@ pub struct SeparationLoss {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Over {
+pub(crate) enum Over {
     Average,
     Max,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Features {
+pub(crate) enum Features {
     Unit,
     Raw,
 }
@@ -128,6 +128,10 @@ impl SeparationLoss {
     /// [`is_out_of_domain`](Error::is_out_of_domain) unless `t` is finite and above 0.
     pub fn with_t(self, t: f64) -> Result<Self> {
         Ok(Self { t: positive("separation loss", "t", t)?, ..self })
+    }
+
+    pub(crate) fn parts(&self) -> (Over, Features, f64) {
+        (self.over, self.features, self.t)
     }
 
     /// L at W, and ∂L/∂W, `[dim_features, dim]`.

@@ -23,7 +23,9 @@ mod optimizer;
 use std::ops::ControlFlow;
 
 pub use loss::SeparationLoss;
+pub(crate) use loss::{Features, Over};
 pub use optimizer::Optimizer;
+pub(crate) use optimizer::{Kind as OptimizerKind, Schedule};
 
 use crate::error::{Error, Result, positive};
 use crate::feature_map::LinearMap;
@@ -85,6 +87,31 @@ impl Params {
     /// [`is_out_of_domain`](Error::is_out_of_domain) unless `tolerance` is finite and above 0.
     pub fn with_tolerance(self, tolerance: f64) -> Result<Self> {
         Ok(Self { tolerance: Some(positive("stage1", "tolerance", tolerance)?), ..self })
+    }
+
+    /// What is minimised.
+    pub fn loss(&self) -> SeparationLoss {
+        self.loss
+    }
+
+    /// How W is moved.
+    pub fn optimizer(&self) -> Optimizer {
+        self.optimizer
+    }
+
+    /// The largest number of steps.
+    pub fn max_steps(&self) -> usize {
+        self.max_steps
+    }
+
+    /// The change of the loss at which it stops, if any.
+    pub fn tolerance(&self) -> Option<f64> {
+        self.tolerance
+    }
+
+    /// Whether the rows of W are normalised at the end.
+    pub fn normalizes_rows(&self) -> bool {
+        self.normalize_rows
     }
 
     /// Leaves out Algorithm 1's last step: W stays as learned, as in the released retrieval code.

@@ -20,13 +20,13 @@ use crate::scalar::Scalar;
 pub struct Optimizer(Kind);
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Kind {
+pub(crate) enum Kind {
     GradientDescent { rate: f64, schedule: Schedule },
     Adam { rate: f64 },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Schedule {
+pub(crate) enum Schedule {
     Constant,
     Factorial,
 }
@@ -114,6 +114,10 @@ impl Optimizer {
                 (1..=step.min(1000)).fold(rate, |rate, i| rate / (i as f64).sqrt())
             }
         }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.0
     }
 
     pub(super) fn start<T: Scalar>(self, shape: (usize, usize)) -> State<T> {

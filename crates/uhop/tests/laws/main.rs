@@ -6,6 +6,7 @@ mod common;
 mod energy;
 mod golden;
 mod retrieval;
+mod saved;
 mod separation;
 mod similarity;
 mod stage1;

@@ -1,0 +1,261 @@
+//! The JSON description in a file: tagged, versioned, and refused when not understood.
+//!
+//! The types here are the format; what they describe is built through the checked constructors of
+//! the library, so that a file cannot hold what a program could not make.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::tensors::{Record, Tensor, digest};
+use super::{Learning, SavedMemory};
+use crate::error::{Error, Result};
+use crate::feature_map::LinearMap;
+use crate::model::Model;
+use crate::scalar::Scalar;
+use crate::separation::{self, Separation};
+use crate::similarity::Similarity;
+use crate::stage1::{
+    Features, Optimizer, OptimizerKind as Rule, Over, Params, Schedule, SeparationLoss, StopReason,
+};
+
+/// The version this program writes, and the latest it reads.
+const VERSION: u64 = 1;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Description {
+    version: u64,
+    created_by: String,
+    model: ModelParts,
+    stage1: Option<Stage1>,
+    pub(super) tensors: BTreeMap<String, Record>,
+    /// Digest of this text with these digits replaced by zeros.
+    sha256: String,
+}
+
+const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ModelParts {
+    similarity: SimilarityKind,
+    separation: SeparationKind,
+    beta: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SimilarityKind {
+    Dot,
+    Cosine,
+    Euclidean,
+    Manhattan,
+    /// With the feature map in the tensor `feature_map.weight`.
+    Kernel,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields, tag = "kind")]
+enum SeparationKind {
+    Entmax { alpha: f64 },
+    TopK { k: usize },
+    Polynomial { degree: u32 },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stage1 {
+    loss: LossKind,
+    unit_features: bool,
+    t: f64,
+    optimizer: OptimizerKind,
+    max_steps: usize,
+    tolerance: Option<f64>,
+    normalize_rows: bool,
+    seed: Option<u64>,
+    losses: Vec<f64>,
+    stop: StopKind,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum LossKind {
+    Average,
+    Max,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields, tag = "kind")]
+enum OptimizerKind {
+    GradientDescent { rate: f64 },
+    PublishedDecay { rate: f64 },
+    Adam { rate: f64 },
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StopKind {
+    Converged,
+    MaxSteps,
+    Observer,
+}
+
+impl Description {
+    pub(super) fn of<T: Scalar>(saved: &SavedMemory<T>, tensors: &[(&str, Tensor<'_>)]) -> Self {
+        let model = saved.memory.model();
+        let tensors = tensors.iter().map(|(name, tensor)| (name.to_string(), tensor.record()));
+        Self {
+            version: VERSION,
+            created_by: format!("uhop {}", env!("CARGO_PKG_VERSION")),
+            model: ModelParts {
+                similarity: match model.similarity() {
+                    Similarity::Dot => SimilarityKind::Dot,
+                    Similarity::Cosine => SimilarityKind::Cosine,
+                    Similarity::Euclidean => SimilarityKind::Euclidean,
+                    Similarity::Manhattan => SimilarityKind::Manhattan,
+                    Similarity::Kernel(_) => SimilarityKind::Kernel,
+                },
+                separation: SeparationKind::of(model.separation()),
+                beta: model.beta(),
+            },
+            stage1: saved.learning.as_ref().map(Stage1::of),
+            tensors: tensors.collect(),
+            sha256: NO_DIGEST.to_owned(),
+        }
+    }
+
+    pub(super) fn to_json(&self) -> Result<String> {
+        let text = serde_json::to_string(self)
+            .map_err(|error| Error::malformed(format!("cannot describe it: {error}")))?;
+        Ok(text.replacen(NO_DIGEST, &digest(text.as_bytes()), 1))
+    }
+
+    /// The version is read first and alone: a newer description may have any shape.
+    pub(super) fn from_json(json: &str) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct OnlyVersion {
+            version: u64,
+        }
+        let wrong = |error: serde_json::Error| {
+            Error::malformed(format!("its description cannot be read: {error}"))
+        };
+        let OnlyVersion { version } = serde_json::from_str(json).map_err(wrong)?;
+        if !(1..=VERSION).contains(&version) {
+            return Err(Error::malformed(format!(
+                "it is of format version {version} and this program reads versions 1 to \
+                 {VERSION}; use a newer uhop"
+            )));
+        }
+        let description: Self = serde_json::from_str(json).map_err(wrong)?;
+        let text = json.replacen(&description.sha256, NO_DIGEST, 1);
+        if description.sha256 == digest(text.as_bytes()) {
+            Ok(description)
+        } else {
+            let what = "its description is damaged; restore the file from a copy";
+            Err(Error::malformed(what.to_owned()))
+        }
+    }
+
+    pub(super) fn has_feature_map(&self) -> bool {
+        self.model.similarity == SimilarityKind::Kernel
+    }
+
+    /// The model; `map` is there exactly when [`has_feature_map`](Self::has_feature_map) says so.
+    pub(super) fn model<T: Scalar>(&self, map: Option<LinearMap<T>>) -> Result<Model<T>> {
+        let similarity = match (self.model.similarity, map) {
+            (_, Some(map)) => Similarity::Kernel(map),
+            (SimilarityKind::Cosine, None) => Similarity::Cosine,
+            (SimilarityKind::Euclidean, None) => Similarity::Euclidean,
+            (SimilarityKind::Manhattan, None) => Similarity::Manhattan,
+            (SimilarityKind::Dot | SimilarityKind::Kernel, None) => Similarity::Dot,
+        };
+        Model::new(similarity, self.model.separation.build()?, self.model.beta)
+    }
+
+    pub(super) fn learning(&self) -> Result<Option<Learning>> {
+        self.stage1.as_ref().map(Stage1::build).transpose()
+    }
+}
+
+impl SeparationKind {
+    fn of(separation: Separation) -> Self {
+        match separation.kind() {
+            separation::Kind::Softmax => Self::Entmax { alpha: 1.0 },
+            separation::Kind::Sparsemax => Self::Entmax { alpha: 2.0 },
+            separation::Kind::Entmax15 => Self::Entmax { alpha: 1.5 },
+            separation::Kind::Entmax { alpha } => Self::Entmax { alpha },
+            separation::Kind::TopK { k } => Self::TopK { k },
+            separation::Kind::Polynomial { degree } => Self::Polynomial { degree },
+        }
+    }
+
+    fn build(self) -> Result<Separation> {
+        match self {
+            Self::Entmax { alpha } => Separation::entmax(alpha),
+            Self::TopK { k } => Separation::top_k(k),
+            Self::Polynomial { degree } => Separation::polynomial(degree),
+        }
+    }
+}
+
+impl Stage1 {
+    fn of(learning: &Learning) -> Self {
+        let params = &learning.params;
+        let (over, features, t) = params.loss().parts();
+        Self {
+            loss: match over {
+                Over::Average => LossKind::Average,
+                Over::Max => LossKind::Max,
+            },
+            unit_features: features == Features::Unit,
+            t,
+            optimizer: match params.optimizer().kind() {
+                Rule::GradientDescent { rate, schedule: Schedule::Constant } => {
+                    OptimizerKind::GradientDescent { rate }
+                }
+                Rule::GradientDescent { rate, schedule: Schedule::Factorial } => {
+                    OptimizerKind::PublishedDecay { rate }
+                }
+                Rule::Adam { rate } => OptimizerKind::Adam { rate },
+            },
+            max_steps: params.max_steps(),
+            tolerance: params.tolerance(),
+            normalize_rows: params.normalizes_rows(),
+            seed: learning.seed,
+            losses: learning.losses.clone(),
+            stop: match learning.stop {
+                StopReason::Converged => StopKind::Converged,
+                StopReason::MaxSteps => StopKind::MaxSteps,
+                StopReason::Observer => StopKind::Observer,
+            },
+        }
+    }
+
+    fn build(&self) -> Result<Learning> {
+        let loss = match self.loss {
+            LossKind::Average => SeparationLoss::average(),
+            LossKind::Max => SeparationLoss::max(),
+        };
+        let loss = if self.unit_features { loss } else { loss.raw_features() };
+        let optimizer = match self.optimizer {
+            OptimizerKind::GradientDescent { rate } => Optimizer::gradient_descent(rate)?,
+            OptimizerKind::PublishedDecay { rate } => Optimizer::published_decay(rate)?,
+            OptimizerKind::Adam { rate } => Optimizer::adam(rate)?,
+        };
+        let mut params = Params::new(loss.with_t(self.t)?, optimizer, self.max_steps)?;
+        if let Some(tolerance) = self.tolerance {
+            params = params.with_tolerance(tolerance)?;
+        }
+        Ok(Learning {
+            params: if self.normalize_rows { params } else { params.keep_rows() },
+            seed: self.seed,
+            losses: self.losses.clone(),
+            stop: match self.stop {
+                StopKind::Converged => StopReason::Converged,
+                StopKind::MaxSteps => StopReason::MaxSteps,
+                StopKind::Observer => StopReason::Observer,
+            },
+        })
+    }
+}

@@ -1,0 +1,199 @@
+//! The saved file: a memory to bytes and back.
+//!
+//! Safetensors with one JSON description in its metadata, specified in `docs/memory-format.md`. No
+//! file is touched here: where the bytes come from and how they are kept is the caller's.
+
+mod description;
+mod ids;
+mod tensors;
+
+use std::collections::HashMap;
+
+use description::Description;
+pub use ids::Ids;
+use safetensors::SafeTensors;
+use tensors::Stored;
+pub use tensors::StoredTensor;
+
+use crate::error::{Error, Result};
+use crate::feature_map::LinearMap;
+use crate::memory::Memory;
+use crate::patterns::Patterns;
+use crate::scalar::Scalar;
+use crate::similarity::Similarity;
+use crate::stage1;
+
+/// The name of the metadata entry that holds the description.
+const ENTRY: &str = "uhop";
+
+/// A memory and what is kept beside it.
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::saved::{AnyMemory, Ids, SavedMemory};
+/// use uhop::{Memory, Model, Patterns};
+///
+/// let patterns = Patterns::new(array![[1.0_f32, 0.0], [0.0, 1.0]])?;
+/// let memory = Memory::new(patterns, Model::sparse(2.0)?)?;
+/// let saved = SavedMemory::new(memory).with_ids(Ids::numbers(vec![17, 4])?)?;
+/// let bytes = saved.to_bytes()?;
+///
+/// let AnyMemory::F32(read) = AnyMemory::from_bytes(&bytes)? else { panic!("saved as f32") };
+/// assert_eq!(read.memory().model(), saved.memory().model());
+/// assert_eq!(read.ids(), saved.ids());
+/// # Ok::<(), uhop::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct SavedMemory<T> {
+    memory: Memory<T>,
+    ids: Option<Ids>,
+    learning: Option<Learning>,
+}
+
+/// How the feature map of a saved memory was learned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Learning {
+    /// What was minimised, how, and for how long.
+    pub params: stage1::Params,
+    /// The seed of the start of W, if it was random.
+    pub seed: Option<u64>,
+    /// The loss before the first step and after each.
+    pub losses: Vec<f64>,
+    /// Why it stopped.
+    pub stop: stage1::StopReason,
+}
+
+/// A memory read from a file, whose scalar type is known only then.
+#[derive(Debug, Clone)]
+pub enum AnyMemory {
+    /// Patterns in `f32`.
+    F32(SavedMemory<f32>),
+    /// Patterns in `f64`.
+    F64(SavedMemory<f64>),
+}
+
+impl<T: Scalar> SavedMemory<T> {
+    /// `memory` with nothing beside it.
+    pub fn new(memory: Memory<T>) -> Self {
+        Self { memory, ids: None, learning: None }
+    }
+
+    /// With an id for each pattern.
+    ///
+    /// # Errors
+    /// [`is_shape_mismatch`](Error::is_shape_mismatch) unless there are as many ids as patterns.
+    pub fn with_ids(self, ids: Ids) -> Result<Self> {
+        let patterns = self.memory.patterns().view();
+        if ids.len() != patterns.nrows() {
+            return Err(Error::shape(
+                "saved memory",
+                ("the ids", &[ids.len()]),
+                ("the patterns", patterns.shape()),
+                "there must be one id for each pattern (row)",
+            ));
+        }
+        Ok(Self { ids: Some(ids), ..self })
+    }
+
+    /// With a record of how its feature map was learned.
+    pub fn with_learning(self, learning: Learning) -> Self {
+        Self { learning: Some(learning), ..self }
+    }
+
+    /// The memory.
+    pub fn memory(&self) -> &Memory<T> {
+        &self.memory
+    }
+
+    /// The ids of the patterns, if any.
+    pub fn ids(&self) -> Option<&Ids> {
+        self.ids.as_ref()
+    }
+
+    /// How the feature map was learned, if that is recorded.
+    pub fn learning(&self) -> Option<&Learning> {
+        self.learning.as_ref()
+    }
+
+    /// The file: equal memories give equal bytes.
+    ///
+    /// # Errors
+    /// [`is_unsupported`](Error::is_unsupported) when the description exceeds what the format
+    /// allows (100 MB).
+    pub fn to_bytes(&self) -> Result<Vec<u8>>
+    where
+        T: StoredTensor,
+    {
+        let mut tensors = vec![("patterns", T::store(self.memory.patterns().view()))];
+        if !self.memory.is_auto_associative() {
+            tensors.push(("values", T::store(self.memory.values().view())));
+        }
+        if let Similarity::Kernel(map) = self.memory.model().similarity() {
+            tensors.push(("feature_map.weight", T::store(map.weight())));
+        }
+        if let Some(ids) = &self.ids {
+            tensors.extend(ids.store());
+        }
+        let description = Description::of(self, &tensors);
+        let metadata = HashMap::from([(ENTRY.to_owned(), description.to_json()?)]);
+        safetensors::serialize(tensors, Some(metadata)).map_err(|error| cannot("write", &error))
+    }
+}
+
+impl AnyMemory {
+    /// The memory in the bytes of a file, every tensor checked against its checksum.
+    ///
+    /// Allocates no more than about twice the size of the file, whatever its header claims (three
+    /// times with a feature map or a similarity that keeps its own copy of the patterns).
+    ///
+    /// # Errors
+    /// [`is_malformed`](Error::is_malformed) when the bytes are not a memory file, are damaged,
+    /// hold something this version does not understand, or were written by a newer format;
+    /// otherwise whatever the constructors of the parts refuse.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let (_, header) =
+            SafeTensors::read_metadata(bytes).map_err(|error| cannot("read", &error))?;
+        let metadata = header.metadata().as_ref();
+        let json = metadata.and_then(|metadata| metadata.get(ENTRY)).ok_or_else(|| {
+            let hint = "it is a safetensors file, but not one of a memory; give it where patterns \
+                        are read, or make a memory of it with `fit`";
+            Error::malformed(format!("no `{ENTRY}` entry in the metadata; {hint}"))
+        })?;
+        let description = Description::from_json(json)?;
+        let stored = SafeTensors::deserialize(bytes).map_err(|error| cannot("read", &error))?;
+        let mut stored = Stored::verified(&stored, &description.tensors)?;
+        let read = match stored.dtype("patterns")? {
+            safetensors::Dtype::F64 => Self::F64(description.assemble(&mut stored)?),
+            _ => Self::F32(description.assemble(&mut stored)?),
+        };
+        stored.nothing_left()?;
+        Ok(read)
+    }
+}
+
+impl Description {
+    /// The memory that this description and the stored tensors make.
+    fn assemble<T: StoredTensor>(&self, stored: &mut Stored<'_>) -> Result<SavedMemory<T>> {
+        let patterns = Patterns::new(stored.take_matrix("patterns")?)?;
+        let map = match self.has_feature_map() {
+            true => Some(LinearMap::new(stored.take_matrix("feature_map.weight")?)?),
+            false => None,
+        };
+        let mut memory = Memory::new(patterns, self.model(map)?)?;
+        if stored.has("values") {
+            memory = memory.with_values(Patterns::new(stored.take_matrix("values")?)?)?;
+        }
+        let mut saved = SavedMemory::new(memory);
+        if let Some(ids) = Ids::take(stored)? {
+            saved = saved.with_ids(ids)?;
+        }
+        Ok(match self.learning()? {
+            Some(learning) => saved.with_learning(learning),
+            None => saved,
+        })
+    }
+}
+
+fn cannot(verb: &str, error: &safetensors::SafeTensorError) -> Error {
+    Error::malformed(format!("cannot {verb} it as safetensors: {error}"))
+}

@@ -1,0 +1,203 @@
+//! Laws of the saved file: what is written is read, and nothing damaged is.
+
+use std::ops::ControlFlow;
+use std::process::Command;
+
+use ndarray::Array2;
+use uhop::saved::{AnyMemory, Ids, Learning, SavedMemory, StoredTensor};
+use uhop::stage1::{Optimizer, Params, SeparationLoss, learn};
+use uhop::{LinearMap, Memory, Model, Patterns, Separation, Similarity};
+
+use crate::common::{normal, similarities, stored};
+
+/// A file of version 1, written once and kept.
+const VERSION_1: &[u8] = include_bytes!("../golden/memory-v1.safetensors");
+
+fn f32_of(memory: AnyMemory) -> Option<SavedMemory<f32>> {
+    match memory {
+        AnyMemory::F32(memory) => Some(memory),
+        AnyMemory::F64(_) => None,
+    }
+}
+
+fn f64_of(memory: AnyMemory) -> Option<SavedMemory<f64>> {
+    match memory {
+        AnyMemory::F64(memory) => Some(memory),
+        AnyMemory::F32(_) => None,
+    }
+}
+
+fn separations() -> Vec<Separation> {
+    let mut all: Vec<_> = [1.0, 1.2345678901234567, 1.5, 2.0, 30.0]
+        .map(|alpha| Separation::entmax(alpha).unwrap())
+        .to_vec();
+    all.extend([Separation::top_k(2).unwrap(), Separation::polynomial(10).unwrap()]);
+    all
+}
+
+/// Everything a file can hold, in every combination with the rest left out.
+fn examples<T: StoredTensor>() -> Vec<SavedMemory<T>> {
+    let patterns = stored(&normal::<T>(3, 4, 1));
+    let mut all = Vec::new();
+    for similarity in similarities::<T>(4, 6) {
+        for separation in separations() {
+            let model = Model::new(similarity.clone(), separation, 0.1 + 0.2).unwrap();
+            all.push(SavedMemory::new(Memory::new(patterns.clone(), model).unwrap()));
+        }
+    }
+    let memory = || Memory::new(patterns.clone(), Model::dense(1.0).unwrap()).unwrap();
+    let values = stored(&normal::<T>(3, 7, 2));
+    all.push(SavedMemory::new(memory().with_values(values).unwrap()));
+    let numbers = Ids::numbers(vec![i64::MIN, -1, i64::MAX]).unwrap();
+    let names = Ids::names(["", "ünïcode", "a\nb"].map(String::from).to_vec()).unwrap();
+    for ids in [numbers, names] {
+        all.push(SavedMemory::new(memory()).with_ids(ids).unwrap());
+    }
+    let optimizers = [
+        Optimizer::gradient_descent(0.5).unwrap(),
+        Optimizer::published_decay(1.0).unwrap(),
+        Optimizer::adam(0.01).unwrap(),
+    ];
+    for (loss, optimizer) in
+        [SeparationLoss::average(), SeparationLoss::max().raw_features().with_t(0.3).unwrap()]
+            .into_iter()
+            .flat_map(|loss| optimizers.map(|optimizer| (loss, optimizer)))
+    {
+        let params = Params::new(loss, optimizer, 3).unwrap().with_tolerance(1e-30).unwrap();
+        let params = if all.len() % 2 == 0 { params } else { params.keep_rows() };
+        let start = LinearMap::random_normal(5, 4, 3).unwrap();
+        let report = learn(&patterns, start, &params, |_| ControlFlow::Continue(())).unwrap();
+        let model = Model::sparse(2.0).unwrap().with_feature_map(report.map);
+        let learning =
+            Learning { params, seed: Some(u64::MAX), losses: report.losses, stop: report.stop };
+        let saved = SavedMemory::new(Memory::new(patterns.clone(), model).unwrap());
+        all.push(saved.with_learning(learning));
+    }
+    all
+}
+
+fn what_is_written_is_read<T: StoredTensor>(scalar: fn(AnyMemory) -> Option<SavedMemory<T>>) {
+    for written in examples::<T>() {
+        let bytes = written.to_bytes().unwrap();
+        let read = scalar(AnyMemory::from_bytes(&bytes).unwrap()).expect("the scalar written");
+        let (a, b) = (written.memory(), read.memory());
+        assert_eq!(a.model(), b.model());
+        assert_eq!(a.patterns(), b.patterns());
+        assert_eq!(a.values(), b.values());
+        assert_eq!(a.is_auto_associative(), b.is_auto_associative());
+        assert_eq!(written.ids(), read.ids());
+        assert_eq!(written.learning(), read.learning());
+        assert_eq!(read.to_bytes().unwrap(), bytes, "equal memories give equal bytes");
+    }
+}
+
+#[test]
+fn what_is_written_is_read_bit_for_bit() {
+    what_is_written_is_read::<f32>(f32_of);
+    what_is_written_is_read::<f64>(f64_of);
+}
+
+/// A small file with every kind of tensor.
+fn small() -> Vec<u8> {
+    let patterns = Patterns::new(ndarray::array![[1.0_f32, 0.5], [0.25, 2.0]]).unwrap();
+    let map = LinearMap::new(ndarray::array![[1.0, 0.0], [0.5, 1.0], [0.0, 2.0]]).unwrap();
+    let model = Model::entmax(1.5, 2.0).unwrap().with_feature_map(map);
+    let values = Patterns::new(ndarray::array![[7.0], [9.0]]).unwrap();
+    let memory = Memory::new(patterns, model).unwrap().with_values(values).unwrap();
+    let ids = Ids::names(vec!["seven".into(), "nine".into()]).unwrap();
+    SavedMemory::new(memory).with_ids(ids).unwrap().to_bytes().unwrap()
+}
+
+#[test]
+fn every_truncation_is_an_error() {
+    let bytes = small();
+    for length in 0..bytes.len() {
+        assert!(AnyMemory::from_bytes(&bytes[..length]).unwrap_err().is_malformed(), "{length}");
+    }
+    let longer = [&bytes[..], &[0]].concat();
+    assert!(AnyMemory::from_bytes(&longer).unwrap_err().is_malformed());
+}
+
+#[test]
+fn every_flipped_bit_is_an_error() {
+    let bytes = small();
+    for position in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut damaged = bytes.clone();
+            damaged[position] ^= 1 << bit;
+            assert!(AnyMemory::from_bytes(&damaged).is_err(), "byte {position}, bit {bit}");
+        }
+    }
+}
+
+#[test]
+fn other_files_are_refused_with_a_reason() {
+    let refused = |bytes: &[u8]| AnyMemory::from_bytes(bytes).unwrap_err().to_string();
+    let header = |json: &str| [&(json.len() as u64).to_le_bytes()[..], json.as_bytes()].concat();
+    assert!(refused(b"").starts_with("memory file: cannot read it as safetensors"));
+    assert!(refused(&header("{}")).contains("no `uhop` entry"));
+    assert!(refused(&u64::MAX.to_le_bytes()).contains("safetensors"));
+    // Rows that no file can hold: refused by its length, before anything is allocated.
+    let huge =
+        r#"{"patterns":{"dtype":"F32","shape":[1152921504606846976,4],"data_offsets":[0,16]}}"#;
+    assert!(refused(&[header(huge), vec![0; 16]].concat()).contains("safetensors"));
+    let entry = |description: &str| {
+        let metadata = serde_json::json!({ "__metadata__": { "uhop": description } });
+        header(&metadata.to_string())
+    };
+    assert!(refused(&entry("not json")).contains("description cannot be read"));
+    let newer = refused(&entry(r#"{"version":2,"anything":[]}"#));
+    assert!(newer.contains("version 2") && newer.contains("use a newer uhop"), "{newer}");
+    let unknown = refused(&entry(r#"{"version":1,"surprise":true}"#));
+    assert!(unknown.contains("surprise"), "{unknown}");
+}
+
+#[test]
+fn files_of_version_1_stay_readable() {
+    let read = f32_of(AnyMemory::from_bytes(VERSION_1).unwrap()).expect("written in f32");
+    let memory = read.memory();
+    assert_eq!(memory.patterns().view(), ndarray::array![[1.0, 0.5], [0.25, 2.0]]);
+    assert_eq!(memory.values().view(), ndarray::array![[7.0], [9.0]]);
+    assert_eq!(memory.model().separation(), Separation::entmax(1.5).unwrap());
+    assert_eq!(memory.model().beta(), 2.0);
+    let Similarity::Kernel(map) = memory.model().similarity() else { panic!("a kernel") };
+    assert_eq!(map.weight(), ndarray::array![[1.0, 0.0], [0.5, 1.0], [0.0, 2.0]]);
+    assert_eq!(read.ids().and_then(|ids| ids.get(1)).as_deref(), Some("nine"));
+}
+
+#[test]
+fn python_reads_it_with_three_lines() {
+    let folder = std::env::temp_dir().join(format!("uhop-saved-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("memory.safetensors"), small()).unwrap();
+    let script = "
+try:
+    import numpy
+    from safetensors.numpy import load_file
+except ImportError:
+    print('skipped'); raise SystemExit
+tensors = load_file('memory.safetensors')
+print(tensors['patterns'].tolist(), tensors['feature_map.weight'].shape)
+";
+    let output = Command::new("python3").arg("-c").arg(script).current_dir(&folder).output();
+    std::fs::remove_dir_all(&folder).unwrap();
+    match output {
+        Ok(output) if output.stdout.starts_with(b"skipped") => {
+            eprintln!("skipped: python3 has no safetensors");
+        }
+        Ok(output) => {
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert_eq!(text.trim(), "[[1.0, 0.5], [0.25, 2.0]] (3, 2)");
+        }
+        Err(_) => eprintln!("skipped: there is no python3"),
+    }
+}
+
+#[test]
+fn ids_must_match_and_differ() {
+    let memory = Memory::new(stored(&Array2::<f64>::eye(2)), Model::dense(1.0).unwrap()).unwrap();
+    let three = Ids::numbers(vec![1, 2, 3]).unwrap();
+    assert!(SavedMemory::new(memory).with_ids(three).unwrap_err().is_shape_mismatch());
+    let twice = Ids::names(vec!["a".into(), "b".into(), "a".into()]).unwrap_err();
+    assert!(twice.is_out_of_domain() && twice.to_string().contains("id a"), "{twice}");
+}
