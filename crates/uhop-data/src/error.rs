@@ -3,12 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::{corruption, idx};
+use crate::{corruption, idx, store};
 
 /// Result of a fallible operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong while reading a file or corrupting patterns.
+/// What went wrong while reading or writing a file or corrupting patterns.
 ///
 /// The message is one line: what failed, in which file when there is one, what was expected and
 /// what was found. The type is opaque so that messages and causes can improve without breaking
@@ -39,10 +39,12 @@ enum Kind {
     Format { path: Option<PathBuf>, problem: idx::Problem },
     #[error(transparent)]
     Argument(corruption::Problem),
+    #[error(transparent)]
+    Store(store::Problem),
 }
 
 impl Error {
-    /// True when the system could not open or read the file.
+    /// True when the system could not open, read or write the file.
     ///
     /// # Example
     ///
@@ -52,7 +54,10 @@ impl Error {
     /// assert!(error.to_string().contains("no/such/file"));
     /// ```
     pub fn is_io(&self) -> bool {
-        matches!(*self.0, Kind::Io { .. })
+        match &*self.0 {
+            Kind::Store(problem) => problem.is_io(),
+            kind => matches!(kind, Kind::Io { .. }),
+        }
     }
 
     /// True when the bytes were read and are not what they should be: damaged, cut short, of another
@@ -64,7 +69,10 @@ impl Error {
     /// assert!(uhop_data::idx::parse(&b""[..]).unwrap_err().is_format());
     /// ```
     pub fn is_format(&self) -> bool {
-        matches!(*self.0, Kind::Format { .. })
+        match &*self.0 {
+            Kind::Store(problem) => problem.is_format(),
+            kind => matches!(kind, Kind::Format { .. }),
+        }
     }
 
     /// True when an argument of the call lies outside its documented domain.
@@ -77,7 +85,28 @@ impl Error {
     /// assert!(Corruption::gaussian_noise(-1.0).unwrap_err().is_invalid_argument());
     /// ```
     pub fn is_invalid_argument(&self) -> bool {
-        matches!(*self.0, Kind::Argument(_))
+        match &*self.0 {
+            Kind::Store(problem) => problem.is_invalid_argument(),
+            kind => matches!(kind, Kind::Argument(_)),
+        }
+    }
+
+    /// True when somebody else is writing to the file or has just replaced it, so that starting again
+    /// later can succeed.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use uhop_data::store::Writer;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("memory");
+    /// let first = Writer::create(&path)?;
+    /// assert!(Writer::create(&path).unwrap_err().is_busy());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn is_busy(&self) -> bool {
+        matches!(&*self.0, Kind::Store(problem) if problem.is_busy())
     }
 
     pub(crate) fn io(source: io::Error) -> Self {
@@ -92,11 +121,15 @@ impl Error {
         Self(Box::new(Kind::Argument(problem)))
     }
 
+    pub(crate) fn store(problem: store::Problem) -> Self {
+        Self(Box::new(Kind::Store(problem)))
+    }
+
     /// Adds the file in which the failure happened.
     pub(crate) fn at(mut self, file: &Path) -> Self {
         match &mut *self.0 {
             Kind::Io { path, .. } | Kind::Format { path, .. } => *path = Some(file.to_owned()),
-            Kind::Argument(_) => {}
+            Kind::Argument(_) | Kind::Store(_) => {}
         }
         self
     }

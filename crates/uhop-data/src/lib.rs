@@ -28,6 +28,7 @@
 //! - [`Images`] are greyscale images as patterns, with their height and width.
 //! - [`Corruption`] makes corrupted queries from patterns, reproducibly from a seed.
 //! - [`sample::digits`] is a built-in sample of MNIST, for examples and tests.
+//! - [`store`] writes files that survive crashes: atomic replacement, a lock, a journal of changes.
 //! - [`Error`] tells unreadable files, wrong files and wrong arguments apart.
 
 mod corruption;
@@ -35,6 +36,7 @@ mod error;
 pub mod idx;
 mod images;
 pub mod sample;
+pub mod store;
 
 pub use corruption::Corruption;
 pub use error::{Error, Result};
