@@ -6,3 +6,5 @@ mod corruption;
 mod idx;
 #[cfg(test)]
 mod mnist;
+#[cfg(test)]
+mod store;
