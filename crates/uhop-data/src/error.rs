@@ -3,18 +3,18 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::{corruption, idx};
+use crate::{corruption, csv, idx, matrix, npy, npz, safetensors};
 
 /// Result of a fallible operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong while reading a file or corrupting patterns.
+/// What went wrong while reading or writing a file or corrupting patterns.
 ///
 /// The message is one line: what failed, in which file when there is one, what was expected and
 /// what was found. The type is opaque so that messages and causes can improve without breaking
 /// callers; the `is_*` predicates, exactly one of which is true, say what kind of failure it is.
 ///
-/// For a failed read the message ends with the system's own text, and [`source`] returns the
+/// For a failed read or write the message ends with the system's own text, and [`source`] returns the
 /// [`io::Error`] behind it.
 ///
 /// [`source`]: std::error::Error::source
@@ -35,14 +35,35 @@ pub struct Error(Box<Kind>);
 enum Kind {
     #[error("{}cannot read: {source}", Place(.path))]
     Io { path: Option<PathBuf>, source: io::Error },
+    #[error("{}cannot write: {source}", Place(.path))]
+    Write { path: Option<PathBuf>, source: io::Error },
     #[error("{}{problem}", Place(.path))]
-    Format { path: Option<PathBuf>, problem: idx::Problem },
-    #[error(transparent)]
-    Argument(corruption::Problem),
+    Format { path: Option<PathBuf>, problem: FormatProblem },
+    #[error("{}{problem}", Place(.path))]
+    Argument { path: Option<PathBuf>, problem: ArgumentProblem },
+}
+
+/// The bytes are not what they should be: one variant per format.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(crate) enum FormatProblem {
+    Csv(#[from] csv::Problem),
+    Idx(#[from] idx::Problem),
+    Npy(#[from] npy::Problem),
+    Npz(#[from] npz::Problem),
+    Safetensors(#[from] safetensors::Problem),
+}
+
+/// An argument is outside its domain: one variant per part of the crate.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(crate) enum ArgumentProblem {
+    Corruption(#[from] corruption::Problem),
+    Matrix(#[from] matrix::Problem),
 }
 
 impl Error {
-    /// True when the system could not open or read the file.
+    /// True when the system could not open, read or write the file.
     ///
     /// # Example
     ///
@@ -52,7 +73,7 @@ impl Error {
     /// assert!(error.to_string().contains("no/such/file"));
     /// ```
     pub fn is_io(&self) -> bool {
-        matches!(*self.0, Kind::Io { .. })
+        matches!(*self.0, Kind::Io { .. } | Kind::Write { .. })
     }
 
     /// True when the bytes were read and are not what they should be: damaged, cut short, of another
@@ -77,26 +98,42 @@ impl Error {
     /// assert!(Corruption::gaussian_noise(-1.0).unwrap_err().is_invalid_argument());
     /// ```
     pub fn is_invalid_argument(&self) -> bool {
-        matches!(*self.0, Kind::Argument(_))
+        matches!(*self.0, Kind::Argument { .. })
     }
 
     pub(crate) fn io(source: io::Error) -> Self {
         Self(Box::new(Kind::Io { path: None, source }))
     }
 
-    pub(crate) fn format(problem: idx::Problem) -> Self {
-        Self(Box::new(Kind::Format { path: None, problem }))
+    pub(crate) fn write(source: io::Error) -> Self {
+        Self(Box::new(Kind::Write { path: None, source }))
     }
 
-    pub(crate) fn argument(problem: corruption::Problem) -> Self {
-        Self(Box::new(Kind::Argument(problem)))
+    pub(crate) fn format(problem: impl Into<FormatProblem>) -> Self {
+        Self(Box::new(Kind::Format { path: None, problem: problem.into() }))
     }
 
-    /// Adds the file in which the failure happened.
-    pub(crate) fn at(mut self, file: &Path) -> Self {
+    pub(crate) fn argument(problem: impl Into<ArgumentProblem>) -> Self {
+        Self(Box::new(Kind::Argument { path: None, problem: problem.into() }))
+    }
+
+    /// Adds the file in which the failure happened, or a name for a stream.
+    ///
+    /// Functions that take a path have done so; this is for those that take a reader or a writer.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let error = uhop_data::npy::parse(&b"text"[..]).unwrap_err().at("<stdin>");
+    /// assert!(error.to_string().starts_with("<stdin>: not an npy file"));
+    /// ```
+    #[must_use]
+    pub fn at(mut self, file: impl AsRef<Path>) -> Self {
         match &mut *self.0 {
-            Kind::Io { path, .. } | Kind::Format { path, .. } => *path = Some(file.to_owned()),
-            Kind::Argument(_) => {}
+            Kind::Io { path, .. }
+            | Kind::Write { path, .. }
+            | Kind::Format { path, .. }
+            | Kind::Argument { path, .. } => *path = Some(file.as_ref().to_owned()),
         }
         self
     }
