@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::{corruption, csv, idx, matrix, npy, npz, safetensors};
+use crate::{corruption, csv, idx, image_folder, kind, matrix, npy, npz, safetensors};
 
 /// Result of a fallible operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -49,6 +49,7 @@ enum Kind {
 pub(crate) enum FormatProblem {
     Csv(#[from] csv::Problem),
     Idx(#[from] idx::Problem),
+    Images(#[from] image_folder::Problem),
     Npy(#[from] npy::Problem),
     Npz(#[from] npz::Problem),
     Safetensors(#[from] safetensors::Problem),
@@ -59,6 +60,8 @@ pub(crate) enum FormatProblem {
 #[error(transparent)]
 pub(crate) enum ArgumentProblem {
     Corruption(#[from] corruption::Problem),
+    Images(#[from] image_folder::ArgumentProblem),
+    Kind(#[from] kind::Problem),
     Matrix(#[from] matrix::Problem),
 }
 

@@ -23,7 +23,8 @@
 //!
 //! # Contents
 //!
-//! - [`npy`], [`npz`], [`safetensors`] and [`csv`] read and write a [`Matrix`] from and to a file.
+//! - [`Kind`] tells files apart by their names, and reads and writes a [`Matrix`] from and to each:
+//!   [`npy`], [`npz`], [`safetensors`], [`csv`], [`idx`] (read only) and [`image_folder`].
 //! - [`npy::RowReader`] and [`npy::RowWriter`] do so in batches of rows, for files larger than memory
 //!   and for streams.
 //! - [`OutputFile`] is a file that appears under its name only when complete.
@@ -40,7 +41,9 @@ mod corruption;
 pub mod csv;
 mod error;
 pub mod idx;
+pub mod image_folder;
 mod images;
+mod kind;
 mod matrix;
 pub mod npy;
 pub mod npz;
@@ -51,5 +54,6 @@ pub mod sample;
 pub use corruption::Corruption;
 pub use error::{Error, Result};
 pub use images::Images;
+pub use kind::{Kind, ReadOptions, WriteOptions};
 pub use matrix::{Element, Matrix};
 pub use output::OutputFile;

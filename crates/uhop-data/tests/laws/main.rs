@@ -7,6 +7,10 @@ mod csv;
 #[cfg(test)]
 mod idx;
 #[cfg(test)]
+mod image_folder;
+#[cfg(test)]
+mod kind;
+#[cfg(test)]
 mod mnist;
 #[cfg(test)]
 mod npy;
