@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::{corruption, idx, store};
+use crate::{corruption, csv, idx, image_folder, kind, matrix, npy, npz, safetensors, store};
 
 /// Result of a fallible operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -14,7 +14,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// what was found. The type is opaque so that messages and causes can improve without breaking
 /// callers; the `is_*` predicates, exactly one of which is true, say what kind of failure it is.
 ///
-/// For a failed read the message ends with the system's own text, and [`source`] returns the
+/// For a failed read or write the message ends with the system's own text, and [`source`] returns the
 /// [`io::Error`] behind it.
 ///
 /// [`source`]: std::error::Error::source
@@ -35,12 +35,36 @@ pub struct Error(Box<Kind>);
 enum Kind {
     #[error("{}cannot read: {source}", Place(.path))]
     Io { path: Option<PathBuf>, source: io::Error },
+    #[error("{}cannot write: {source}", Place(.path))]
+    Write { path: Option<PathBuf>, source: io::Error },
     #[error("{}{problem}", Place(.path))]
-    Format { path: Option<PathBuf>, problem: idx::Problem },
-    #[error(transparent)]
-    Argument(corruption::Problem),
+    Format { path: Option<PathBuf>, problem: FormatProblem },
+    #[error("{}{problem}", Place(.path))]
+    Argument { path: Option<PathBuf>, problem: ArgumentProblem },
     #[error(transparent)]
     Store(store::Problem),
+}
+
+/// The bytes are not what they should be: one variant per format.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(crate) enum FormatProblem {
+    Csv(#[from] csv::Problem),
+    Idx(#[from] idx::Problem),
+    Images(#[from] image_folder::Problem),
+    Npy(#[from] npy::Problem),
+    Npz(#[from] npz::Problem),
+    Safetensors(#[from] safetensors::Problem),
+}
+
+/// An argument is outside its domain: one variant per part of the crate.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(crate) enum ArgumentProblem {
+    Corruption(#[from] corruption::Problem),
+    Images(#[from] image_folder::ArgumentProblem),
+    Kind(#[from] kind::Problem),
+    Matrix(#[from] matrix::Problem),
 }
 
 impl Error {
@@ -56,7 +80,7 @@ impl Error {
     pub fn is_io(&self) -> bool {
         match &*self.0 {
             Kind::Store(problem) => problem.is_io(),
-            kind => matches!(kind, Kind::Io { .. }),
+            kind => matches!(kind, Kind::Io { .. } | Kind::Write { .. }),
         }
     }
 
@@ -87,7 +111,7 @@ impl Error {
     pub fn is_invalid_argument(&self) -> bool {
         match &*self.0 {
             Kind::Store(problem) => problem.is_invalid_argument(),
-            kind => matches!(kind, Kind::Argument(_)),
+            kind => matches!(kind, Kind::Argument { .. }),
         }
     }
 
@@ -109,27 +133,45 @@ impl Error {
         matches!(&*self.0, Kind::Store(problem) if problem.is_busy())
     }
 
-    pub(crate) fn io(source: io::Error) -> Self {
-        Self(Box::new(Kind::Io { path: None, source }))
-    }
-
-    pub(crate) fn format(problem: idx::Problem) -> Self {
-        Self(Box::new(Kind::Format { path: None, problem }))
-    }
-
-    pub(crate) fn argument(problem: corruption::Problem) -> Self {
-        Self(Box::new(Kind::Argument(problem)))
-    }
-
     pub(crate) fn store(problem: store::Problem) -> Self {
         Self(Box::new(Kind::Store(problem)))
     }
 
-    /// Adds the file in which the failure happened.
-    pub(crate) fn at(mut self, file: &Path) -> Self {
+    pub(crate) fn io(source: io::Error) -> Self {
+        Self(Box::new(Kind::Io { path: None, source }))
+    }
+
+    pub(crate) fn write(source: io::Error) -> Self {
+        Self(Box::new(Kind::Write { path: None, source }))
+    }
+
+    pub(crate) fn format(problem: impl Into<FormatProblem>) -> Self {
+        Self(Box::new(Kind::Format { path: None, problem: problem.into() }))
+    }
+
+    pub(crate) fn argument(problem: impl Into<ArgumentProblem>) -> Self {
+        Self(Box::new(Kind::Argument { path: None, problem: problem.into() }))
+    }
+
+    /// Adds the file in which the failure happened, or a name for a stream.
+    ///
+    /// Functions that take a path have done so; this is for those that take a reader or a writer.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let error = uhop_data::npy::parse(&b"text"[..]).unwrap_err().at("<stdin>");
+    /// assert!(error.to_string().starts_with("<stdin>: not an npy file"));
+    /// ```
+    #[must_use]
+    pub fn at(mut self, file: impl AsRef<Path>) -> Self {
         match &mut *self.0 {
-            Kind::Io { path, .. } | Kind::Format { path, .. } => *path = Some(file.to_owned()),
-            Kind::Argument(_) | Kind::Store(_) => {}
+            Kind::Io { path, .. }
+            | Kind::Write { path, .. }
+            | Kind::Format { path, .. }
+            | Kind::Argument { path, .. } => *path = Some(file.as_ref().to_owned()),
+            // Names its file itself.
+            Kind::Store(_) => {}
         }
         self
     }

@@ -58,7 +58,7 @@ use std::path::Path;
 
 use ndarray::Array2;
 
-use crate::{Error, Images, Result};
+use crate::{Error, Images, Matrix, Result};
 use header::Header;
 pub(crate) use problem::Problem;
 pub use values::Values;
@@ -267,6 +267,38 @@ impl Idx {
         }
     }
 
+    /// Rows in the precision that holds the values exactly, f64 for i32 and f64 and f32 otherwise.
+    ///
+    /// Takes a shape `[n_rows, ...]` of rank 2 to 4; all but the first dimension are flattened. Images,
+    /// u8 of rank 3, are scaled to `[0, 1]` as by [`into_images`](Self::into_images), other values
+    /// are not. NaN and infinities pass (see [`Matrix`]).
+    ///
+    /// # Errors
+    ///
+    /// [`is_format`](Error::is_format) when the rank is 1.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let bytes = [0, 0, 0x09, 2, 0, 0, 0, 1, 0, 0, 0, 2, 0xff, 3];
+    /// let matrix = uhop_data::idx::parse(&bytes[..])?.into_matrix()?;
+    /// assert_eq!(matrix, ndarray::array![[-1.0_f32, 3.0]].into());
+    /// # Ok::<(), uhop_data::Error>(())
+    /// ```
+    pub fn into_matrix(self) -> Result<Matrix> {
+        if let (Values::U8(_), [_, _, _]) = (&self.values, &self.shape[..]) {
+            return Ok(Matrix::F32(self.into_images()?.into_patterns()));
+        }
+        let (n_rows, dim) = self.rows()?;
+        Ok(match self.values {
+            Values::I32(values) => {
+                Matrix::F64(matrix(n_rows, dim, values.into_iter().map(f64::from).collect()))
+            }
+            Values::F64(values) => Matrix::F64(matrix(n_rows, dim, values)),
+            values => Matrix::F32(matrix(n_rows, dim, values.into_f32())),
+        })
+    }
+
     /// Patterns of any element type, unscaled: the first dimension counts the patterns, the others
     /// are flattened.
     ///
@@ -288,13 +320,7 @@ impl Idx {
     /// # Ok::<(), uhop_data::Error>(())
     /// ```
     pub fn into_patterns(self) -> Result<Array2<f32>> {
-        let (n_patterns, dim) = match self.shape.as_slice() {
-            [n_patterns, sizes @ ..] if !sizes.is_empty() => (*n_patterns, sizes.iter().product()),
-            _ => {
-                let element = self.values.element_type();
-                return Err(Error::format(Problem::NotPatterns { shape: self.shape, element }));
-            }
-        };
+        let (n_patterns, dim) = self.rows()?;
         let values = self.values.into_f32();
         match values.iter().position(|value| !value.is_finite()) {
             None => Ok(matrix(n_patterns, dim, values)),
@@ -304,10 +330,21 @@ impl Idx {
             }
         }
     }
+
+    /// `[n_rows, dim]`, with all but the first dimension flattened.
+    fn rows(&self) -> Result<(usize, usize)> {
+        match self.shape.as_slice() {
+            [n_rows, sizes @ ..] if !sizes.is_empty() => Ok((*n_rows, sizes.iter().product())),
+            _ => Err(Error::format(Problem::NotPatterns {
+                shape: self.shape.clone(),
+                element: self.values.element_type(),
+            })),
+        }
+    }
 }
 
 /// Rows of `dim` values each, of which an [`Idx`] holds exactly `n_patterns`.
-fn matrix(n_patterns: usize, dim: usize, values: Vec<f32>) -> Array2<f32> {
+fn matrix<T>(n_patterns: usize, dim: usize, values: Vec<T>) -> Array2<T> {
     Array2::from_shape_vec((n_patterns, dim), values)
         .expect("the reader took as many values as the shape declares")
 }

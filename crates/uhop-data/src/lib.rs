@@ -1,8 +1,8 @@
-//! Files to patterns for `uhop`: IDX images, seeded corruption of queries, a sample of real digits.
+//! Files to patterns for `uhop` and back, seeded corruption of queries, a sample of real digits.
 //!
-//! Patterns are rows: everything here reads or returns a row-major [`ndarray::Array2`] of f32 with
-//! shape `[n_patterns, dim]`. The crate does not depend on the memory itself; an array is all they
-//! share.
+//! Patterns are rows: everything here reads or returns a row-major [`ndarray::Array2`] with shape
+//! `[n_patterns, dim]`, of f32 or, in a [`Matrix`], of the precision of its file. The crate does not
+//! depend on the memory itself; an array is all they share.
 //!
 //! # Quick example
 //!
@@ -23,6 +23,11 @@
 //!
 //! # Contents
 //!
+//! - [`Kind`] tells files apart by their names, and reads and writes a [`Matrix`] from and to each:
+//!   [`npy`], [`npz`], [`safetensors`], [`csv`], [`idx`] (read only) and [`image_folder`].
+//! - [`npy::RowReader`] and [`npy::RowWriter`] do so in batches of rows, for files larger than memory
+//!   and for streams.
+//! - [`OutputFile`] is a file that appears under its name only when complete.
 //! - [`idx`] reads IDX files, the format of MNIST, plain or gzip-compressed: [`idx::read_images`],
 //!   [`idx::read_labels`], and [`idx::read`] for everything else the format can hold.
 //! - [`Images`] are greyscale images as patterns, with their height and width.
@@ -31,13 +36,26 @@
 //! - [`store`] writes files that survive crashes: atomic replacement, a lock, a journal of changes.
 //! - [`Error`] tells unreadable files, wrong files and wrong arguments apart.
 
+mod array;
+mod bytes;
 mod corruption;
+pub mod csv;
 mod error;
 pub mod idx;
+pub mod image_folder;
 mod images;
+mod kind;
+mod matrix;
+pub mod npy;
+pub mod npz;
+mod output;
+pub mod safetensors;
 pub mod sample;
 pub mod store;
 
 pub use corruption::Corruption;
 pub use error::{Error, Result};
 pub use images::Images;
+pub use kind::{Kind, ReadOptions, WriteOptions};
+pub use matrix::{Element, Matrix};
+pub use output::OutputFile;

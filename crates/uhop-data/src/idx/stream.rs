@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use flate2::read::MultiGzDecoder;
 
 use super::problem::Problem;
+use crate::bytes::Watched;
+pub(super) use crate::bytes::read_full;
 use crate::{Error, Result};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -52,37 +54,4 @@ where
         }
         Failure::Read(error) => Error::io(error),
     })
-}
-
-/// Reads until `buffer` is full or the stream ends, and returns the number of bytes read.
-pub(super) fn read_full(stream: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut n_read = 0;
-    while n_read < buffer.len() {
-        match stream.read(&mut buffer[n_read..]) {
-            Ok(0) => break,
-            Ok(n) => n_read += n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(n_read)
-}
-
-/// A reader that remembers whether it failed: the gzip decoder reports its own errors and those of
-/// its reader by the same type.
-struct Watched<R> {
-    reader: R,
-    failed: bool,
-}
-
-impl<R: Read> Read for Watched<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let outcome = self.reader.read(buffer);
-        if let Err(error) = &outcome
-            && error.kind() != io::ErrorKind::Interrupted
-        {
-            self.failed = true;
-        }
-        outcome
-    }
 }

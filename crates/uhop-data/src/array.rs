@@ -1,0 +1,252 @@
+//! Arrays as the binary formats store them, and their way to and from a [`Matrix`].
+
+use std::fmt;
+use std::io::{self, Read, Write};
+
+use ndarray::{Array2, ArrayD, ArrayView2, IxDyn, ShapeBuilder};
+
+use crate::bytes::read_full;
+use crate::{Element, Matrix};
+
+/// Bytes read or written at a time; a multiple of every element size. Without `reserve`, memory
+/// grows with the data that arrive, whatever a header says.
+const CHUNK: usize = 1 << 16;
+
+/// More dimensions than numpy allows.
+const MAX_RANK: usize = 64;
+
+/// The element types the formats may store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stored {
+    U8,
+    F32,
+    F64,
+}
+
+/// A declared array that has been checked: rank at least 1, no size zero, addressable data.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    stored: Stored,
+    big_endian: bool,
+    /// First dimension fastest, where that makes a difference.
+    fortran: bool,
+    shape: Vec<usize>,
+    pub(crate) n_rows: usize,
+    pub(crate) dim: usize,
+    pub(crate) n_bytes: u64,
+}
+
+/// Why a declared shape is not a matrix.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ShapeProblem {
+    #[error(
+        "the array has rank {rank}, expected 1 (one row) to {MAX_RANK} (rows of all but the first \
+         dimension); reshape it to [n, dim]"
+    )]
+    Rank { rank: usize },
+    #[error("the array has the shape {shape:?}: expected at least one row and one column")]
+    Empty { shape: Vec<u64> },
+    #[error(
+        "the header declares the shape {shape:?}, more than this machine can address; \
+         it is probably damaged"
+    )]
+    TooLarge { shape: Vec<u64> },
+}
+
+/// Why reading values stopped.
+pub(crate) enum Failure {
+    Read(io::Error),
+    /// After this many bytes of the data.
+    EndsEarly(u64),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl Layout {
+    pub(crate) fn new(
+        stored: Stored,
+        big_endian: bool,
+        fortran: bool,
+        shape: &[u64],
+    ) -> Result<Self, ShapeProblem> {
+        if !(1..=MAX_RANK).contains(&shape.len()) {
+            return Err(ShapeProblem::Rank { rank: shape.len() });
+        }
+        if shape.contains(&0) {
+            return Err(ShapeProblem::Empty { shape: shape.to_vec() });
+        }
+        let too_large = || ShapeProblem::TooLarge { shape: shape.to_vec() };
+        let sizes: Vec<usize> = shape
+            .iter()
+            .map(|&size| usize::try_from(size).ok())
+            .collect::<Option<_>>()
+            .ok_or_else(too_large)?;
+        let product = |sizes: &[usize]| {
+            sizes.iter().try_fold(1_usize, |product, &size| product.checked_mul(size))
+        };
+        let (n_rows, dim) = match &sizes[..] {
+            [dim] => (1, Some(*dim)),
+            [n_rows, sizes @ ..] => (*n_rows, product(sizes)),
+            [] => (0, None),
+        };
+        let dim = dim.ok_or_else(too_large)?;
+        // Decoded, the largest value takes 8 bytes.
+        let addressable = n_rows
+            .checked_mul(dim)
+            .filter(|&n| n.checked_mul(8).is_some_and(|n| isize::try_from(n).is_ok()));
+        let n_bytes = addressable.ok_or_else(too_large)? as u64 * stored.size() as u64;
+        let fortran = fortran && sizes.iter().filter(|&&size| size > 1).count() > 1;
+        Ok(Self { stored, big_endian, fortran, shape: sizes, n_rows, dim, n_bytes })
+    }
+
+    /// Whether the rows follow each other in the file.
+    pub(crate) fn is_row_major(&self) -> bool {
+        !self.fortran
+    }
+
+    /// The precision of the decoded values.
+    pub(crate) fn element(&self) -> Element {
+        match self.stored {
+            Stored::U8 | Stored::F32 => Element::F32,
+            Stored::F64 => Element::F64,
+        }
+    }
+
+    /// Reads all values. With `reserve`, the memory is taken at once: only for a caller who has
+    /// compared [`n_bytes`](Self::n_bytes) with what there is.
+    pub(crate) fn read(&self, stream: &mut dyn Read, reserve: bool) -> Result<Matrix, Failure> {
+        Ok(match self.element() {
+            Element::F32 => Matrix::F32(self.arrange(self.f32s(stream, self.n_rows, reserve)?)),
+            Element::F64 => Matrix::F64(self.arrange(self.f64s(stream, self.n_rows, reserve)?)),
+        })
+    }
+
+    /// Reads the next `n_rows` rows of an array in row-major order.
+    pub(crate) fn read_rows(
+        &self,
+        stream: &mut dyn Read,
+        n_rows: usize,
+    ) -> Result<Matrix, Failure> {
+        debug_assert!(self.is_row_major());
+        Ok(match self.element() {
+            Element::F32 => Matrix::F32(rows(n_rows, self.dim, self.f32s(stream, n_rows, false)?)),
+            Element::F64 => Matrix::F64(rows(n_rows, self.dim, self.f64s(stream, n_rows, false)?)),
+        })
+    }
+
+    fn f32s(
+        &self,
+        stream: &mut dyn Read,
+        n_rows: usize,
+        reserve: bool,
+    ) -> Result<Vec<f32>, Failure> {
+        let n = n_rows * self.dim;
+        match (self.stored, self.big_endian) {
+            (Stored::U8, _) => read_values(stream, n, reserve, |[byte]| f32::from(byte)),
+            (_, false) => read_values(stream, n, reserve, f32::from_le_bytes),
+            (_, true) => read_values(stream, n, reserve, f32::from_be_bytes),
+        }
+    }
+
+    fn f64s(
+        &self,
+        stream: &mut dyn Read,
+        n_rows: usize,
+        reserve: bool,
+    ) -> Result<Vec<f64>, Failure> {
+        let n = n_rows * self.dim;
+        let decode = if self.big_endian { f64::from_be_bytes } else { f64::from_le_bytes };
+        read_values(stream, n, reserve, decode)
+    }
+
+    /// All values of the array as rows.
+    fn arrange<T: Copy>(&self, values: Vec<T>) -> Array2<T> {
+        if !self.fortran {
+            return rows(self.n_rows, self.dim, values);
+        }
+        let array = ArrayD::from_shape_vec(IxDyn(&self.shape).f(), values)
+            .expect("the reader took as many values as the shape declares");
+        // In logical order, last index fastest, which is that of the flattened rows.
+        rows(self.n_rows, self.dim, array.iter().copied().collect())
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stored = match self.stored {
+            Stored::U8 => "u8",
+            Stored::F32 => "f32",
+            Stored::F64 => "f64",
+        };
+        write!(f, "{stored} of shape {:?}", self.shape)
+    }
+}
+
+impl Stored {
+    /// Bytes per value.
+    fn size(self) -> usize {
+        match self {
+            Self::U8 => 1,
+            Self::F32 => 4,
+            Self::F64 => 8,
+        }
+    }
+}
+
+fn rows<T>(n_rows: usize, dim: usize, values: Vec<T>) -> Array2<T> {
+    Array2::from_shape_vec((n_rows, dim), values)
+        .expect("the reader took as many values as the shape declares")
+}
+
+fn read_values<const SIZE: usize, T>(
+    stream: &mut dyn Read,
+    n_values: usize,
+    reserve: bool,
+    decode: fn([u8; SIZE]) -> T,
+) -> Result<Vec<T>, Failure> {
+    let mut values = Vec::new();
+    if reserve {
+        values
+            .try_reserve_exact(n_values)
+            .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+    }
+    let mut buffer = [0; CHUNK];
+    while values.len() < n_values {
+        let n_wanted = SIZE * (n_values - values.len()).min(CHUNK / SIZE);
+        let n_read = read_full(stream, &mut buffer[..n_wanted])?;
+        if n_read < n_wanted {
+            return Err(Failure::EndsEarly((SIZE * values.len() + n_read) as u64));
+        }
+        let (chunk, _) = buffer[..n_read].as_chunks();
+        values.extend(chunk.iter().map(|&bytes| decode(bytes)));
+    }
+    Ok(values)
+}
+
+/// Writes the values row by row, little-endian, in large blocks.
+pub(crate) fn write_values(writer: &mut dyn Write, matrix: &Matrix) -> io::Result<()> {
+    match matrix {
+        Matrix::F32(rows) => write_rows(writer, rows.view(), f32::to_le_bytes),
+        Matrix::F64(rows) => write_rows(writer, rows.view(), f64::to_le_bytes),
+    }
+}
+
+fn write_rows<const SIZE: usize, T: Copy>(
+    writer: &mut dyn Write,
+    rows: ArrayView2<'_, T>,
+    encode: fn(T) -> [u8; SIZE],
+) -> io::Result<()> {
+    let mut buffer = Vec::with_capacity(CHUNK.min(SIZE * rows.len()));
+    for &value in rows {
+        buffer.extend(encode(value));
+        if buffer.len() == CHUNK {
+            writer.write_all(&buffer)?;
+            buffer.clear();
+        }
+    }
+    writer.write_all(&buffer)
+}

@@ -1,0 +1,216 @@
+//! `.safetensors` files: named tensors behind a JSON header.
+//!
+//! One tensor is read, by name or because it is the only one: F32, F64 or U8 (unscaled, as f32). The
+//! first dimension counts the rows and the others are flattened; rank 1 is one row. Written is one
+//! tensor named `patterns`, F32 or F64, of shape `[n_rows, dim]`.
+//!
+//! # What is rejected
+//!
+//! [`Error::is_format`] holds for a header that is not the JSON of the format or is longer than
+//! 16 MiB (the format allows 100 MB), tensors that overlap or leave gaps, a file that is longer or
+//! shorter than its header declares, another element type, rank 0 and a dimension of size zero.
+//! Values are not looked at: NaN and infinities pass (see [`Matrix`]).
+//!
+//! # Memory
+//!
+//! The header is read only when it fits in the file; parsed, it may take 64 times its size. Of the
+//! data only the one tensor is read, after the size of the file has been compared with the header:
+//! 4 times its size for U8, once for floats.
+//!
+//! # Source
+//!
+//! The `safetensors` documentation, "Format" (<https://github.com/huggingface/safetensors#format>).
+//!
+//! # Example
+//!
+//! ```
+//! use std::io::Cursor;
+//! use uhop_data::{Matrix, safetensors};
+//!
+//! let matrix = Matrix::from(ndarray::array![[1.0_f32, 2.0]]);
+//! let mut bytes = Vec::new();
+//! safetensors::write_to(&mut bytes, &matrix)?;
+//! assert_eq!(safetensors::parse(Cursor::new(&bytes), Some("patterns"))?, matrix);
+//! assert_eq!(safetensors::parse(Cursor::new(&bytes), None)?, matrix);
+//! # Ok::<(), uhop_data::Error>(())
+//! ```
+//!
+//! [`Error::is_format`]: crate::Error::is_format
+
+mod problem;
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use ::safetensors::Dtype;
+use ::safetensors::tensor::{Metadata, TensorInfo};
+
+use crate::array::{self, Layout, Stored};
+use crate::bytes::read_full;
+use crate::{Element, Error, Matrix, Result, output};
+pub(crate) use problem::Problem;
+
+/// Name of the tensor written.
+const WRITTEN: &str = "patterns";
+
+const MAX_HEADER: u64 = 1 << 24;
+
+/// Bytes of the length of the header, which stands first.
+const N_LENGTH: u64 = 8;
+
+/// Reads one tensor of a `.safetensors` file: the one of this name, or the only one.
+///
+/// # Errors
+///
+/// [`is_io`](Error::is_io) when the file cannot be opened or read, [`is_format`](Error::is_format)
+/// when it is not a complete `.safetensors` file with that tensor (see
+/// [what is rejected](self#what-is-rejected)), or when no name is given and there are several.
+///
+/// # Example
+///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("patterns.safetensors");
+/// uhop_data::safetensors::write(&path, &ndarray::array![[1.0_f32]].into())?;
+/// assert_eq!(uhop_data::safetensors::read(&path, None)?.dim(), 1);
+/// let error = uhop_data::safetensors::read(&path, Some("values")).unwrap_err();
+/// assert!(error.to_string().contains(r#"no tensor "values", found "patterns""#));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn read(path: impl AsRef<Path>, tensor: Option<&str>) -> Result<Matrix> {
+    let path = path.as_ref();
+    File::open(path)
+        .map_err(Error::io)
+        .and_then(|file| parse(file, tensor))
+        .map_err(|error| error.at(path))
+}
+
+/// Reads one tensor from a reader that can seek, as [`read`].
+///
+/// # Errors
+///
+/// Those of [`read`].
+///
+/// # Example
+///
+/// ```
+/// use std::io::Cursor;
+///
+/// assert!(uhop_data::safetensors::parse(Cursor::new("{}"), None).unwrap_err().is_format());
+/// ```
+pub fn parse<R: Read + Seek>(mut reader: R, tensor: Option<&str>) -> Result<Matrix> {
+    let n_file = reader.seek(SeekFrom::End(0)).map_err(Error::io)?;
+    reader.rewind().map_err(Error::io)?;
+    let mut length = [0; N_LENGTH as usize];
+    let n_read = read_full(&mut reader, &mut length).map_err(Error::io)?;
+    let n_header = u64::from_le_bytes(length);
+    if n_read < length.len() || n_header > n_file.saturating_sub(N_LENGTH) {
+        return Err(Error::format(Problem::Start { n_file }));
+    }
+    if n_header > MAX_HEADER {
+        return Err(Error::format(Problem::HeaderLength { found: n_header, limit: MAX_HEADER }));
+    }
+    let mut header = vec![0; usize::try_from(n_header).expect("at most 16 MiB")];
+    let n_read = read_full(&mut reader, &mut header).map_err(Error::io)?;
+    // Checks that the tensors lie one after the other, each as long as its shape says.
+    let metadata: Metadata = serde_json::from_slice(&header[..n_read])
+        .map_err(|error| Error::format(Problem::Header { detail: error.to_string() }))?;
+    drop(header);
+
+    let data_start = N_LENGTH + n_header;
+    let (expected, found) = (metadata.data_len() as u64, n_file - data_start);
+    if expected != found {
+        return Err(Error::format(Problem::Size { expected, found }));
+    }
+    let (name, info) = choose(&metadata, tensor).map_err(Error::format)?;
+    let layout = layout(info)
+        .map_err(|problem| Error::format(Problem::Tensor { name: name.clone(), problem }))?;
+    reader.seek(SeekFrom::Start(data_start + info.data_offsets.0 as u64)).map_err(Error::io)?;
+    layout.read(&mut reader, true).map_err(|failure| match failure {
+        array::Failure::Read(error) => Error::io(error),
+        // The size was right a moment ago.
+        array::Failure::EndsEarly(_) => Error::io(io::ErrorKind::UnexpectedEof.into()),
+    })
+}
+
+/// Writes a `.safetensors` file with the one tensor `patterns`; an older file of that name is
+/// replaced only when the new one is complete.
+///
+/// # Errors
+///
+/// [`is_io`](Error::is_io) when the file cannot be written,
+/// [`is_invalid_argument`](Error::is_invalid_argument) when the matrix has no rows or no columns.
+///
+/// # Example
+///
+/// See [`read`].
+pub fn write(path: impl AsRef<Path>, matrix: &Matrix) -> Result<()> {
+    output::write_file(path.as_ref(), |file| write_to(file, matrix))
+}
+
+/// Writes a matrix as the bytes of a `.safetensors` file with the one tensor `patterns`.
+///
+/// # Errors
+///
+/// Those of [`write()`].
+///
+/// # Example
+///
+/// See the [module](self).
+pub fn write_to<W: Write>(mut writer: W, matrix: &Matrix) -> Result<()> {
+    matrix.check_not_empty().map_err(Error::argument)?;
+    let element = matrix.element();
+    let shape = vec![matrix.n_rows(), matrix.dim()];
+    let n_bytes = shape[0] * shape[1] * element.size();
+    let dtype = match element {
+        Element::F32 => Dtype::F32,
+        Element::F64 => Dtype::F64,
+    };
+    let info = TensorInfo { dtype, shape, data_offsets: (0, n_bytes) };
+    let metadata = Metadata::new(None, vec![(WRITTEN.to_owned(), info)])
+        .expect("one tensor whose size is that of a matrix in memory");
+    let mut header = serde_json::to_vec(&metadata).expect("strings and integers");
+    // The format wants the data aligned.
+    header.resize(header.len().next_multiple_of(N_LENGTH as usize), b' ');
+    writer
+        .write_all(&(header.len() as u64).to_le_bytes())
+        .and_then(|()| writer.write_all(&header))
+        .and_then(|()| array::write_values(&mut writer, matrix))
+        .and_then(|()| writer.flush())
+        .map_err(Error::write)
+}
+
+/// The tensor of this name, or the only one.
+fn choose<'a>(
+    metadata: &'a Metadata,
+    tensor: Option<&str>,
+) -> Result<(String, &'a TensorInfo), Problem> {
+    let name = match tensor {
+        Some(name) => name.to_owned(),
+        None => match &mut metadata.offset_keys()[..] {
+            [name] => std::mem::take(name),
+            [] => return Err(Problem::Empty),
+            _ => return Err(Problem::Several { found: found(metadata) }),
+        },
+    };
+    match metadata.info(&name) {
+        Some(info) => Ok((name, info)),
+        None => Err(Problem::Missing { name, found: found(metadata) }),
+    }
+}
+
+fn found(metadata: &Metadata) -> String {
+    crate::bytes::names(metadata.offset_keys().iter().map(String::as_str))
+}
+
+fn layout(info: &TensorInfo) -> Result<Layout, problem::Tensor> {
+    let stored = match info.dtype {
+        Dtype::F32 => Stored::F32,
+        Dtype::F64 => Stored::F64,
+        Dtype::U8 => Stored::U8,
+        other => return Err(problem::Tensor::Element { found: format!("{other:?}") }),
+    };
+    let shape: Vec<u64> = info.shape.iter().map(|&size| size as u64).collect();
+    Ok(Layout::new(stored, false, false, &shape)?)
+}
