@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Associative memory: store patterns, recall each from a damaged or partial copy.
 #[derive(Debug, Parser)]
@@ -35,6 +35,167 @@ pub(crate) enum Verb {
     /// Prints a table and writes it as demo.csv beside demo.png, a picture of ten digits stored,
     /// damaged and recalled.
     Demo(DemoArgs),
+
+    /// Store patterns in a memory file, after learning a feature map if asked to.
+    ///
+    /// Without --loss the memory is a plain one. With it, Stage I of U-Hop learns W from the
+    /// patterns, and the memory compares features instead of patterns.
+    Fit(Box<FitArgs>),
+
+    /// Recall queries from a memory file, or from any file of patterns.
+    ///
+    /// From a memory file the model is the one stored; options change parts of it for this run.
+    /// From a file of patterns it is the dense model unless options say otherwise.
+    Retrieve(Box<RetrieveArgs>),
+
+    /// Show what is in a memory file and what the theory promises for it.
+    Inspect(InspectArgs),
+}
+
+/// The model, as far as the command line sets it.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Model options")]
+pub(crate) struct ModelArgs {
+    /// How patterns are compared [default: dot]
+    #[arg(long, value_enum)]
+    pub(crate) similarity: Option<SimilarityArg>,
+
+    /// β, the factor on the scores [default: 1]
+    #[arg(long, value_name = "BETA", allow_negative_numbers = true)]
+    pub(crate) beta: Option<f64>,
+
+    /// α of α-entmax: 1 softmax, 2 sparsemax [default: 1]
+    #[arg(long, value_name = "ALPHA", allow_negative_numbers = true, group = "separation")]
+    pub(crate) alpha: Option<f64>,
+
+    /// Softmax of the K best scores only
+    #[arg(long, value_name = "K", group = "separation")]
+    pub(crate) top: Option<usize>,
+
+    /// The normalised polynomial of degree N; β then changes nothing
+    #[arg(long, value_name = "N", group = "separation")]
+    pub(crate) polynomial: Option<u32>,
+}
+
+/// A similarity without a feature map.
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
+pub(crate) enum SimilarityArg {
+    /// ⟨ξ,x⟩
+    Dot,
+    /// ⟨ξ,x⟩ / (‖ξ‖‖x‖)
+    Cosine,
+    /// −½‖ξ−x‖²
+    Euclidean,
+    /// −‖ξ−x‖₁
+    Manhattan,
+}
+
+/// `uhop fit`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FitArgs {
+    /// The patterns: .npy, .npz, .safetensors, .csv, IDX, or a folder of images
+    #[arg(value_name = "PATTERNS")]
+    pub(crate) patterns: PathBuf,
+
+    /// The memory file to write
+    #[arg(short, long, value_name = "MEMORY")]
+    pub(crate) output: PathBuf,
+
+    /// Values to recall instead of the patterns, one a pattern
+    #[arg(long, value_name = "FILE")]
+    pub(crate) values: Option<PathBuf>,
+
+    /// Ids of the patterns: a text file with one a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ids: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+
+    #[command(flatten)]
+    pub(crate) stage1: Stage1Args,
+
+    #[command(flatten)]
+    pub(crate) output_args: OutputArgs,
+}
+
+/// Stage I.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Stage I options")]
+pub(crate) struct Stage1Args {
+    /// Learn a feature map by this loss
+    #[arg(long, value_enum, conflicts_with = "similarity")]
+    pub(crate) loss: Option<LossArg>,
+
+    /// Steps of learning
+    #[arg(long, value_name = "N", default_value_t = 100, requires = "loss")]
+    pub(crate) steps: usize,
+
+    /// Rate of gradient descent [default: 10 for the max loss, 1 for the average loss]
+    #[arg(long, value_name = "RATE", requires = "loss", allow_negative_numbers = true)]
+    pub(crate) rate: Option<f64>,
+
+    /// Rows of W [default: the length of a pattern]
+    #[arg(long, value_name = "D", requires = "loss")]
+    pub(crate) features: Option<usize>,
+
+    /// Leave the rows of W as learned instead of normalising them
+    #[arg(long, requires = "loss")]
+    pub(crate) keep_rows: bool,
+
+    /// Seed of the random start of W
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "loss")]
+    pub(crate) seed: u64,
+}
+
+/// A separation loss.
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
+pub(crate) enum LossArg {
+    /// Every pair of patterns pushes
+    Average,
+    /// The closest pair pushes
+    Max,
+}
+
+/// `uhop retrieve`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RetrieveArgs {
+    /// A memory file, or patterns in any kind of file
+    #[arg(value_name = "MEMORY")]
+    pub(crate) memory: PathBuf,
+
+    /// The queries; `-` reads .npy from stdin
+    #[arg(value_name = "QUERIES")]
+    pub(crate) queries: PathBuf,
+
+    /// Where to write what is recalled; `-` writes .npy to stdout
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: PathBuf,
+
+    /// Updates of each query, at most
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) max_steps: usize,
+
+    /// Stop a query when an update moves it by no more than this
+    #[arg(long, value_name = "DISTANCE", allow_negative_numbers = true)]
+    pub(crate) tolerance: Option<f64>,
+
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+
+    #[command(flatten)]
+    pub(crate) output_args: OutputArgs,
+}
+
+/// `uhop inspect`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct InspectArgs {
+    /// The memory file
+    #[arg(value_name = "MEMORY")]
+    pub(crate) memory: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) output_args: OutputArgs,
 }
 
 /// What the demo can vary.

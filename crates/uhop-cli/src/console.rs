@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
 
 use crate::args::OutputArgs;
 use crate::failure::Failure;
@@ -37,6 +38,13 @@ impl Console {
             .write_all(text.as_bytes())
             .and_then(|()| stdout.flush())
             .map_err(|error| Failure::stdout(&error))
+    }
+
+    /// One JSON object, as data.
+    pub(crate) fn json(&self, document: &impl Serialize) -> Result<(), Failure> {
+        let json = serde_json::to_string_pretty(document)
+            .map_err(|error| Failure::Ours { message: format!("json: {error}") })?;
+        self.data(&(json + "\n"))
     }
 
     /// A line about the work, to stderr.

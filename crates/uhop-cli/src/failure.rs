@@ -23,6 +23,27 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// A fault of the input.
+    pub(crate) fn user(message: String) -> Self {
+        Self::User { message, hint: None }
+    }
+
+    /// With a next step to try.
+    pub(crate) fn hint(self, hint: &str) -> Self {
+        match self {
+            Self::User { message, .. } => Self::User { message, hint: Some(hint.to_owned()) },
+            other => other,
+        }
+    }
+
+    /// As a fault of the program, where it chose the input itself.
+    pub(crate) fn ours(self) -> Self {
+        match self {
+            Self::User { message, .. } => Self::Ours { message },
+            other => other,
+        }
+    }
+
     /// A file or folder that cannot be written.
     pub(crate) fn unwritable(path: &Path, error: &dyn Display) -> Self {
         Self::User {
@@ -57,15 +78,15 @@ impl Failure {
     }
 }
 
-/// The demo chooses every input itself, so a refusal by the library is our fault.
+/// What the library refuses is what the user gave it.
 impl From<uhop::Error> for Failure {
     fn from(error: uhop::Error) -> Self {
-        Self::Ours { message: error.to_string() }
+        Self::user(error.to_string())
     }
 }
 
 impl From<uhop_data::Error> for Failure {
     fn from(error: uhop_data::Error) -> Self {
-        Self::Ours { message: error.to_string() }
+        Self::user(error.to_string())
     }
 }

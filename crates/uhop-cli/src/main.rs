@@ -7,6 +7,10 @@ mod args;
 mod console;
 mod demo;
 mod failure;
+mod fit;
+mod input;
+mod inspect;
+mod retrieve;
 
 use std::process::ExitCode;
 
@@ -33,8 +37,11 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     match cli.verb {
-        Some(Verb::Demo(demo)) => demo::run(&demo),
         None => demo::run(&cli.demo),
+        Some(Verb::Demo(args)) => demo::run(&args),
+        Some(Verb::Fit(args)) => fit::run(&args),
+        Some(Verb::Retrieve(args)) => retrieve::run(&args),
+        Some(Verb::Inspect(args)) => inspect::run(&args),
     }
 }
 

@@ -77,6 +77,25 @@ impl<T: Scalar> Memory<T> {
         Ok(Self { values: Some(values), ..self })
     }
 
+    /// The same patterns and values under another model.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{Memory, Model, Patterns};
+    ///
+    /// let patterns = Patterns::new(array![[1.0, 0.0], [0.0, 1.0]])?;
+    /// let memory = Memory::new(patterns, Model::dense(1.0)?)?.with_model(Model::sparse(3.0)?)?;
+    /// assert_eq!(memory.weights(array![[0.9, 0.1]].view())?.weights, array![[1.0, 0.0]]);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_model(self, model: Model<T>) -> Result<Self> {
+        let Self { patterns, values, .. } = self;
+        Ok(Self { values, ..Self::new(patterns, model)? })
+    }
+
     /// The stored patterns, `[n_patterns, dim]`.
     pub fn patterns(&self) -> &Patterns<T> {
         &self.patterns

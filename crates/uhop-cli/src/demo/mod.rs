@@ -24,10 +24,11 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
         file.map_err(|error| Failure::unwritable(target, &error))?;
     }
 
-    let digits = experiment::Drawn::new(args.seed)?;
+    let digits = experiment::Drawn::new(args.seed).map_err(Failure::ours)?;
     let mut memories = Vec::new();
     for n_patterns in MEMORY_SIZES {
-        memories.push(experiment::recall(&digits, n_patterns, args.seed, &console)?);
+        let recalled = experiment::recall(&digits, n_patterns, args.seed, &console);
+        memories.push(recalled.map_err(Failure::ours)?);
     }
     let demo = report::Demo {
         memories: &memories,
@@ -40,7 +41,10 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     if let Some(largest) = memories.last() {
         write(&picture, &picture::png(largest, &digits, args.seed)?)?;
     }
-    console.data(&if args.output.json { report::json(&demo)? } else { report::text(&demo) })
+    if args.output.json {
+        return console.json(&report::json(&demo));
+    }
+    console.data(&report::text(&demo))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {

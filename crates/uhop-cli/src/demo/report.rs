@@ -150,8 +150,8 @@ struct Document {
     picture: String,
 }
 
-pub(super) fn json(demo: &Demo<'_>) -> Result<String, Failure> {
-    let document = Document {
+pub(super) fn json(demo: &Demo<'_>) -> impl Serialize {
+    Document {
         command: "demo",
         version: VERSION,
         seed: demo.seed,
@@ -162,8 +162,5 @@ pub(super) fn json(demo: &Demo<'_>) -> Result<String, Failure> {
         rows: records(demo).collect(),
         table: demo.table.display().to_string(),
         picture: demo.picture.display().to_string(),
-    };
-    serde_json::to_string_pretty(&document)
-        .map(|json| json + "\n")
-        .map_err(|error| Failure::Ours { message: format!("json: {error}") })
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{stderr, stdout, uhop};
+use crate::{documented, fields, stderr, stdout, uhop};
 
 /// One run, `--json`, seed 0, shared by the tests that only read it.
 fn demo() -> &'static (TempDir, Output, Value) {
@@ -35,25 +35,12 @@ fn number(document: &Value, n_patterns: u64, model: &str, field: &str) -> f64 {
 #[test]
 fn the_json_has_every_documented_field_and_no_other() {
     let (_, _, document) = demo();
-    let schema = include_str!("../../../../docs/json.md");
-    let documented = |part: &str| -> Vec<String> {
-        let fields = part.lines().filter_map(|line| line.strip_prefix("| `"));
-        let mut fields: Vec<_> =
-            fields.filter_map(|line| Some(line.split_once('`')?.0.to_owned())).collect();
-        fields.sort();
-        fields
-    };
-    let (top, row) = schema.split_once("\nA row:\n").unwrap();
-    let keys = |value: &Value| -> Vec<String> {
-        let mut keys: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
-        keys.sort();
-        keys
-    };
-    assert_eq!(keys(document), documented(top));
+    let [top, row] = documented("demo");
+    assert_eq!(fields(document), top);
     assert_eq!(rows(document, 100).len(), 11);
     assert_eq!(rows(document, 500).len(), 11);
     for value in document["rows"].as_array().unwrap() {
-        assert_eq!(keys(value), documented(row));
+        assert_eq!(fields(value), row);
     }
 }
 

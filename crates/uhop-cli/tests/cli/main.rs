@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not see as tests")]
 
 mod demo;
+mod memory;
 mod usage;
 
 use std::path::Path;
 use std::process::{Command, Output};
+
+use serde_json::Value;
 
 /// The binary, in `folder`, with nothing of the caller's environment that changes its output.
 fn uhop(folder: &Path, arguments: &[&str]) -> Command {
@@ -21,4 +24,25 @@ fn stdout(output: &Output) -> &str {
 
 fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap()
+}
+
+/// The fields that docs/json.md lists for a verb; those of its rows apart.
+fn documented(verb: &str) -> [Vec<String>; 2] {
+    let docs = include_str!("../../../../docs/json.md");
+    let title = format!("## `uhop {verb} --json`");
+    let section = docs.split_once(&title).unwrap().1.split("\n## ").next().unwrap();
+    let (object, row) = section.split_once("\nA row:\n").unwrap_or((section, ""));
+    [object, row].map(|text| {
+        let fields = text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+        let mut fields: Vec<_> = fields.map(|(name, _)| name.to_owned()).collect();
+        fields.sort();
+        fields
+    })
+}
+
+/// The fields of a JSON object.
+fn fields(object: &Value) -> Vec<String> {
+    let mut fields: Vec<_> = object.as_object().unwrap().keys().cloned().collect();
+    fields.sort();
+    fields
 }

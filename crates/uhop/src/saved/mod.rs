@@ -140,6 +140,18 @@ impl<T: Scalar> SavedMemory<T> {
     }
 }
 
+/// Whether the bytes claim to be a memory file, rather than some other safetensors file: there is a
+/// description in the metadata. Says nothing about damage.
+///
+/// ```
+/// assert!(!uhop::saved::is_memory(b"some other file"));
+/// ```
+pub fn is_memory(bytes: &[u8]) -> bool {
+    SafeTensors::read_metadata(bytes).is_ok_and(|(_, header)| {
+        header.metadata().as_ref().is_some_and(|metadata| metadata.contains_key(ENTRY))
+    })
+}
+
 impl AnyMemory {
     /// The memory in the bytes of a file, every tensor checked against its checksum.
     ///

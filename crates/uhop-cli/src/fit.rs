@@ -1,0 +1,133 @@
+//! `uhop fit`: patterns to a memory file.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Instant;
+
+use serde::Serialize;
+use uhop::saved::{Learning, SavedMemory, StoredTensor};
+use uhop::stage1::{Optimizer, Params, Progress, SeparationLoss, learn};
+use uhop::{LinearMap, Memory, Model, Patterns};
+use uhop_data::store::Writer;
+use uhop_data::{Kind, Matrix};
+
+use crate::args::{FitArgs, LossArg, Stage1Args};
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::input;
+
+pub(crate) fn run(args: &FitArgs) -> Result<(), Failure> {
+    if Kind::of(&args.output).ok() != Some(Kind::Safetensors) {
+        let message = format!("cannot write a memory to {}", args.output.display());
+        return Err(Failure::user(message).hint("give it a name that ends in .safetensors"));
+    }
+    match input::matrix(&args.patterns)? {
+        Matrix::F32(rows) => fit(args, input::patterns(&args.patterns, rows)?, Matrix::into_f32),
+        Matrix::F64(rows) => fit(args, input::patterns(&args.patterns, rows)?, Matrix::into_f64),
+    }
+}
+
+/// What docs/json.md describes.
+#[derive(Serialize)]
+struct Document {
+    command: &'static str,
+    version: &'static str,
+    n_patterns: usize,
+    dim: usize,
+    stage1: Option<Learned>,
+    memory: String,
+}
+
+#[derive(Serialize)]
+struct Learned {
+    steps: usize,
+    first_loss: f64,
+    last_loss: f64,
+    seconds: f64,
+}
+
+fn fit<T: StoredTensor>(
+    args: &FitArgs,
+    patterns: Patterns<T>,
+    into_t: fn(Matrix) -> ndarray::Array2<T>,
+) -> Result<(), Failure> {
+    let console = Console::new(args.output_args);
+    let mut model = input::model(Model::dense(1.0)?, &args.model)?;
+    let (n_patterns, dim) = (patterns.n_patterns(), patterns.dim());
+    let mut learning = None;
+    let mut summary = None;
+    if let Some(loss) = args.stage1.loss {
+        let (map, learned, seconds) = stage1(&args.stage1, loss, &patterns, &console)?;
+        let losses = &learned.losses;
+        let (first_loss, last_loss) = (losses[0], losses[losses.len() - 1]);
+        summary = Some(Learned { steps: losses.len() - 1, first_loss, last_loss, seconds });
+        model = model.with_feature_map(map);
+        learning = Some(learned);
+    }
+    let mut memory = Memory::new(patterns, model)?;
+    if let Some(path) = &args.values {
+        memory = memory.with_values(input::patterns(path, into_t(input::matrix(path)?))?)?;
+    }
+    let mut saved = SavedMemory::new(memory);
+    if let Some(path) = &args.ids {
+        saved = saved.with_ids(input::ids(path)?)?;
+    }
+    if let Some(learning) = learning {
+        saved = saved.with_learning(learning);
+    }
+    write(&args.output, &saved)?;
+    let memory = args.output.display().to_string();
+    if args.output_args.json {
+        let version = env!("CARGO_PKG_VERSION");
+        return console.json(&Document {
+            command: "fit",
+            version,
+            n_patterns,
+            dim,
+            stage1: summary,
+            memory,
+        });
+    }
+    console.data(&format!("{n_patterns} patterns of {dim} numbers stored\nmemory  {memory}\n"))
+}
+
+fn write<T: StoredTensor>(path: &Path, saved: &SavedMemory<T>) -> Result<(), Failure> {
+    let bytes = saved.to_bytes()?;
+    // Through the writer, which refuses while another program changes the same memory.
+    Ok(Writer::create(path)?.compact(|file| file.write_all(&bytes))?)
+}
+
+/// Learns W with a live bar; returns it with its record and the seconds it took.
+fn stage1<T: StoredTensor>(
+    args: &Stage1Args,
+    loss: LossArg,
+    patterns: &Patterns<T>,
+    console: &Console,
+) -> Result<(LinearMap<T>, Learning, f64), Failure> {
+    let (loss, rate, name) = match loss {
+        LossArg::Average => (SeparationLoss::average(), 1.0, "average loss"),
+        LossArg::Max => (SeparationLoss::max(), 10.0, "max loss"),
+    };
+    let optimizer = Optimizer::gradient_descent(args.rate.unwrap_or(rate))?;
+    let params = Params::new(loss, optimizer, args.steps)?;
+    let params = if args.keep_rows { params.keep_rows() } else { params };
+    let dim = patterns.dim();
+    let start = LinearMap::random_normal(args.features.unwrap_or(dim), dim, args.seed)?;
+    let label = format!("Stage I, {name}, {} patterns", patterns.n_patterns());
+    let bar = console.bar(args.steps, &label);
+    let show = |progress: Progress| {
+        bar.set_position(progress.step as u64);
+        bar.set_message(format!("loss {:.3}", progress.loss));
+        ControlFlow::Continue(())
+    };
+    let started = Instant::now();
+    let report = learn(patterns, start, &params, show)?;
+    let seconds = started.elapsed().as_secs_f64();
+    bar.finish_and_clear();
+    let (first, last) = (report.losses[0], report.losses[report.steps]);
+    let steps = report.steps;
+    console.note(&format!("{label}: {steps} steps, loss {first:.3} → {last:.3}, {seconds:.1} s"));
+    let learning =
+        Learning { params, seed: Some(args.seed), losses: report.losses, stop: report.stop };
+    Ok((report.map, learning, seconds))
+}

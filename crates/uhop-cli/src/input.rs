@@ -1,0 +1,105 @@
+//! From arguments to the library's parts: files read, options turned into models.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+
+use ndarray::Array2;
+use uhop::saved::{AnyMemory, Ids, is_memory};
+use uhop::{Model, Patterns, Scalar, Separation, Similarity};
+use uhop_data::{Kind, Matrix, ReadOptions, npy};
+
+use crate::args::{ModelArgs, SimilarityArg};
+use crate::failure::Failure;
+
+/// The rows of a file of any kind; `-` is .npy from stdin.
+pub(crate) fn matrix(path: &Path) -> Result<Matrix, Failure> {
+    if path == Path::new("-") {
+        return Ok(npy::parse(io::stdin().lock())?);
+    }
+    Ok(Kind::of(path)?.read(path, &ReadOptions::default())?)
+}
+
+/// What a file given as a memory holds.
+pub(crate) enum Source {
+    Memory(Box<AnyMemory>),
+    Patterns(Matrix),
+}
+
+/// A memory file, or patterns in any kind of file.
+pub(crate) fn source(path: &Path) -> Result<Source, Failure> {
+    let kind = Kind::of(path)?;
+    if kind == Kind::Safetensors {
+        let bytes = bytes(path)?;
+        if is_memory(&bytes) {
+            return Ok(Source::Memory(Box::new(memory_in(path, &bytes)?)));
+        }
+    }
+    Ok(Source::Patterns(kind.read(path, &ReadOptions::default())?))
+}
+
+/// A memory file.
+pub(crate) fn memory(path: &Path) -> Result<AnyMemory, Failure> {
+    if Kind::of(path).ok() != Some(Kind::Safetensors) {
+        let message =
+            format!("{} is not a memory file, whose name ends in .safetensors", path.display());
+        return Err(Failure::user(message).hint("make one of patterns with `uhop fit`"));
+    }
+    memory_in(path, &bytes(path)?)
+}
+
+fn memory_in(path: &Path, bytes: &[u8]) -> Result<AnyMemory, Failure> {
+    AnyMemory::from_bytes(bytes).map_err(|error| at(path, &error))
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|mut file| file.read_to_end(&mut bytes))
+        .map_err(|error| Failure::user(format!("cannot read {}: {error}", path.display())))?;
+    Ok(bytes)
+}
+
+/// Rows checked as patterns; the error says which file.
+pub(crate) fn patterns<T: Scalar>(path: &Path, rows: Array2<T>) -> Result<Patterns<T>, Failure> {
+    Patterns::new(rows).map_err(|error| at(path, &error))
+}
+
+/// Ids, one a line: integers if every line is one, names otherwise.
+pub(crate) fn ids(path: &Path) -> Result<Ids, Failure> {
+    let text = String::from_utf8(bytes(path)?).map_err(|_| {
+        Failure::user(format!("{} is not UTF-8 text; give one id a line", path.display()))
+    })?;
+    let lines: Vec<&str> = text.lines().collect();
+    // "007" and "+7" are names: as integers they would not come back as they were given.
+    let integers =
+        lines.iter().map(|line| line.parse().ok().filter(|n: &i64| n.to_string() == **line));
+    match integers.collect() {
+        Some(integers) => Ids::numbers(integers),
+        None => Ids::names(lines.into_iter().map(str::to_owned).collect()),
+    }
+    .map_err(|error| at(path, &error))
+}
+
+/// `model` with the parts that the options set.
+pub(crate) fn model<T: Scalar>(model: Model<T>, args: &ModelArgs) -> Result<Model<T>, Failure> {
+    let similarity = match args.similarity {
+        None => model.similarity().clone(),
+        Some(SimilarityArg::Dot) => Similarity::Dot,
+        Some(SimilarityArg::Cosine) => Similarity::Cosine,
+        Some(SimilarityArg::Euclidean) => Similarity::Euclidean,
+        Some(SimilarityArg::Manhattan) => Similarity::Manhattan,
+    };
+    let separation = match (args.alpha, args.top, args.polynomial) {
+        (Some(alpha), _, _) => Separation::entmax(alpha)?,
+        (_, Some(k), _) => Separation::top_k(k)?,
+        (_, _, Some(degree)) => Separation::polynomial(degree)?,
+        (None, None, None) => model.separation(),
+    };
+    Ok(Model::new(similarity, separation, args.beta.unwrap_or(model.beta()))?)
+}
+
+/// An error of the library about the content of a file.
+fn at(path: &Path, error: &uhop::Error) -> Failure {
+    Failure::user(format!("{}: {error}", path.display()))
+}

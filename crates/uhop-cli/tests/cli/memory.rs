@@ -1,0 +1,155 @@
+//! `uhop fit`, `retrieve` and `inspect` on files.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{documented, fields, stderr, stdout, uhop};
+
+/// Three patterns, each containing the one before, and two damaged queries.
+fn folder() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("patterns.csv", "1,1,0,0\n1,1,1,0\n1,1,1,1\n");
+    write("queries.csv", "0.9,0.8,0.1,0\n1,0.9,0.8,0.9\n");
+    write("values.csv", "7\n8\n9\n");
+    write("ids.txt", "one\ntwo\nthree\n");
+    folder
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    uhop(folder, arguments).output().unwrap()
+}
+
+fn json(folder: &Path, arguments: &[&str]) -> Value {
+    let output = run(folder, &[arguments, &["--json", "--quiet"]].concat());
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""), "{arguments:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn numbers(path: &Path) -> Vec<Vec<f64>> {
+    let text = fs::read_to_string(path).unwrap();
+    text.lines().map(|line| line.split(',').map(|n| n.parse().unwrap()).collect()).collect()
+}
+
+#[test]
+fn a_memory_is_fitted_inspected_and_recalls() {
+    let folder = folder();
+    let folder = folder.path();
+    let fitted = json(
+        folder,
+        &[
+            "fit",
+            "patterns.csv",
+            "-o",
+            "m.safetensors",
+            "--alpha",
+            "2",
+            "--beta",
+            "4",
+            "--ids",
+            "ids.txt",
+        ],
+    );
+    assert_eq!(fields(&fitted), documented("fit")[0]);
+    assert_eq!((&fitted["n_patterns"], &fitted["dim"]), (&3.into(), &4.into()));
+    let inspected = json(folder, &["inspect", "m.safetensors"]);
+    assert_eq!(fields(&inspected), documented("inspect")[0]);
+    assert_eq!(inspected["separation"], "sparsemax");
+    assert_eq!(inspected["has_ids"], true);
+    // Δ = ‖ξ_μ‖² − max ⟨ξ_ν,ξ_μ⟩ = 0, 0 and 1.
+    assert_eq!(inspected["smallest_separation"], 0.0);
+    assert_eq!(inspected["largest_separation"], 1.0);
+    let recalled = json(folder, &["retrieve", "m.safetensors", "queries.csv", "-o", "out.csv"]);
+    assert_eq!(fields(&recalled), documented("retrieve")[0]);
+    assert_eq!(numbers(&folder.join("out.csv"))[1], [1.0, 1.0, 1.0, 1.0]);
+}
+
+/// The dot product recalls the largest pattern whatever the query; the learned map does not.
+#[test]
+fn a_learned_map_recalls_what_the_dot_product_confuses() {
+    let folder = folder();
+    let folder = folder.path();
+    let fit =
+        ["fit", "patterns.csv", "-o", "u.safetensors", "--loss", "average", "--features", "8"];
+    let fitted = json(folder, &[&fit[..], &["--steps", "300", "--beta", "16"]].concat());
+    assert_eq!(fitted["stage1"]["steps"], 300);
+    assert!(fitted["stage1"]["last_loss"].as_f64() < fitted["stage1"]["first_loss"].as_f64());
+    json(folder, &["retrieve", "u.safetensors", "queries.csv", "-o", "u.csv"]);
+    json(folder, &["retrieve", "patterns.csv", "queries.csv", "-o", "plain.csv", "--beta", "16"]);
+    let first = |name: &str| numbers(&folder.join(name))[0].clone();
+    assert!(first("u.csv")[2] < 0.1, "{:?}", first("u.csv"));
+    assert!(first("plain.csv")[2] > 0.5, "{:?}", first("plain.csv"));
+    assert_eq!(json(folder, &["inspect", "u.safetensors"])["dim_features"], 8);
+}
+
+#[test]
+fn options_change_the_model_for_one_run() {
+    let folder = folder();
+    let folder = folder.path();
+    json(folder, &["fit", "patterns.csv", "-o", "m.safetensors", "--values", "values.csv"]);
+    let retrieve = ["retrieve", "m.safetensors", "queries.csv", "-o", "out.csv"];
+    let euclidean = ["--similarity", "euclidean", "--alpha", "2", "--beta", "8"];
+    json(folder, &[&retrieve[..], &euclidean].concat());
+    assert_eq!(numbers(&folder.join("out.csv")), [[7.0], [9.0]]);
+    let until = json(
+        folder,
+        &[&retrieve[..], &["--top", "1", "--tolerance", "1e-9", "--max-steps", "9"]].concat(),
+    );
+    assert_eq!(until["converged"], 2);
+    assert_eq!(until["support_size"], 1.0);
+}
+
+#[test]
+fn npy_goes_through_pipes() {
+    let folder = folder();
+    let folder = folder.path();
+    json(folder, &["retrieve", "patterns.csv", "queries.csv", "-o", "q.npy", "--top", "1"]);
+    let mut child = uhop(folder, &["retrieve", "patterns.csv", "-", "-o", "-", "--quiet"])
+        .stdin(fs::File::open(folder.join("q.npy")).unwrap())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut child.stdout.take().unwrap(), &mut bytes).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(bytes.starts_with(b"\x93NUMPY"));
+}
+
+#[test]
+fn bad_input_is_one_line_that_names_the_file() {
+    let folder = folder();
+    let folder = folder.path();
+    json(folder, &["fit", "patterns.csv", "-o", "m.safetensors"]);
+    let kept = fs::read(folder.join("m.safetensors")).unwrap();
+    fs::write(folder.join("short.csv"), "1,2\n").unwrap();
+    fs::write(folder.join("nan.csv"), "1,NaN,0,0\n").unwrap();
+    fs::write(folder.join("damaged.safetensors"), &kept[..kept.len() - 1]).unwrap();
+    for (arguments, expected) in [
+        (&["fit", "none.csv", "-o", "x.safetensors"][..], "none.csv"),
+        (&["fit", "nan.csv", "-o", "m.safetensors"], "nan.csv"),
+        (&["fit", "patterns.csv", "-o", "m.safetensors", "--beta", "-1"], "beta is -1"),
+        (&["fit", "patterns.csv", "-o", "m.safetensors", "--values", "queries.csv"], "[2, 4]"),
+        (&["fit", "patterns.csv", "-o", "no/such/m.safetensors"], "no/such"),
+        (&["fit", "patterns.csv", "-o", "m.safetensors", "--top", "9"], "k is 9"),
+        (&["fit", "patterns.txt", "-o", "m.safetensors"], "patterns.txt"),
+        (&["fit", "patterns.csv", "-o", "m.csv"], "m.csv"),
+        (&["retrieve", "m.safetensors", "short.csv", "-o", "o.csv"], "[1, 2]"),
+        (&["retrieve", "m.safetensors", "queries.csv", "-o", "o.txt"], "o.txt"),
+        (&["retrieve", "damaged.safetensors", "queries.csv", "-o", "o.csv"], "damaged.safetensors"),
+        (&["inspect", "damaged.safetensors"], "damaged.safetensors"),
+        (&["inspect", "patterns.csv"], "patterns.csv"),
+    ] {
+        let output = run(folder, &[arguments, &["--quiet"]].concat());
+        assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""), "{arguments:?}");
+        let text = stderr(&output);
+        assert!(text.starts_with("error: ") && text.contains(expected), "{arguments:?}: {text}");
+        assert!(!text.contains("panicked"), "{text}");
+        let errors = text.lines().filter(|line| !line.is_empty() && !line.starts_with("hint: "));
+        assert_eq!(errors.count(), 1, "{text}");
+        assert_eq!(fs::read(folder.join("m.safetensors")).unwrap(), kept, "{arguments:?}");
+    }
+}
