@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn rules_run_together_in_line_order() {
-        let text = "//! Doc.\nuse crate::memory::A;\nlet max_iter = 1;\nunsafe { f() }\n";
+        let text = "//! Doc.\nuse crate::theory::A;\nlet max_iter = 1;\nunsafe { f() }\n";
         let lines: Vec<usize> =
             check_file("crates/uhop/src/energy.rs", text).iter().map(|p| p.line).collect();
         assert_eq!(lines, [2, 3, 4]);
