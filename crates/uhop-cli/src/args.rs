@@ -50,6 +50,54 @@ pub(crate) enum Verb {
 
     /// Show what is in a memory file and what the theory promises for it.
     Inspect(InspectArgs),
+
+    /// Write the rows of a file as another kind of file.
+    Convert(ConvertArgs),
+}
+
+/// What to read of a file, and how to read images.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Reading options")]
+pub(crate) struct ReadArgs {
+    /// The member of an .npz file or tensor of a .safetensors file [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) member: Option<String>,
+
+    /// Size of images, such as 28x28: those of a folder are resized to it, rows are written in it
+    /// [default: as they are]
+    #[arg(long, value_name = "WxH", value_parser = size)]
+    pub(crate) size: Option<(u32, u32)>,
+
+    /// Images in grey, not in colour
+    #[arg(long)]
+    pub(crate) grey: bool,
+}
+
+/// A width and a height, both above 0.
+fn size(text: &str) -> Result<(u32, u32), String> {
+    let parts = text.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+    match parts {
+        Some((width, height)) if width > 0 && height > 0 => Ok((width, height)),
+        _ => Err("give width and height above 0, such as 28x28".to_owned()),
+    }
+}
+
+/// `uhop convert`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ConvertArgs {
+    /// The file to read: .npy, .npz, .safetensors, .csv, IDX, or a folder of images; `-` is .npy
+    #[arg(value_name = "INPUT")]
+    pub(crate) input: PathBuf,
+
+    /// The file to write: .npy, .npz, .safetensors, .csv, or a new folder of images; `-` is .npy
+    #[arg(value_name = "OUTPUT")]
+    pub(crate) output: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+
+    #[command(flatten)]
+    pub(crate) output_args: OutputArgs,
 }
 
 /// The model, as far as the command line sets it.
@@ -110,6 +158,9 @@ pub(crate) struct FitArgs {
     pub(crate) ids: Option<PathBuf>,
 
     #[command(flatten)]
+    pub(crate) read: ReadArgs,
+
+    #[command(flatten)]
     pub(crate) model: ModelArgs,
 
     #[command(flatten)]
@@ -168,7 +219,7 @@ pub(crate) struct RetrieveArgs {
     #[arg(value_name = "QUERIES")]
     pub(crate) queries: PathBuf,
 
-    /// Where to write what is recalled; `-` writes .npy to stdout
+    /// Where to write what is recalled, a folder (ending in /) for images; `-` writes .npy to stdout
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: PathBuf,
 
@@ -179,6 +230,9 @@ pub(crate) struct RetrieveArgs {
     /// Stop a query when an update moves it by no more than this
     #[arg(long, value_name = "DISTANCE", allow_negative_numbers = true)]
     pub(crate) tolerance: Option<f64>,
+
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
 
     #[command(flatten)]
     pub(crate) model: ModelArgs,

@@ -36,6 +36,11 @@ impl Failure {
         }
     }
 
+    /// With a next step to try where it helps.
+    pub(crate) fn hint_if(self, helps: bool, hint: &str) -> Self {
+        if helps { self.hint(hint) } else { self }
+    }
+
     /// As a fault of the program, where it chose the input itself.
     pub(crate) fn ours(self) -> Self {
         match self {

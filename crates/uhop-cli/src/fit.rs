@@ -21,7 +21,7 @@ pub(crate) fn run(args: &FitArgs) -> Result<(), Failure> {
         let message = format!("cannot write a memory to {}", args.output.display());
         return Err(Failure::user(message).hint("give it a name that ends in .safetensors"));
     }
-    match input::matrix(&args.patterns)? {
+    match input::rows(&args.patterns, &args.read)?.matrix {
         Matrix::F32(rows) => fit(args, input::patterns(&args.patterns, rows)?, Matrix::into_f32),
         Matrix::F64(rows) => fit(args, input::patterns(&args.patterns, rows)?, Matrix::into_f64),
     }
@@ -66,7 +66,8 @@ fn fit<T: StoredTensor>(
     }
     let mut memory = Memory::new(patterns, model)?;
     if let Some(path) = &args.values {
-        memory = memory.with_values(input::patterns(path, into_t(input::matrix(path)?))?)?;
+        memory = memory
+            .with_values(input::patterns(path, into_t(input::rows(path, &args.read)?.matrix))?)?;
     }
     let mut saved = SavedMemory::new(memory);
     if let Some(path) = &args.ids {
@@ -88,7 +89,7 @@ fn fit<T: StoredTensor>(
             memory,
         });
     }
-    console.data(&format!("{n_patterns} patterns of {dim} numbers stored\nmemory  {memory}\n"))
+    console.data(&format!("stored  {n_patterns} × {dim}\nmemory  {memory}\n"))
 }
 
 fn write<T: StoredTensor>(path: &Path, saved: &SavedMemory<T>) -> Result<(), Failure> {

@@ -7,17 +7,51 @@ use std::path::Path;
 use ndarray::Array2;
 use uhop::saved::{AnyMemory, Ids, is_memory};
 use uhop::{Model, Patterns, Scalar, Separation, Similarity};
+use uhop_data::image_folder::{self, Colour, Shape};
 use uhop_data::{Kind, Matrix, ReadOptions, npy};
 
-use crate::args::{ModelArgs, SimilarityArg};
+use crate::args::{ModelArgs, ReadArgs, SimilarityArg};
 use crate::failure::Failure;
 
+/// The rows of a file, and the shape of an image if that is what they are.
+pub(crate) struct Rows {
+    pub(crate) matrix: Matrix,
+    pub(crate) images: Option<Shape>,
+}
+
 /// The rows of a file of any kind; `-` is .npy from stdin.
-pub(crate) fn matrix(path: &Path) -> Result<Matrix, Failure> {
+pub(crate) fn rows(path: &Path, args: &ReadArgs) -> Result<Rows, Failure> {
+    let images = shape(args);
     if path == Path::new("-") {
-        return Ok(npy::parse(io::stdin().lock())?);
+        let matrix = npy::parse(io::stdin().lock()).map_err(|error| error.at("<stdin>"))?;
+        return Ok(Rows { matrix, images });
     }
-    Ok(Kind::of(path)?.read(path, &ReadOptions::default())?)
+    match Kind::of(path)? {
+        Kind::Images => {
+            let colour = colour(args);
+            let options = image_folder::ReadOptions { size: args.size, colour };
+            let folder = image_folder::read(path, &options)?;
+            Ok(Rows { images: Some(folder.shape()), matrix: folder.into_matrix() })
+        }
+        kind => {
+            let options = ReadOptions { member: args.member.as_deref(), ..Default::default() };
+            let read = kind.read(path, &options);
+            let matrix = read.map_err(|error| {
+                let several = error.is_invalid_argument() && args.member.is_none();
+                Failure::from(error).hint_if(several, "choose one with --member NAME")
+            })?;
+            Ok(Rows { matrix, images })
+        }
+    }
+}
+
+/// The shape that the options give to images.
+fn shape(args: &ReadArgs) -> Option<Shape> {
+    args.size.map(|(width, height)| Shape { width, height, colour: colour(args) })
+}
+
+fn colour(args: &ReadArgs) -> Colour {
+    if args.grey { Colour::Grey } else { Colour::Rgb }
 }
 
 /// What a file given as a memory holds.
@@ -27,15 +61,14 @@ pub(crate) enum Source {
 }
 
 /// A memory file, or patterns in any kind of file.
-pub(crate) fn source(path: &Path) -> Result<Source, Failure> {
-    let kind = Kind::of(path)?;
-    if kind == Kind::Safetensors {
+pub(crate) fn source(path: &Path, args: &ReadArgs) -> Result<Source, Failure> {
+    if Kind::of(path)? == Kind::Safetensors {
         let bytes = bytes(path)?;
         if is_memory(&bytes) {
             return Ok(Source::Memory(Box::new(memory_in(path, &bytes)?)));
         }
     }
-    Ok(Source::Patterns(kind.read(path, &ReadOptions::default())?))
+    Ok(Source::Patterns(rows(path, args)?.matrix))
 }
 
 /// A memory file.

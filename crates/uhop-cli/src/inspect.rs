@@ -93,7 +93,7 @@ fn describe<T: StoredTensor>(saved: &SavedMemory<T>) -> Result<(Document, Vec<f6
 
 fn text(document: &Document, separations: &[f64]) -> String {
     let mut text = format!(
-        "patterns     {} of {} numbers, {}\n\
+        "patterns     {} × {}, {}\n\
          model        {} similarity, {}, beta {}\n",
         document.n_patterns,
         document.dim,

@@ -5,11 +5,13 @@
 
 mod args;
 mod console;
+mod convert;
 mod demo;
 mod failure;
 mod fit;
 mod input;
 mod inspect;
+mod output;
 mod retrieve;
 
 use std::process::ExitCode;
@@ -42,6 +44,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Some(Verb::Fit(args)) => fit::run(&args),
         Some(Verb::Retrieve(args)) => retrieve::run(&args),
         Some(Verb::Inspect(args)) => inspect::run(&args),
+        Some(Verb::Convert(args)) => convert::run(&args),
     }
 }
 

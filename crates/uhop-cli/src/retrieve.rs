@@ -1,6 +1,5 @@
 //! `uhop retrieve`: queries to what the memory recalls.
 
-use std::io;
 use std::path::Path;
 use std::time::Instant;
 
@@ -8,24 +7,20 @@ use ndarray::{Array2, Axis};
 use serde::Serialize;
 use uhop::saved::AnyMemory;
 use uhop::{Dynamics, Memory, Model, QueryReport, Scalar, StopReason};
-use uhop_data::{Kind, Matrix, WriteOptions, npy};
+use uhop_data::Matrix;
 
 use crate::args::RetrieveArgs;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::input::{self, Source};
+use crate::output;
 
 /// Queries recalled between two moves of the bar.
 const BATCH: usize = 1024;
 
 pub(crate) fn run(args: &RetrieveArgs) -> Result<(), Failure> {
-    if args.output != Path::new("-") {
-        Kind::of(&args.output)?;
-    } else if args.output_args.json {
-        let message = "--json and --output - both write to stdout";
-        return Err(Failure::user(message.to_owned()).hint("write the output to a file"));
-    }
-    match input::source(&args.memory)? {
+    output::check(&args.output, args.output_args)?;
+    match input::source(&args.memory, &args.read)? {
         Source::Memory(memory) => match *memory {
             AnyMemory::F32(saved) => retrieve(args, saved.memory().clone(), Matrix::into_f32),
             AnyMemory::F64(saved) => retrieve(args, saved.memory().clone(), Matrix::into_f64),
@@ -71,7 +66,8 @@ where
         Some(tolerance) => Dynamics::until(tolerance, args.max_steps)?,
         None => Dynamics::steps(args.max_steps)?,
     };
-    let queries = into_t(input::matrix(&args.queries)?);
+    let queries = input::rows(&args.queries, &args.read)?;
+    let (queries, images) = (into_t(queries.matrix), queries.images);
     let started = Instant::now();
     let bar = console.bar(queries.nrows(), "recalling");
     let mut retrieved = Array2::zeros((0, memory.values().dim()));
@@ -86,7 +82,7 @@ where
     }
     bar.finish_and_clear();
     let seconds = started.elapsed().as_secs_f64();
-    write(&args.output, Matrix::from(retrieved))?;
+    output::write(&args.output, &Matrix::from(retrieved), images)?;
     if args.output == Path::new("-") {
         return Ok(());
     }
@@ -115,11 +111,4 @@ where
          steps {:.1}\noutput  {}\n",
         document.n_patterns, document.support_size, document.steps, document.output,
     ))
-}
-
-fn write(path: &Path, matrix: Matrix) -> Result<(), Failure> {
-    if path == Path::new("-") {
-        return Ok(npy::write_to(io::stdout().lock(), &matrix)?);
-    }
-    Ok(Kind::of(path)?.write(path, &matrix, &WriteOptions::default())?)
 }

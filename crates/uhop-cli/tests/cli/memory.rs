@@ -104,6 +104,48 @@ fn options_change_the_model_for_one_run() {
 }
 
 #[test]
+fn rows_survive_every_kind_of_file() {
+    let folder = folder();
+    let folder = folder.path();
+    let kinds = ["patterns.csv", "a.npy", "b.npz", "c.safetensors", "d.csv"];
+    for pair in kinds.windows(2) {
+        let converted = json(folder, &["convert", pair[0], pair[1]]);
+        assert_eq!(fields(&converted), documented("convert")[0]);
+        assert_eq!((&converted["n_rows"], &converted["dim"]), (&3.into(), &4.into()));
+    }
+    assert_eq!(numbers(&folder.join("d.csv")), numbers(&folder.join("patterns.csv")));
+}
+
+/// Two small pictures are stored, the lower half of one is painted over, and it comes back.
+#[test]
+fn images_are_recalled_as_images() {
+    let folder = folder();
+    let folder = folder.path();
+    let save = |path: &str, pixel: fn(u32, u32) -> u8| {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        image::GrayImage::from_fn(6, 4, |x, y| image::Luma([pixel(x, y)])).save(path).unwrap();
+    };
+    save("stored/bars.png", |x, _| if x % 2 == 0 { 255 } else { 0 });
+    save("stored/slope.png", |x, y| (40 * x + 10 * y) as u8);
+    save("damaged/slope.png", |x, y| if y < 2 { (40 * x + 10 * y) as u8 } else { 0 });
+    let fit = ["fit", "stored", "-o", "m.safetensors", "--grey", "--similarity", "euclidean"];
+    json(folder, &[&fit[..], &["--alpha", "2", "--beta", "9"]].concat());
+    json(folder, &["retrieve", "m.safetensors", "damaged", "-o", "recalled/", "--grey"]);
+    let recalled: Vec<_> = fs::read_dir(folder.join("recalled")).unwrap().collect();
+    assert_eq!(recalled.len(), 1);
+    let recalled = image::open(recalled[0].as_ref().unwrap().path()).unwrap().to_luma8();
+    assert_eq!(recalled, image::open(folder.join("stored/slope.png")).unwrap().to_luma8());
+    // Rows that do not come from images need their size.
+    json(folder, &["convert", "stored", "rows.npy", "--grey"]);
+    let output = run(folder, &["convert", "rows.npy", "back/"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("hint: say which with --size WxH"), "{}", stderr(&output));
+    json(folder, &["convert", "rows.npy", "back/", "--size", "6x4", "--grey"]);
+    assert_eq!(fs::read_dir(folder.join("back")).unwrap().count(), 2);
+}
+
+#[test]
 fn npy_goes_through_pipes() {
     let folder = folder();
     let folder = folder.path();
@@ -142,6 +184,8 @@ fn bad_input_is_one_line_that_names_the_file() {
         (&["retrieve", "damaged.safetensors", "queries.csv", "-o", "o.csv"], "damaged.safetensors"),
         (&["inspect", "damaged.safetensors"], "damaged.safetensors"),
         (&["inspect", "patterns.csv"], "patterns.csv"),
+        (&["convert", "patterns.csv", "x.idx"], "x.idx"),
+        (&["convert", "patterns.csv", "-", "--json"], "stdout"),
     ] {
         let output = run(folder, &[arguments, &["--quiet"]].concat());
         assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""), "{arguments:?}");
