@@ -37,7 +37,7 @@ pub(crate) fn rows(path: &Path, args: &ReadArgs) -> Result<Rows, Failure> {
             let options = ReadOptions { member: args.member.as_deref(), ..Default::default() };
             let read = kind.read(path, &options);
             let matrix = read.map_err(|error| {
-                let several = error.is_invalid_argument() && args.member.is_none();
+                let several = error.is_ambiguous();
                 Failure::from(error).hint_if(several, "choose one with --member NAME")
             })?;
             Ok(Rows { matrix, images })

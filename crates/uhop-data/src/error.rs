@@ -12,7 +12,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// The message is one line: what failed, in which file when there is one, what was expected and
 /// what was found. The type is opaque so that messages and causes can improve without breaking
-/// callers; the `is_*` predicates, exactly one of which is true, say what kind of failure it is.
+/// callers; the `is_*` predicates say what kind of failure it is. Of [`is_io`](Self::is_io),
+/// [`is_format`](Self::is_format), [`is_invalid_argument`](Self::is_invalid_argument) and
+/// [`is_busy`](Self::is_busy) exactly one is true.
 ///
 /// For a failed read or write the message ends with the system's own text, and [`source`] returns the
 /// [`io::Error`] behind it.
@@ -113,6 +115,31 @@ impl Error {
             Kind::Store(problem) => problem.is_invalid_argument(),
             kind => matches!(kind, Kind::Argument { .. }),
         }
+    }
+
+    /// True when the file holds several matrices and none was named: a case of
+    /// [`is_format`](Self::is_format) that a name mends.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("rows.npz");
+    /// let matrix = uhop_data::Matrix::from(ndarray::array![[1.0]]);
+    /// uhop_data::npz::write(&path, "a", &matrix)?;
+    /// assert!(uhop_data::npz::read(&path, None).is_ok());
+    /// assert!(!uhop_data::npz::read(&path, Some("b")).unwrap_err().is_ambiguous());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn is_ambiguous(&self) -> bool {
+        matches!(
+            &*self.0,
+            Kind::Format {
+                problem: FormatProblem::Npz(npz::Problem::Several { .. })
+                    | FormatProblem::Safetensors(safetensors::Problem::Several { .. }),
+                ..
+            }
+        )
     }
 
     /// True when somebody else is writing to the file or has just replaced it, so that starting again

@@ -114,6 +114,13 @@ fn rows_survive_every_kind_of_file() {
         assert_eq!((&converted["n_rows"], &converted["dim"]), (&3.into(), &4.into()));
     }
     assert_eq!(numbers(&folder.join("d.csv")), numbers(&folder.join("patterns.csv")));
+    // A memory with values holds two matrices: one must be named.
+    json(folder, &["fit", "a.npy", "-o", "m.safetensors", "--values", "values.csv"]);
+    let output = run(folder, &["convert", "m.safetensors", "values.npy"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).ends_with("\nhint: choose one with --member NAME\n"));
+    json(folder, &["convert", "m.safetensors", "v.csv", "--member", "values"]);
+    assert_eq!(numbers(&folder.join("v.csv")), numbers(&folder.join("values.csv")));
 }
 
 /// Two small pictures are stored, the lower half of one is painted over, and it comes back.
