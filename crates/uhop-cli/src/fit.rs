@@ -52,29 +52,27 @@ fn fit<T: StoredTensor>(
     into_t: fn(Matrix) -> ndarray::Array2<T>,
 ) -> Result<(), Failure> {
     let console = Console::new(args.output_args);
-    let mut model = input::model(Model::dense(1.0)?, &args.model)?;
     let (n_patterns, dim) = (patterns.n_patterns(), patterns.dim());
-    let mut learning = None;
-    let mut summary = None;
-    if let Some(loss) = args.stage1.loss {
-        let (map, learned, seconds) = stage1(&args.stage1, loss, &patterns, &console)?;
-        let losses = &learned.losses;
-        let (first_loss, last_loss) = (losses[0], losses[losses.len() - 1]);
-        summary = Some(Learned { steps: losses.len() - 1, first_loss, last_loss, seconds });
-        model = model.with_feature_map(map);
-        learning = Some(learned);
-    }
+    // All that can be wrong with the input is found before the time is spent on learning.
+    let model = input::model(Model::dense(1.0)?, &args.model)?;
     let mut memory = Memory::new(patterns, model)?;
     if let Some(path) = &args.values {
-        memory = memory
-            .with_values(input::patterns(path, into_t(input::rows(path, &args.read)?.matrix))?)?;
+        let values = into_t(input::rows(path, &args.read)?.matrix);
+        memory = memory.with_values(input::patterns(path, values)?)?;
     }
     let mut saved = SavedMemory::new(memory);
     if let Some(path) = &args.ids {
         saved = saved.with_ids(input::ids(path)?)?;
     }
-    if let Some(learning) = learning {
-        saved = saved.with_learning(learning);
+    let mut summary = None;
+    if let Some(loss) = args.stage1.loss {
+        let patterns = saved.memory().patterns();
+        let (map, learning, seconds) = stage1(&args.stage1, loss, patterns, &console)?;
+        let losses = &learning.losses;
+        let (first_loss, last_loss) = (losses[0], losses[losses.len() - 1]);
+        summary = Some(Learned { steps: losses.len() - 1, first_loss, last_loss, seconds });
+        let model = saved.memory().model().clone().with_feature_map(map);
+        saved = saved.with_model(model)?.with_learning(learning);
     }
     write(&args.output, &saved)?;
     let memory = args.output.display().to_string();

@@ -18,6 +18,7 @@ pub use tensors::StoredTensor;
 use crate::error::{Error, Result};
 use crate::feature_map::LinearMap;
 use crate::memory::Memory;
+use crate::model::Model;
 use crate::patterns::Patterns;
 use crate::scalar::Scalar;
 use crate::similarity::Similarity;
@@ -93,6 +94,14 @@ impl<T: Scalar> SavedMemory<T> {
             ));
         }
         Ok(Self { ids: Some(ids), ..self })
+    }
+
+    /// With the memory under another model, as after learning a feature map.
+    ///
+    /// # Errors
+    /// As [`Memory::with_model`].
+    pub fn with_model(self, model: Model<T>) -> Result<Self> {
+        Ok(Self { memory: self.memory.with_model(model)?, ..self })
     }
 
     /// With a record of how its feature map was learned.
