@@ -139,7 +139,7 @@ impl<T: Scalar> Memory<T> {
     ///
     /// Each query is a state x that is updated to x⁺ = pᵀΞ with p = separation(β·similarity(Ξ, x))
     /// until `dynamics` says stop (Wu, Hu, Hsiao, Liu 2024, thm. 2.1 for a kernel; Ramsauer et al.
-    /// 2021, eq. 3 for the dot product). What is returned is the last p applied to the values,
+    /// 2021 for the dot product). What is returned is the last p applied to the values,
     /// which for auto-association is the last state. Queries do not influence each other, up to the
     /// rounding of products of other shapes. Work is
     /// shared by the threads of the current rayon pool; results do not depend on their number.

@@ -56,7 +56,7 @@ impl<T: Scalar> Model<T> {
         Ok(Self { similarity, separation, beta: positive("model", "beta", beta)? })
     }
 
-    /// The dense modern Hopfield model: x⁺ = Ξᵀ softmax(βΞx) (Ramsauer et al. 2021, eq. 3).
+    /// The dense modern Hopfield model: x⁺ = Ξᵀ softmax(βΞx) (Ramsauer et al. 2021).
     ///
     /// ```
     /// use ndarray::array;

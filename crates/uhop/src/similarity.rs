@@ -42,7 +42,7 @@ use crate::scalar::Scalar;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Similarity<T> {
-    /// ⟨ξ,x⟩ (Ramsauer et al. 2021, eq. 3).
+    /// ⟨ξ,x⟩ (Ramsauer et al. 2021).
     Dot,
     /// ⟨ξ,x⟩ / (‖ξ‖‖x‖), each pattern by its own norm (Millidge et al. 2022).
     Cosine,

@@ -2,7 +2,7 @@
 
 use super::{RunningSum, max};
 
-/// Closed form (Peters, Niculae, Martins 2019, algorithm 2). Over the k largest of x = z/2, with
+/// Closed form (Peters, Niculae, Martins 2019). Over the k largest of x = z/2, with
 /// mean m and sum of squared deviations S, Σ (x_i − τ)² = S + k(m − τ)² = 1 gives
 /// τ_k = m − √((1 − S)/k); the support is the longest prefix whose last x is above τ_k.
 ///

@@ -2,7 +2,7 @@
 
 use super::{RunningSum, max};
 
-/// Closed form (Martins, Astudillo 2016, algorithm 1): over the scores in descending order, the
+/// Closed form (Martins, Astudillo 2016): over the scores in descending order, the
 /// support is the longest prefix whose last score exceeds τ_k = (Σ_{i≤k} z_i − 1)/k.
 ///
 /// Only scores within 1 of the best can be in the support, so only they are sorted. Their sum is
