@@ -1,12 +1,10 @@
 //! `uhop fit`: patterns to a memory file.
 
-use std::ops::ControlFlow;
 use std::path::Path;
-use std::time::Instant;
 
 use serde::Serialize;
 use uhop::saved::{Learning, SavedMemory, StoredTensor};
-use uhop::stage1::{Optimizer, Params, Progress, SeparationLoss, learn};
+use uhop::stage1::{Optimizer, Params, SeparationLoss};
 use uhop::{LinearMap, Memory, Model, Patterns};
 use uhop_data::store::Writer;
 use uhop_data::{Kind, Matrix};
@@ -15,6 +13,7 @@ use crate::args::{FitArgs, LossArg, Stage1Args};
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::input;
+use crate::learning::{AVERAGE_LOSS_RATE, MAX_LOSS_RATE, stage1};
 
 pub(crate) fn run(args: &FitArgs) -> Result<(), Failure> {
     if Kind::of(&args.output).ok() != Some(Kind::Safetensors) {
@@ -67,7 +66,7 @@ fn fit<T: StoredTensor>(
     let mut summary = None;
     if let Some(loss) = args.stage1.loss {
         let patterns = saved.memory().patterns();
-        let (map, learning, seconds) = stage1(&args.stage1, loss, patterns, &console)?;
+        let (map, learning, seconds) = learn(&args.stage1, loss, patterns, &console)?;
         let losses = &learning.losses;
         let (first_loss, last_loss) = (losses[0], losses[losses.len() - 1]);
         summary = Some(Learned { steps: losses.len() - 1, first_loss, last_loss, seconds });
@@ -96,36 +95,23 @@ fn write<T: StoredTensor>(path: &Path, saved: &SavedMemory<T>) -> Result<(), Fai
     Ok(Writer::create(path)?.compact(|file| file.write_all(&bytes))?)
 }
 
-/// Learns W with a live bar; returns it with its record and the seconds it took.
-fn stage1<T: StoredTensor>(
+/// Learns W as the arguments say; returns it with its record and the seconds it took.
+fn learn<T: StoredTensor>(
     args: &Stage1Args,
     loss: LossArg,
     patterns: &Patterns<T>,
     console: &Console,
 ) -> Result<(LinearMap<T>, Learning, f64), Failure> {
     let (loss, rate, name) = match loss {
-        LossArg::Average => (SeparationLoss::average(), 1.0, "average loss"),
-        LossArg::Max => (SeparationLoss::max(), 10.0, "max loss"),
+        LossArg::Average => (SeparationLoss::average(), AVERAGE_LOSS_RATE, "average loss"),
+        LossArg::Max => (SeparationLoss::max(), MAX_LOSS_RATE, "max loss"),
     };
     let optimizer = Optimizer::gradient_descent(args.rate.unwrap_or(rate))?;
     let params = Params::new(loss, optimizer, args.steps)?;
     let params = if args.keep_rows { params.keep_rows() } else { params };
     let dim = patterns.dim();
     let start = LinearMap::random_normal(args.features.unwrap_or(dim), dim, args.seed)?;
-    let label = format!("Stage I, {name}, {} patterns", patterns.n_patterns());
-    let bar = console.bar(args.steps, &label);
-    let show = |progress: Progress| {
-        bar.set_position(progress.step as u64);
-        bar.set_message(format!("loss {:.3}", progress.loss));
-        ControlFlow::Continue(())
-    };
-    let started = Instant::now();
-    let report = learn(patterns, start, &params, show)?;
-    let seconds = started.elapsed().as_secs_f64();
-    bar.finish_and_clear();
-    let (first, last) = (report.losses[0], report.losses[report.steps]);
-    let steps = report.steps;
-    console.note(&format!("{label}: {steps} steps, loss {first:.3} → {last:.3}, {seconds:.1} s"));
+    let (report, seconds) = stage1(name, patterns, start, &params, console)?;
     let learning =
         Learning { params, seed: Some(args.seed), losses: report.losses, stop: report.stop };
     Ok((report.map, learning, seconds))

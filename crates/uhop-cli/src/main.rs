@@ -11,6 +11,7 @@ mod failure;
 mod fit;
 mod input;
 mod inspect;
+mod learning;
 mod output;
 mod retrieve;
 

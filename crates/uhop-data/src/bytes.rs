@@ -2,6 +2,30 @@
 
 use std::io::{self, Read};
 
+use crate::Error;
+use crate::error::FormatProblem;
+
+/// Why decoding stopped: the reader failed, or the bytes are wrong.
+pub(crate) enum Failure<P> {
+    Read(io::Error),
+    Problem(P),
+}
+
+impl<P> From<io::Error> for Failure<P> {
+    fn from(error: io::Error) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl<P: Into<FormatProblem>> From<Failure<P>> for Error {
+    fn from(failure: Failure<P>) -> Self {
+        match failure {
+            Failure::Read(error) => Self::io(error),
+            Failure::Problem(problem) => Self::format(problem),
+        }
+    }
+}
+
 /// Reads until `buffer` is full or the stream ends, and returns the number of bytes read.
 pub(crate) fn read_full(stream: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut n_read = 0;

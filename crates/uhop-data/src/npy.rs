@@ -55,30 +55,11 @@ pub(crate) use header::Header;
 pub(crate) use problem::Problem;
 pub use rows::{RowReader, RowWriter};
 
-/// Why reading stopped: the reader failed, or the bytes are wrong.
-pub(crate) enum Failure {
-    Read(io::Error),
-    Problem(Problem),
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Read(error)
-    }
-}
+pub(crate) type Failure = crate::bytes::Failure<Problem>;
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         Self::Problem(problem)
-    }
-}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Read(error) => Error::io(error),
-            Failure::Problem(problem) => Error::format(problem),
-        }
     }
 }
 

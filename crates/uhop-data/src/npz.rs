@@ -52,16 +52,7 @@ use crate::{Error, Matrix, Result, matrix, output};
 use directory::{Entry, Method};
 pub(crate) use problem::Problem;
 
-enum Failure {
-    Read(io::Error),
-    Problem(Problem),
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Read(error)
-    }
-}
+type Failure = crate::bytes::Failure<Problem>;
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
@@ -111,10 +102,7 @@ pub fn read(path: impl AsRef<Path>, member: Option<&str>) -> Result<Matrix> {
 /// assert!(uhop_data::npz::parse(Cursor::new("PK"), None).unwrap_err().is_format());
 /// ```
 pub fn parse<R: Read + Seek>(mut reader: R, member: Option<&str>) -> Result<Matrix> {
-    read_archive(&mut reader, member).map_err(|failure| match failure {
-        Failure::Read(error) => Error::io(error),
-        Failure::Problem(problem) => Error::format(problem),
-    })
+    Ok(read_archive(&mut reader, member)?)
 }
 
 /// Writes an `.npz` file with one member; an older file of that name is replaced only when the new

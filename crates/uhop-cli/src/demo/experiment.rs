@@ -1,18 +1,18 @@
 //! The measurement: which models, which queries, what is counted.
 
-use std::ops::ControlFlow;
 use std::time::Instant;
 
 use ndarray::{Array2, ArrayView2, Axis, s};
 use rand::SeedableRng;
 use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
-use uhop::stage1::{Optimizer, Params, Progress, SeparationLoss, learn};
+use uhop::stage1::{Optimizer, Params, SeparationLoss};
 use uhop::{Dynamics, LinearMap, Memory, Model, Patterns, Similarity, metrics};
 use uhop_data::{Corruption, sample};
 
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::learning::{AVERAGE_LOSS_RATE, MAX_LOSS_RATE, stage1};
 
 /// A digit counts as recalled when its sum of squared errors is at most this: about one pixel
 /// wholly wrong of 784.
@@ -20,10 +20,6 @@ pub(super) const RECALL_THRESHOLD: f64 = 1.0;
 
 /// Stage I steps, as in the command that the released code gives for its retrieval runs.
 const STAGE1_STEPS: usize = 100;
-/// The released code's rate for the max loss.
-const MAX_LOSS_RATE: f64 = 10.0;
-/// A constant rate that trains the average loss.
-const AVERAGE_LOSS_RATE: f64 = 1.0;
 
 /// The digits drawn for this seed, and their damaged copies.
 pub(super) struct Drawn {
@@ -121,6 +117,7 @@ pub(super) fn recall(
     // As published: the max loss sees the first half of the memory.
     let half = patterns.first(n_patterns.div_ceil(2))?;
     let (kept, seconds) = stage1("max loss", &half, start.clone(), &max.keep_rows(), console)?;
+    let kept = kept.map;
     let normalized = kept.clone().normalize_rows();
     let (averaged, average_seconds) = stage1("average loss", &patterns, start, &average, console)?;
     let (dense, sparse) = (Model::dense(1.0)?, Model::sparse(1.0)?);
@@ -128,37 +125,12 @@ pub(super) fn recall(
         ("U-Hop dense", &dense, &normalized, seconds),
         ("U-Hop sparse", &sparse, &normalized, seconds),
         ("U-Hop dense, W as learned", &dense, &kept, seconds),
-        ("U-Hop dense, average loss", &dense, &averaged, average_seconds),
+        ("U-Hop dense, average loss", &dense, &averaged.map, average_seconds),
     ] {
         let model = model.clone().with_feature_map(map.clone());
         rows.push(Row::recall(name, true, model, Some(seconds), &patterns, queries)?);
     }
     Ok(Recalled { n_patterns, dim: patterns.dim(), rows })
-}
-
-/// Learns W with a live bar; returns it with the seconds it took.
-fn stage1(
-    loss: &str,
-    patterns: &Patterns<f32>,
-    start: LinearMap<f32>,
-    params: &Params,
-    console: &Console,
-) -> Result<(LinearMap<f32>, f64), Failure> {
-    let label = format!("Stage I, {loss}, {} patterns", patterns.n_patterns());
-    let bar = console.bar(STAGE1_STEPS, &label);
-    let show = |progress: Progress| {
-        bar.set_position(progress.step as u64);
-        bar.set_message(format!("loss {:.3}", progress.loss));
-        ControlFlow::Continue(())
-    };
-    let started = Instant::now();
-    let report = learn(patterns, start, params, show)?;
-    let seconds = started.elapsed().as_secs_f64();
-    bar.finish_and_clear();
-    let (first, last) = (report.losses[0], report.losses[report.steps]);
-    let steps = report.steps;
-    console.note(&format!("{label}: {steps} steps, loss {first:.3} → {last:.3}, {seconds:.1} s"));
-    Ok((report.map, seconds))
 }
 
 impl Row {

@@ -1,6 +1,6 @@
 //! From a reader to the decompressed bytes, telling a failing reader from a damaged gzip stream.
 
-use std::io::{self, Read};
+use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 
@@ -13,16 +13,7 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// Why decoding stopped. Whether a failed read is the reader's fault or the gzip stream's is known
 /// only to [`decompressed`].
-pub(super) enum Failure {
-    Read(io::Error),
-    Problem(Problem),
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Read(error)
-    }
-}
+pub(super) type Failure = crate::bytes::Failure<Problem>;
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
