@@ -42,6 +42,19 @@ pub(crate) enum Verb {
     /// patterns, and the memory compares features instead of patterns.
     Fit(Box<FitArgs>),
 
+    /// Add patterns to a memory file.
+    ///
+    /// They are stored behind those that are there. A feature map stays as it was learned. The
+    /// change goes to a journal beside the file (MEMORY.journal), and into the file itself when the
+    /// file is small or the journal has grown to a quarter of it.
+    Add(AddArgs),
+
+    /// Remove patterns from a memory file, by their ids or rows.
+    ///
+    /// The patterns behind them move up. As with `add`, the change goes to the journal beside the
+    /// file or into the file itself.
+    Remove(RemoveArgs),
+
     /// Recall queries from a memory file, or from any file of patterns.
     ///
     /// From a memory file the model is the one stored; options change parts of it for this run.
@@ -170,6 +183,77 @@ pub(crate) struct FitArgs {
     pub(crate) output_args: OutputArgs,
 }
 
+/// `uhop add`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AddArgs {
+    /// The memory file to change
+    #[arg(value_name = "MEMORY")]
+    pub(crate) memory: PathBuf,
+
+    /// The patterns to add: .npy, .npz, .safetensors, .csv, IDX, or a folder of images; `-` is .npy
+    #[arg(value_name = "PATTERNS")]
+    pub(crate) patterns: PathBuf,
+
+    /// A value for each added pattern, for a memory that has values
+    #[arg(long, value_name = "FILE")]
+    pub(crate) values: Option<PathBuf>,
+
+    /// An id for each added pattern, for a memory that has ids: a text file with one a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ids: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) keep: KeepArgs,
+
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+
+    #[command(flatten)]
+    pub(crate) output_args: OutputArgs,
+}
+
+/// `uhop remove`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RemoveArgs {
+    /// The memory file to change
+    #[arg(value_name = "MEMORY")]
+    pub(crate) memory: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) which: WhichArgs,
+
+    #[command(flatten)]
+    pub(crate) keep: KeepArgs,
+
+    #[command(flatten)]
+    pub(crate) output_args: OutputArgs,
+}
+
+/// The patterns to remove.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct WhichArgs {
+    /// Their ids, separated by commas
+    #[arg(long, value_name = "ID", value_delimiter = ',', allow_negative_numbers = true)]
+    pub(crate) ids: Vec<String>,
+
+    /// Their ids: a text file with one a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ids_from: Option<PathBuf>,
+
+    /// Their rows, counted from 0, separated by commas
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub(crate) rows: Vec<usize>,
+}
+
+/// How a change is kept.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct KeepArgs {
+    /// Write the changed memory as one file now, and end the journal
+    #[arg(long)]
+    pub(crate) compact: bool,
+}
+
 /// Stage I.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Stage I options")]
@@ -230,6 +314,11 @@ pub(crate) struct RetrieveArgs {
     /// Stop a query when an update moves it by no more than this
     #[arg(long, value_name = "DISTANCE", allow_negative_numbers = true)]
     pub(crate) tolerance: Option<f64>,
+
+    /// Do not compare the numbers in the memory file with their checksums, so that a large one
+    /// opens at once
+    #[arg(long)]
+    pub(crate) trust: bool,
 
     #[command(flatten)]
     pub(crate) read: ReadArgs,

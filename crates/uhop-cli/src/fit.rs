@@ -61,7 +61,7 @@ fn fit<T: StoredTensor>(
     }
     let mut saved = SavedMemory::new(memory);
     if let Some(path) = &args.ids {
-        saved = saved.with_ids(input::ids(path)?)?;
+        saved = saved.with_ids(input::ids(path, None)?)?;
     }
     let mut summary = None;
     if let Some(loss) = args.stage1.loss {

@@ -3,7 +3,9 @@
 //! stdout is data; progress, notes and errors go to stderr. Exit codes: 0 done, 1 the input (with
 //! one line that says what to change), 2 a fault of the program.
 
+mod add;
 mod args;
+mod changing;
 mod console;
 mod convert;
 mod demo;
@@ -13,6 +15,7 @@ mod input;
 mod inspect;
 mod learning;
 mod output;
+mod remove;
 mod retrieve;
 
 use std::process::ExitCode;
@@ -43,6 +46,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         None => demo::run(&cli.demo),
         Some(Verb::Demo(args)) => demo::run(&args),
         Some(Verb::Fit(args)) => fit::run(&args),
+        Some(Verb::Add(args)) => add::run(&args),
+        Some(Verb::Remove(args)) => remove::run(&args),
         Some(Verb::Retrieve(args)) => retrieve::run(&args),
         Some(Verb::Inspect(args)) => inspect::run(&args),
         Some(Verb::Convert(args)) => convert::run(&args),

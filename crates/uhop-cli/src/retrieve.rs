@@ -20,7 +20,8 @@ const BATCH: usize = 1024;
 
 pub(crate) fn run(args: &RetrieveArgs) -> Result<(), Failure> {
     output::check(&args.output, args.output_args)?;
-    match input::source(&args.memory, &args.read)? {
+    let open = if args.trust { AnyMemory::from_trusted_bytes } else { AnyMemory::from_bytes };
+    match input::source(&args.memory, &args.read, open)? {
         Source::Memory(memory) => match *memory {
             AnyMemory::F32(saved) => retrieve(args, saved.memory().clone(), Matrix::into_f32),
             AnyMemory::F64(saved) => retrieve(args, saved.memory().clone(), Matrix::into_f64),

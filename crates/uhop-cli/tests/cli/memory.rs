@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::{documented, fields, stderr, stdout, uhop};
 
 /// Three patterns, each containing the one before, and two damaged queries.
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     let folder = TempDir::new().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     write("patterns.csv", "1,1,0,0\n1,1,1,0\n1,1,1,1\n");
@@ -20,17 +20,17 @@ fn folder() -> TempDir {
     folder
 }
 
-fn run(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
     uhop(folder, arguments).output().unwrap()
 }
 
-fn json(folder: &Path, arguments: &[&str]) -> Value {
+pub(crate) fn json(folder: &Path, arguments: &[&str]) -> Value {
     let output = run(folder, &[arguments, &["--json", "--quiet"]].concat());
     assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""), "{arguments:?}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn numbers(path: &Path) -> Vec<Vec<f64>> {
+pub(crate) fn numbers(path: &Path) -> Vec<Vec<f64>> {
     let text = fs::read_to_string(path).unwrap();
     text.lines().map(|line| line.split(',').map(|n| n.parse().unwrap()).collect()).collect()
 }
