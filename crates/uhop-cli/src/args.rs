@@ -24,7 +24,7 @@ pub(crate) struct Cli {
 /// One verb, one file.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Store real handwritten digits, remove half of the pixels of queries, recall with each model.
+    /// Store real handwritten digits, damage copies of them, recall these with each model.
     ///
     /// Draws 500 of 1,000 built-in MNIST test digits, stores the first 100 and then all 500, and
     /// gives every memory model the same queries: each pixel removed with probability 1/2 and the
@@ -66,6 +66,17 @@ pub(crate) enum Verb {
 
     /// Write the rows of a file as another kind of file.
     Convert(ConvertArgs),
+
+    /// Damage patterns, to have queries to recall.
+    ///
+    /// Row i of the output depends on the seed, on i and on row i of the input only. It is computed
+    /// in single precision.
+    Corrupt(CorruptArgs),
+
+    /// Write the built-in handwritten digits to a file, to try the other verbs on.
+    ///
+    /// They are the first 1,000 test images of MNIST: grey, 28 x 28 pixels, values from 0 to 1.
+    Sample(SampleArgs),
 }
 
 /// What to read of a file, and how to read images.
@@ -76,8 +87,8 @@ pub(crate) struct ReadArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) member: Option<String>,
 
-    /// Size of images, such as 28x28: those of a folder are resized to it, rows are written in it
-    /// [default: as they are]
+    /// Size of images, such as 28x28: images are resized to it when read, and rows are taken for
+    /// images of it when written [default: as they are]
     #[arg(long, value_name = "WxH", value_parser = size)]
     pub(crate) size: Option<(u32, u32)>,
 
@@ -95,19 +106,94 @@ fn size(text: &str) -> Result<(u32, u32), String> {
     }
 }
 
+/// Any seed.
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("give a whole number from 0 to {}", u64::MAX))
+}
+
 /// `uhop convert`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ConvertArgs {
-    /// The file to read: .npy, .npz, .safetensors, .csv, IDX, or a folder of images; `-` is .npy
+    /// The file to read: .npy, .npz, .safetensors, .csv, IDX, or a folder of images; `-` reads .npy
+    /// from stdin
     #[arg(value_name = "INPUT")]
     pub(crate) input: PathBuf,
 
-    /// The file to write: .npy, .npz, .safetensors, .csv, or a new folder of images; `-` is .npy
+    /// The file to write: .npy, .npz, .safetensors, .csv, or a new folder of images (ending in /);
+    /// `-` writes .npy to stdout
     #[arg(value_name = "OUTPUT")]
     pub(crate) output: PathBuf,
 
     #[command(flatten)]
     pub(crate) read: ReadArgs,
+
+    #[command(flatten)]
+    pub(crate) output_args: OutputArgs,
+}
+
+/// `uhop corrupt`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CorruptArgs {
+    /// The patterns, in any kind of file; `-` reads .npy from stdin
+    #[arg(value_name = "PATTERNS")]
+    pub(crate) patterns: PathBuf,
+
+    /// Where to write the damaged copies, a folder (ending in /) for images; `-` writes .npy to
+    /// stdout
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: PathBuf,
+
+    /// Seed of the mask or the noise
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = seed,
+          allow_negative_numbers = true)]
+    pub(crate) seed: u64,
+
+    #[command(flatten)]
+    pub(crate) corruption: CorruptionArgs,
+
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+
+    #[command(flatten)]
+    pub(crate) output_args: OutputArgs,
+}
+
+/// The damage: one of these.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Corruption, one of")]
+#[group(required = true, multiple = false)]
+pub(crate) struct CorruptionArgs {
+    /// Set each number to 0 with probability 1/2 and double the others, as published; images end at
+    /// full intensity
+    #[arg(long)]
+    pub(crate) half_mask: bool,
+
+    /// Set each number to 0 with probability 1/2 and leave the others
+    #[arg(long)]
+    pub(crate) half_mask_unscaled: bool,
+
+    /// Add Gaussian noise of this standard deviation to values from 0 to 1; results below 0 change
+    /// sign, those above 1 become 1
+    #[arg(long, value_name = "STD", allow_negative_numbers = true)]
+    pub(crate) noise: Option<f64>,
+
+    /// Set the lower half of each image to 0
+    #[arg(long)]
+    pub(crate) occlude: bool,
+}
+
+/// `uhop sample`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SampleArgs {
+    /// The file to write: .npy, .npz, .safetensors, .csv, or a new folder of images (ending in /);
+    /// `-` writes .npy to stdout
+    #[arg(value_name = "OUTPUT")]
+    pub(crate) output: PathBuf,
+
+    /// How many digits, from the first: 1 to 1000
+    #[arg(long, value_name = "N", default_value_t = 1000,
+          value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) count: u16,
 
     #[command(flatten)]
     pub(crate) output_args: OutputArgs,
@@ -154,11 +240,12 @@ pub(crate) enum SimilarityArg {
 /// `uhop fit`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FitArgs {
-    /// The patterns: .npy, .npz, .safetensors, .csv, IDX, or a folder of images
+    /// The patterns: .npy, .npz, .safetensors, .csv, IDX, or a folder of images; `-` reads .npy from
+    /// stdin
     #[arg(value_name = "PATTERNS")]
     pub(crate) patterns: PathBuf,
 
-    /// The memory file to write
+    /// The memory file to write, named .safetensors
     #[arg(short, long, value_name = "MEMORY")]
     pub(crate) output: PathBuf,
 
@@ -190,7 +277,8 @@ pub(crate) struct AddArgs {
     #[arg(value_name = "MEMORY")]
     pub(crate) memory: PathBuf,
 
-    /// The patterns to add: .npy, .npz, .safetensors, .csv, IDX, or a folder of images; `-` is .npy
+    /// The patterns to add: .npy, .npz, .safetensors, .csv, IDX, or a folder of images; `-` reads .npy
+    /// from stdin
     #[arg(value_name = "PATTERNS")]
     pub(crate) patterns: PathBuf,
 
@@ -233,15 +321,15 @@ pub(crate) struct RemoveArgs {
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct WhichArgs {
-    /// Their ids, separated by commas
+    /// Ids of the patterns, separated by commas
     #[arg(long, value_name = "ID", value_delimiter = ',', allow_negative_numbers = true)]
     pub(crate) ids: Vec<String>,
 
-    /// Their ids: a text file with one a line
+    /// Ids of the patterns: a text file with one a line
     #[arg(long, value_name = "FILE")]
     pub(crate) ids_from: Option<PathBuf>,
 
-    /// Their rows, counted from 0, separated by commas
+    /// Rows of the patterns, counted from 0, separated by commas
     #[arg(long, value_name = "N", value_delimiter = ',')]
     pub(crate) rows: Vec<usize>,
 }
@@ -258,7 +346,7 @@ pub(crate) struct KeepArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Stage I options")]
 pub(crate) struct Stage1Args {
-    /// Learn a feature map by this loss
+    /// Learn a feature map W by this loss
     #[arg(long, value_enum, conflicts_with = "similarity")]
     pub(crate) loss: Option<LossArg>,
 
@@ -279,7 +367,7 @@ pub(crate) struct Stage1Args {
     pub(crate) keep_rows: bool,
 
     /// Seed of the random start of W
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "loss")]
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "loss", value_parser = seed)]
     pub(crate) seed: u64,
 }
 
@@ -299,7 +387,7 @@ pub(crate) struct RetrieveArgs {
     #[arg(value_name = "MEMORY")]
     pub(crate) memory: PathBuf,
 
-    /// The queries; `-` reads .npy from stdin
+    /// The queries, in any kind of file; `-` reads .npy from stdin
     #[arg(value_name = "QUERIES")]
     pub(crate) queries: PathBuf,
 
@@ -333,7 +421,7 @@ pub(crate) struct RetrieveArgs {
 /// `uhop inspect`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct InspectArgs {
-    /// The memory file
+    /// The memory file, as `uhop fit` writes it
     #[arg(value_name = "MEMORY")]
     pub(crate) memory: PathBuf,
 
@@ -350,7 +438,8 @@ pub(crate) struct DemoArgs {
     pub(crate) out: PathBuf,
 
     /// Seed of the digits drawn, the pixels removed and Stage I's random start
-    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = seed,
+          allow_negative_numbers = true)]
     pub(crate) seed: u64,
 
     #[command(flatten)]
@@ -358,7 +447,7 @@ pub(crate) struct DemoArgs {
 }
 
 /// How a verb speaks; shared by all verbs.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Copy, Default, Args)]
 #[command(next_help_heading = "Output options")]
 pub(crate) struct OutputArgs {
     /// Print one JSON object instead of text (schema: docs/json.md)

@@ -8,6 +8,7 @@ mod args;
 mod changing;
 mod console;
 mod convert;
+mod corrupt;
 mod demo;
 mod failure;
 mod fit;
@@ -17,6 +18,7 @@ mod learning;
 mod output;
 mod remove;
 mod retrieve;
+mod sample;
 
 use std::process::ExitCode;
 
@@ -51,6 +53,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Some(Verb::Retrieve(args)) => retrieve::run(&args),
         Some(Verb::Inspect(args)) => inspect::run(&args),
         Some(Verb::Convert(args)) => convert::run(&args),
+        Some(Verb::Corrupt(args)) => corrupt::run(&args),
+        Some(Verb::Sample(args)) => sample::run(&args),
     }
 }
 

@@ -9,6 +9,11 @@ use uhop_data::{Kind, Matrix, WriteOptions, npy};
 use crate::args::OutputArgs;
 use crate::failure::Failure;
 
+/// Whether the output is stdout.
+pub(crate) fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
 /// Refuses a name that cannot be written before any work is done for it.
 pub(crate) fn check(path: &Path, args: OutputArgs) -> Result<(), Failure> {
     if path != Path::new("-") {
@@ -22,7 +27,7 @@ pub(crate) fn check(path: &Path, args: OutputArgs) -> Result<(), Failure> {
 
 /// Writes rows as the kind that the path says; `-` is .npy to stdout.
 pub(crate) fn write(path: &Path, matrix: &Matrix, images: Option<Shape>) -> Result<(), Failure> {
-    if path == Path::new("-") {
+    if is_stdout(path) {
         return match npy::write_to(io::stdout().lock(), matrix) {
             Err(error) if is_closed(&error) => Err(Failure::Closed),
             other => Ok(other.map_err(|error| error.at("<stdout>"))?),
