@@ -11,7 +11,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     version,
     args_conflicts_with_subcommands = true,
     after_help = "Without a command, `uhop` runs the demo and takes its options:\n  \
-                  uhop --seed 7   is   uhop demo --seed 7"
+                  uhop --seed 7   is   uhop demo --seed 7\n\n\
+                  Exit codes:\n  \
+                  0    done\n  \
+                  1    bad input: what to change is on stderr\n  \
+                  2    a fault of uhop\n  \
+                  130  interrupted by Ctrl-C, 143 by SIGTERM: older files are intact"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]

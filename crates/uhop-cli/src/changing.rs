@@ -9,7 +9,7 @@ use uhop_data::store::Writer;
 use crate::args::{KeepArgs, OutputArgs};
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::input;
+use crate::{input, interrupt};
 
 /// A file below this size is written as a whole: readers of safetensors alone then see every change.
 const SMALL: usize = 1 << 20;
@@ -60,6 +60,7 @@ impl Changing {
         let saved = saved.with_changes(&[change])?;
         let n_journal_bytes = self.writer.n_journal_bytes() as usize + record.len();
         let too_long = n_journal_bytes > self.n_base_bytes / LONGEST_JOURNAL;
+        interrupt::hold();
         if args.compact || self.n_base_bytes < SMALL || too_long {
             let bytes = saved.to_bytes()?;
             self.writer.compact(|file| file.write_all(&bytes))?;

@@ -12,8 +12,8 @@ use uhop_data::{Kind, Matrix};
 use crate::args::{FitArgs, LossArg, Stage1Args};
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::input;
 use crate::learning::{AVERAGE_LOSS_RATE, MAX_LOSS_RATE, stage1};
+use crate::{input, interrupt};
 
 pub(crate) fn run(args: &FitArgs) -> Result<(), Failure> {
     if Kind::of(&args.output).ok() != Some(Kind::Safetensors) {
@@ -61,7 +61,7 @@ fn fit<T: StoredTensor>(
     }
     let mut saved = SavedMemory::new(memory);
     if let Some(path) = &args.ids {
-        saved = saved.with_ids(input::ids(path, None)?)?;
+        saved = saved.with_ids(input::ids(path, None)?).map_err(|error| input::at(path, &error))?;
     }
     let mut summary = None;
     if let Some(loss) = args.stage1.loss {
@@ -91,6 +91,7 @@ fn fit<T: StoredTensor>(
 
 fn write<T: StoredTensor>(path: &Path, saved: &SavedMemory<T>) -> Result<(), Failure> {
     let bytes = saved.to_bytes()?;
+    interrupt::hold();
     // Through the writer, which refuses while another program changes the same memory.
     Ok(Writer::create(path)?.compact(|file| file.write_all(&bytes))?)
 }

@@ -1,7 +1,8 @@
 //! The `uhop` command: associative memory from the terminal.
 //!
 //! stdout is data; progress, notes and errors go to stderr. Exit codes: 0 done, 1 the input (with
-//! one line that says what to change), 2 a fault of the program.
+//! one line that says what to change), 2 a fault of the program, 128 and its number for a signal:
+//! 130 for Ctrl-C, 143 for SIGTERM.
 
 mod add;
 mod args;
@@ -14,6 +15,7 @@ mod failure;
 mod fit;
 mod input;
 mod inspect;
+mod interrupt;
 mod learning;
 mod output;
 mod remove;
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         console::report_error(&format!("internal error, please report it: {panic}"), None);
     }));
+    interrupt::watch();
     let done = std::panic::catch_unwind(|| match Cli::try_parse() {
         Ok(cli) => finish(run(cli)),
         Err(answer) => {
@@ -63,7 +66,7 @@ fn finish(result: Result<(), Failure>) -> u8 {
         Ok(()) => failure::DONE,
         Err(failure) => {
             if let Some((message, hint)) = failure.text() {
-                console::report_error(message, hint);
+                console::report_error(&message, hint);
             }
             failure.code()
         }

@@ -8,6 +8,7 @@ use uhop_data::{Kind, Matrix, WriteOptions, npy};
 
 use crate::args::OutputArgs;
 use crate::failure::Failure;
+use crate::interrupt;
 
 /// Whether the output is stdout.
 pub(crate) fn is_stdout(path: &Path) -> bool {
@@ -28,12 +29,17 @@ pub(crate) fn check(path: &Path, args: OutputArgs) -> Result<(), Failure> {
 /// Writes rows as the kind that the path says; `-` is .npy to stdout.
 pub(crate) fn write(path: &Path, matrix: &Matrix, images: Option<Shape>) -> Result<(), Failure> {
     if is_stdout(path) {
+        interrupt::partial();
         return match npy::write_to(io::stdout().lock(), matrix) {
             Err(error) if is_closed(&error) => Err(Failure::Closed),
             other => Ok(other.map_err(|error| error.at("<stdout>"))?),
         };
     }
     let kind = Kind::of(path)?;
+    match kind {
+        Kind::Images => interrupt::partial(),
+        _ => interrupt::hold(),
+    }
     let written = kind.write(path, matrix, &WriteOptions { images, names: None });
     let no_shape = kind == Kind::Images && images.is_none();
     written.map_err(|error| {

@@ -13,7 +13,7 @@ use crate::args::RetrieveArgs;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::input::{self, Source};
-use crate::output;
+use crate::{interrupt, output};
 
 /// Queries recalled between two moves of the bar.
 const BATCH: usize = 1024;
@@ -74,6 +74,7 @@ where
     let mut retrieved = Array2::zeros((0, memory.values().dim()));
     let mut reports: Vec<QueryReport> = Vec::with_capacity(queries.nrows());
     for batch in queries.axis_chunks_iter(Axis(0), BATCH) {
+        interrupt::check()?;
         let recalled = memory.retrieve(batch, &dynamics)?;
         retrieved.append(Axis(0), recalled.retrieved.view()).map_err(|error| Failure::Ours {
             message: format!("batches of one memory differ in shape: {error}"),

@@ -12,6 +12,7 @@ use uhop_data::{Corruption, sample};
 
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::learning::{AVERAGE_LOSS_RATE, MAX_LOSS_RATE, stage1};
 
 /// A digit counts as recalled when its sum of squared errors is at most this: about one pixel
@@ -150,6 +151,7 @@ impl Row {
         queries: ArrayView2<'_, f32>,
     ) -> Result<Self, Failure> {
         let beta = has_beta.then(|| model.beta());
+        interrupt::check()?;
         let memory = Memory::new(patterns.clone(), model)?;
         let started = Instant::now();
         let recalled = memory.retrieve(queries, &Dynamics::one_step())?;

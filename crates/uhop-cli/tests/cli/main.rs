@@ -5,6 +5,8 @@
 mod changes;
 mod corrupt;
 mod demo;
+#[cfg(unix)]
+mod interrupt;
 mod memory;
 mod usage;
 
