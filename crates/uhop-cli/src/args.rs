@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 /// Associative memory: store patterns, recall each from a damaged or partial copy.
 #[derive(Debug, Parser)]
@@ -82,6 +83,14 @@ pub(crate) enum Verb {
     ///
     /// They are the first 1,000 test images of MNIST: grey, 28 x 28 pixels, values from 0 to 1.
     Sample(SampleArgs),
+
+    /// Print the completion script of a shell.
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions(CompletionsArgs),
+
+    /// Print the manual page of uhop, or write the pages of all verbs.
+    #[command(after_help = "To read the page:  uhop man | man -l -")]
+    Man(ManArgs),
 }
 
 /// What to read of a file, and how to read images.
@@ -134,6 +143,29 @@ pub(crate) struct ConvertArgs {
 
     #[command(flatten)]
     pub(crate) output_args: OutputArgs,
+}
+
+/// Where shells look for completions.
+const COMPLETIONS_HELP: &str = "\
+To install it:
+  bash  uhop completions bash > ~/.local/share/bash-completion/completions/uhop
+  zsh   uhop completions zsh > a folder of $fpath, as _uhop
+  fish  uhop completions fish > ~/.config/fish/completions/uhop.fish";
+
+/// `uhop completions`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL", value_enum)]
+    pub(crate) shell: Shell,
+}
+
+/// `uhop man`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ManArgs {
+    /// Write uhop.1 and a page for each verb to this folder, made if missing
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// `uhop corrupt`.

@@ -21,6 +21,7 @@ mod output;
 mod remove;
 mod retrieve;
 mod sample;
+mod shell;
 
 use std::process::ExitCode;
 
@@ -58,6 +59,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Some(Verb::Convert(args)) => convert::run(&args),
         Some(Verb::Corrupt(args)) => corrupt::run(&args),
         Some(Verb::Sample(args)) => sample::run(&args),
+        Some(Verb::Completions(args)) => shell::completions(&args),
+        Some(Verb::Man(args)) => shell::man(&args),
     }
 }
 

@@ -175,6 +175,8 @@ fn a_reader_who_leaves_ends_every_verb_quietly() {
         "retrieve m.safetensors d.csv -o -",
         "sample -",
         "corrupt d.csv -o - --half-mask",
+        "completions bash",
+        "man",
         "--help",
     ] {
         // The code of the program itself, not of the one it writes to.

@@ -8,6 +8,7 @@ mod demo;
 #[cfg(unix)]
 mod interrupt;
 mod memory;
+mod shell;
 mod usage;
 
 use std::path::Path;
