@@ -57,7 +57,9 @@ fn fit<T: StoredTensor>(
     let mut memory = Memory::new(patterns, model)?;
     if let Some(path) = &args.values {
         let values = into_t(input::rows(path, &args.read)?.matrix);
-        memory = memory.with_values(input::patterns(path, values)?)?;
+        memory = memory
+            .with_values(input::patterns(path, values)?)
+            .map_err(|error| input::at(path, &error))?;
     }
     let mut saved = SavedMemory::new(memory);
     if let Some(path) = &args.ids {

@@ -9,6 +9,8 @@ mod demo;
 mod interrupt;
 mod memory;
 mod shell;
+#[cfg(unix)]
+mod snapshots;
 mod usage;
 
 use std::path::Path;
