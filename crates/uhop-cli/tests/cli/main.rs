@@ -11,6 +11,8 @@ mod memory;
 mod shell;
 #[cfg(unix)]
 mod snapshots;
+#[cfg(unix)]
+mod tutorial;
 mod usage;
 
 use std::path::Path;
