@@ -6,8 +6,8 @@ use crate::error::{Error, Result, positive};
 use crate::memory::Memory;
 use crate::pairs::squared_distance;
 use crate::patterns::check_states;
-use crate::readout::readout_of_checked;
 use crate::scalar::Scalar;
+use crate::update::Update;
 
 /// Queries recalled together; bounds the scores held at a time to `QUERY_BLOCK × n_patterns`.
 const QUERY_BLOCK: usize = 256;
@@ -116,7 +116,8 @@ pub struct QueryReport {
     pub steps: usize,
     /// ‖x⁺ − x‖ of the last update, in the units of the patterns.
     pub residual: f64,
-    /// Stored patterns with weight above 0 in the last update.
+    /// Stored patterns with weight above 0 in the last update: for softmax all of them, however small
+    /// their weights.
     pub support_size: usize,
     /// Why it stopped.
     pub stop: StopReason,
@@ -204,19 +205,13 @@ impl<T: Scalar> Memory<T> {
         let mut active: Vec<usize> = (0..queries.nrows()).collect();
         let mut states = queries.to_owned();
         for _ in 0..dynamics.max_steps {
-            let weights = self.weights_of_checked(states.view())?;
-            let next = readout_of_checked(weights.weights.view(), self.patterns().view());
-            let output = if self.is_auto_associative() {
-                None
-            } else {
-                Some(readout_of_checked(weights.weights.view(), self.values().view()))
-            };
+            let Update { next, output, support_size } = self.update_of_checked(states.view())?;
             let energies: Vec<_> = self.energy_if(dynamics.record_energy, next.view())?.collect();
             let mut running = Vec::new();
             for (row, &query) in active.iter().enumerate() {
                 let report = &mut reports[query];
                 report.steps += 1;
-                report.support_size = weights.support_size[row];
+                report.support_size = support_size[row];
                 report.residual = squared_distance(next.row(row), states.row(row)).sqrt();
                 if let (Some(trace), Some(energy)) = (&mut report.energy, energies[row]) {
                     trace.push(energy);

@@ -12,3 +12,4 @@ mod separation;
 mod similarity;
 mod stage1;
 mod theory;
+mod update;
