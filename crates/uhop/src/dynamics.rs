@@ -119,6 +119,9 @@ pub struct QueryReport {
     /// Stored patterns with weight above 0 in the last update: for softmax all of them, however small
     /// their weights.
     pub support_size: usize,
+    /// exp(−Σ p ln p) of the last weights, the effective number of patterns that were recalled
+    /// together: 1 when one has all the weight, `n_patterns` when all have the same.
+    pub perplexity: f64,
     /// Why it stopped.
     pub stop: StopReason,
     /// E(x) of the query and of every state after it (`steps + 1` values), if asked for.
@@ -197,6 +200,7 @@ impl<T: Scalar> Memory<T> {
                 steps: 0,
                 residual: f64::INFINITY,
                 support_size: 0,
+                perplexity: 0.0,
                 stop: StopReason::MaxSteps,
                 energy: energy.map(|energy| vec![energy]),
             })
@@ -205,13 +209,15 @@ impl<T: Scalar> Memory<T> {
         let mut active: Vec<usize> = (0..queries.nrows()).collect();
         let mut states = queries.to_owned();
         for _ in 0..dynamics.max_steps {
-            let Update { next, output, support_size } = self.update_of_checked(states.view())?;
+            let Update { next, output, support_size, perplexity } =
+                self.update_of_checked(states.view())?;
             let energies: Vec<_> = self.energy_if(dynamics.record_energy, next.view())?.collect();
             let mut running = Vec::new();
             for (row, &query) in active.iter().enumerate() {
                 let report = &mut reports[query];
                 report.steps += 1;
                 report.support_size = support_size[row];
+                report.perplexity = perplexity[row];
                 report.residual = squared_distance(next.row(row), states.row(row)).sqrt();
                 if let (Some(trace), Some(energy)) = (&mut report.energy, energies[row]) {
                     trace.push(energy);

@@ -44,6 +44,8 @@ pub(crate) struct Update<T> {
     pub(crate) output: Option<Array2<T>>,
     /// Patterns that carry weight, for each state: all of them for softmax, however small.
     pub(crate) support_size: Vec<usize>,
+    /// exp(−Σ p ln p), for each state.
+    pub(crate) perplexity: Vec<f64>,
 }
 
 /// A batch being updated.
@@ -134,11 +136,13 @@ impl<T: Scalar> Pass<'_, T> {
         }
     }
 
-    /// The update whose readouts are these, one for each of `readouts`.
-    fn finish(&self, readouts: Vec<Array2<T>>, support_size: Vec<usize>) -> Update<T> {
+    /// The update whose readouts are these, one for each of `readouts`; with the support size and
+    /// the perplexity of each state.
+    fn finish(&self, readouts: Vec<Array2<T>>, spread: Vec<(usize, f64)>) -> Update<T> {
         let mut readouts = readouts.into_iter();
         let next = readouts.next().expect("the patterns are read out first");
-        Update { next, output: readouts.next(), support_size }
+        let (support_size, perplexity) = spread.into_iter().unzip();
+        Update { next, output: readouts.next(), support_size, perplexity }
     }
 
     /// Room for the readouts of all states.

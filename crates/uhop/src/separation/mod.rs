@@ -363,6 +363,12 @@ impl Separation {
     }
 }
 
+/// exp(−Σ p ln p): the effective number of weights, from 1 for a single one to n for equal ones.
+pub(crate) fn perplexity(weights: &[f64]) -> f64 {
+    let above = weights.iter().filter(|&&p| p > 0.0);
+    (-sum(above.map(|p| p * p.ln()))).exp().max(1.0)
+}
+
 /// Which of the scores of a row can get a weight above 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Reach {

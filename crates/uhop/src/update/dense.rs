@@ -17,6 +17,8 @@ struct Sums<T> {
     best: Vec<f64>,
     /// Σ of the weights relative to the best.
     total: Vec<f64>,
+    /// Σ w ln w over the same weights.
+    total_logs: Vec<f64>,
     /// Patterns with a weight above 0.
     n_above: Vec<usize>,
     /// Σ of the weights times the values, for each readout.
@@ -26,7 +28,7 @@ struct Sums<T> {
 pub(super) fn update<T: Scalar>(pass: &Pass<'_, T>, shape: Shape) -> Result<Update<T>> {
     let blocks = pass.shards(|rows, patterns| sums(pass, shape, rows, patterns))?;
     let mut readouts = pass.room();
-    let mut support_size = Vec::with_capacity(pass.states.n_states());
+    let mut spread = Vec::with_capacity(pass.states.n_states());
     for (rows, shards) in blocks {
         for (i, readout) in readouts.iter_mut().enumerate() {
             let values = pass.readouts[i];
@@ -40,14 +42,12 @@ pub(super) fn update<T: Scalar>(pass: &Pass<'_, T>, shape: Shape) -> Result<Upda
                     None => result.assign(&mean(values)),
                 });
         }
-        support_size.extend((0..rows.len()).map(|row| {
-            match shards.iter().map(|shard| shard.n_above[row]).sum() {
-                0 => pass.n_patterns(),
-                n => n,
-            }
+        spread.extend((0..rows.len()).map(|row| match spread_of(&shards, shape, row) {
+            Some(spread) => spread,
+            None => (pass.n_patterns(), pass.n_patterns() as f64),
         }));
     }
-    Ok(pass.finish(readouts, support_size))
+    Ok(pass.finish(readouts, spread))
 }
 
 /// One block of states against one shard.
@@ -62,6 +62,7 @@ fn sums<T: Scalar>(
     let mut sums = Sums {
         best: vec![shape.nothing(); n],
         total: vec![0.0; n],
+        total_logs: vec![0.0; n],
         n_above: vec![0; n],
         readouts: pass.readouts.iter().map(room).collect(),
     };
@@ -74,6 +75,7 @@ fn sums<T: Scalar>(
             for score in scores {
                 let weight = shape.weight(pass.beta() * score.widen(), best);
                 sums.total[row] += weight;
+                sums.total_logs[row] += weight_times_log(weight);
                 sums.n_above[row] += usize::from(shape.reaches(*score));
                 // Products of denormal numbers are slow; beside a best weight of 1 these are nothing.
                 let counts = weight >= T::min_positive_value().widen();
@@ -95,12 +97,39 @@ impl<T: Scalar> Sums<T> {
         if best > self.best[row] {
             let factor = shape.weight(self.best[row], best);
             self.best[row] = best;
+            let total = self.total[row];
+            self.total_logs[row] = factor * self.total_logs[row] + weight_times_log(factor) * total;
             self.total[row] *= factor;
             for readout in &mut self.readouts {
                 readout.row_mut(row).mapv_inplace(|sum| sum * T::narrow(factor));
             }
         }
     }
+}
+
+/// w ln w, 0 at 0.
+fn weight_times_log(weight: f64) -> f64 {
+    if weight > 0.0 { weight * weight.ln() } else { 0.0 }
+}
+
+/// The best score of a state in all shards.
+fn best<T>(shards: &[Sums<T>], shape: Shape, row: usize) -> f64 {
+    shards.iter().map(|shard| shard.best[row]).fold(shape.nothing(), f64::max)
+}
+
+/// Support size and perplexity of a state; nothing when no pattern has any weight.
+///
+/// With p = w/t, t = Σ w: −Σ p ln p = ln t − (Σ w ln w)/t.
+fn spread_of<T>(shards: &[Sums<T>], shape: Shape, row: usize) -> Option<(usize, f64)> {
+    let best = best(shards, shape, row);
+    let (mut n_above, mut total, mut total_logs) = (0, 0.0, 0.0);
+    for shard in shards {
+        let factor = shape.weight(shard.best[row], best);
+        n_above += shard.n_above[row];
+        total += factor * shard.total[row];
+        total_logs += factor * shard.total_logs[row] + weight_times_log(factor) * shard.total[row];
+    }
+    (total > 0.0).then(|| (n_above, (total.ln() - total_logs / total).exp().max(1.0)))
 }
 
 /// The readout `i` of a state from all shards; nothing when no pattern has any weight.
@@ -110,7 +139,7 @@ fn joined<T: Scalar>(
     row: usize,
     i: usize,
 ) -> Option<Array1<f64>> {
-    let best = shards.iter().map(|shard| shard.best[row]).fold(shape.nothing(), f64::max);
+    let best = best(shards, shape, row);
     let mut total = 0.0;
     let mut sums = Array1::zeros(shards[0].readouts[i].ncols());
     for shard in shards {

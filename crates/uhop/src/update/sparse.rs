@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::{Pass, Update};
 use crate::error::Result;
 use crate::scalar::Scalar;
+use crate::separation::perplexity;
 
 /// Which scores a pattern needs to carry weight.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +32,7 @@ struct Candidates<T> {
 
 pub(super) fn update<T: Scalar>(pass: &Pass<'_, T>, rule: Rule) -> Result<Update<T>> {
     let blocks = pass.shards(|rows, patterns| candidates(pass, rule, rows, patterns))?;
-    let supports: Vec<Vec<(T, usize)>> = blocks
+    let supports: Vec<(Vec<(T, usize)>, f64)> = blocks
         .par_iter()
         .flat_map(|(rows, shards)| {
             (0..rows.len()).into_par_iter().map(|row| support(pass, rule, shards, row))
@@ -40,14 +41,15 @@ pub(super) fn update<T: Scalar>(pass: &Pass<'_, T>, rule: Rule) -> Result<Update
     let mut readouts = pass.room();
     for (readout, values) in readouts.iter_mut().zip(&pass.readouts) {
         readout.axis_iter_mut(Axis(0)).into_par_iter().zip(&supports).for_each(
-            |(mut result, support): (ArrayViewMut1<'_, T>, _)| {
+            |(mut result, (support, _)): (ArrayViewMut1<'_, T>, _)| {
                 for &(weight, pattern) in support {
                     result.zip_mut_with(&values.row(pattern), |sum, &x| *sum += weight * x);
                 }
             },
         );
     }
-    Ok(pass.finish(readouts, supports.iter().map(Vec::len).collect()))
+    let spread = supports.iter().map(|(support, perplexity)| (support.len(), *perplexity));
+    Ok(pass.finish(readouts, spread.collect()))
 }
 
 /// One block of states against one shard.
@@ -127,13 +129,13 @@ impl Rule {
     }
 }
 
-/// The patterns with weight for one state, in their order, and their weights.
+/// The patterns with weight for one state, in their order, and their weights; and the perplexity.
 fn support<T: Scalar>(
     pass: &Pass<'_, T>,
     rule: Rule,
     shards: &[Vec<Candidates<T>>],
     row: usize,
-) -> Vec<(T, usize)> {
+) -> (Vec<(T, usize)>, f64) {
     let shards = || shards.iter().map(|shard| &shard[row]);
     let best = shards().map(|shard| shard.best).fold(T::neg_infinity(), T::max);
     let least = rule.least(best, pass.beta());
@@ -145,6 +147,8 @@ fn support<T: Scalar>(
     let mut weights: Vec<f64> =
         found.iter().map(|(score, _)| pass.beta() * score.widen()).collect();
     pass.memory.model().separation().weights_in_place(&mut weights);
+    let perplexity = perplexity(&weights);
     let rounded = weights.into_iter().map(T::narrow).zip(found);
-    rounded.filter(|&(p, _)| p > T::zero()).map(|(p, (_, pattern))| (p, pattern)).collect()
+    let support = rounded.filter(|&(p, _)| p > T::zero());
+    (support.map(|(p, (_, pattern))| (p, pattern)).collect(), perplexity)
 }

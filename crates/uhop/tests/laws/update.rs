@@ -19,6 +19,10 @@ fn separations(n: usize) -> Vec<Separation> {
     all
 }
 
+fn model_of<T: Scalar>(separation: Separation, beta: f64) -> Model<T> {
+    Model::new(Similarity::Dot, separation, beta).unwrap()
+}
+
 fn is_the_one_by_weights<T: Scalar>(
     (n, n_queries): (usize, usize),
     separations: &[Separation],
@@ -28,8 +32,7 @@ fn is_the_one_by_weights<T: Scalar>(
     let queries = coarse::<T>(n_queries, 5, 3);
     for separation in separations {
         for &beta in betas {
-            let model = Model::new(Similarity::Dot, *separation, beta).unwrap();
-            let memory = Memory::new(stored(&patterns), model).unwrap();
+            let memory = Memory::new(stored(&patterns), model_of(*separation, beta)).unwrap();
             let memory = memory.with_values(stored(&values)).unwrap();
             let found = memory.retrieve(queries.view(), &Dynamics::one_step()).unwrap();
             let weights = memory.weights(queries.view()).unwrap();
@@ -43,6 +46,17 @@ fn is_the_one_by_weights<T: Scalar>(
                 let bound = tolerance * size.widen();
                 assert!(error <= bound, "{separation} {n} β = {beta}: {error:e} {bound:e}");
             });
+            let wide = Memory::new(stored(&patterns.mapv(T::widen)), model_of(*separation, beta));
+            let exact = wide.unwrap().weights(queries.mapv(T::widen).view()).unwrap().weights;
+            for (report, p) in found.reports.iter().zip(exact.outer_iter()) {
+                let above = p.iter().filter(|&&p| p > 0.0);
+                let perplexity = (-above.map(|p| p * p.ln()).sum::<f64>()).exp();
+                // n terms of at most 1/e, and as many weights and logarithms, in f64.
+                let tolerance =
+                    (8 * n + 64) as f64 * f64::EPSILON * perplexity * perplexity.ln().max(1.0);
+                let error = (report.perplexity - perplexity).abs();
+                assert!(error <= tolerance, "{separation} {n}: {error:e} {tolerance:e}");
+            }
             for (report, &rounded) in found.reports.iter().zip(&weights.support_size) {
                 // Of softmax all; a polynomial weight can be above 0 and round to 0.
                 let fits = match separation.alpha() {
