@@ -158,6 +158,33 @@ impl<T: Scalar> Model<T> {
         self.beta
     }
 
+    /// The β at which this model could be compared with one without a feature map: β·tr(WᵀW)/dim for
+    /// a kernel, W of shape `[dim_features, dim]`; β itself for any other similarity.
+    ///
+    /// A Φ that keeps all angles, WᵀW = c·I, changes nothing but β: its weights are those of the dot
+    /// product at c·β, which is what this returns. For any other W, c is the mean eigenvalue of
+    /// WᵀW, the mean of ‖Φu‖² over the directions u of length 1. Its reciprocal is an effective
+    /// temperature. Infinite when it overflows.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{LinearMap, Model};
+    ///
+    /// let twice = LinearMap::new(array![[2.0, 0.0], [0.0, 2.0]])?;
+    /// assert_eq!(Model::dense(3.0)?.with_feature_map(twice).effective_beta(), 12.0);
+    /// assert_eq!(Model::<f64>::dense(3.0)?.effective_beta(), 3.0);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    pub fn effective_beta(&self) -> f64 {
+        match &self.similarity {
+            Similarity::Kernel(map) => {
+                let trace: f64 = map.weight().iter().map(|w| w.widen() * w.widen()).sum();
+                self.beta * (trace / map.dim() as f64)
+            }
+            _ => self.beta,
+        }
+    }
+
     /// Fills `row` with β times a row of finite scores, in `f64`: the one place where β is applied.
     ///
     /// # Errors

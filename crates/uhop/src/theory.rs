@@ -1,10 +1,13 @@
-//! What the theory promises about a stored memory: separation, radius, error bound, certificate.
+//! What the theory promises about a stored memory: separation, closest pair, error bound, certificate.
 
-use ndarray::{Array1, ArrayView2, Axis};
+use std::ops::Range;
+
+use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::memory::Memory;
-use crate::pairs::{closest_pair, squared_norms};
+use crate::pairs::{Pair, closest_pair, squared_norms};
 use crate::product::TILE;
 use crate::scalar::Scalar;
 use crate::similarity::Similarity;
@@ -33,21 +36,88 @@ impl<T: Scalar> Memory<T> {
     /// # Errors
     /// [`is_non_finite`](Error::is_non_finite) when a score overflows.
     pub fn separations(&self) -> Result<Array1<f64>> {
-        let mut separations = Vec::with_capacity(self.patterns().n_patterns());
-        // By tiles, so that the scores of all pairs are never held at once.
-        for states in self.patterns().view().axis_chunks_iter(Axis(0), 4 * TILE) {
-            for scores in self.scores_of_checked(states)?.outer_iter() {
-                let own = separations.len();
-                let best_other = scores
-                    .iter()
-                    .enumerate()
-                    .filter(|(other, _)| *other != own)
-                    .map(|(_, score)| score.widen())
-                    .fold(f64::NEG_INFINITY, f64::max);
-                separations.push(scores[own].widen() - best_other);
+        let every: Vec<usize> = (0..self.patterns().n_patterns()).collect();
+        self.separations_of(&every, |_| {})
+    }
+
+    /// The separation of some stored patterns, `[chosen.len()]`: each against all the others, as
+    /// [`separations`](Self::separations). `observe` hears now and then how many are done.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{Memory, Model, Patterns};
+    ///
+    /// let patterns = Patterns::new(array![[2.0, 0.0], [1.0, 1.0], [0.0, 3.0]])?;
+    /// let memory = Memory::new(patterns, Model::dense(1.0)?)?;
+    /// let mut done = 0;
+    /// assert_eq!(memory.separations_of(&[0, 2], |n| done = n)?, array![2.0, 6.0]);
+    /// assert_eq!(done, 2);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`separations`](Self::separations);
+    /// [`is_out_of_domain`](Error::is_out_of_domain) unless `chosen` ascends, holds no pattern twice
+    /// and none that is not there.
+    pub fn separations_of(
+        &self,
+        chosen: &[usize],
+        mut observe: impl FnMut(usize),
+    ) -> Result<Array1<f64>> {
+        let of_row = |_: &mut Vec<f64>, own: usize, scores: ArrayView1<'_, T>| {
+            Ok(separation_of(own, scores))
+        };
+        let separations = self.map_scores(chosen, of_row, |part| observe(part.end))?;
+        Ok(Array1::from_vec(separations))
+    }
+
+    /// `of_row` of the scores at each chosen pattern. By parts of `chosen`, so that the scores of
+    /// all pairs are never held at once; `after_part` hears of each.
+    pub(crate) fn map_scores<R: Send>(
+        &self,
+        chosen: &[usize],
+        of_row: impl Fn(&mut Vec<f64>, usize, ArrayView1<'_, T>) -> Result<R> + Sync,
+        mut after_part: impl FnMut(Range<usize>),
+    ) -> Result<Vec<R>> {
+        let n_patterns = self.patterns().n_patterns();
+        for (place, &index) in chosen.iter().enumerate() {
+            if index >= n_patterns || place > 0 && index <= chosen[place - 1] {
+                let value = format!("{index}, at place {place}");
+                let domain = format!("above the one before it and below {n_patterns}");
+                return Err(Error::domain("separations", "a chosen pattern", value, domain));
             }
         }
-        Ok(Array1::from_vec(separations))
+        let mut results = Vec::with_capacity(chosen.len());
+        for part in chosen.chunks(4 * TILE) {
+            let states = self.patterns().view().select(Axis(0), part);
+            let scores = self.scores_of_checked(states.view())?;
+            let of_part: Vec<Result<R>> = part
+                .par_iter()
+                .zip(scores.axis_iter(Axis(0)))
+                .map_init(Vec::new, |row, (&own, scores)| of_row(row, own, scores))
+                .collect();
+            for result in of_part {
+                results.push(result?);
+            }
+            after_part(results.len() - part.len()..results.len());
+        }
+        Ok(results)
+    }
+
+    /// The closest two stored patterns and their Euclidean distance, or that of their features for a
+    /// kernel; `None` for a single pattern. Of equally close pairs the first.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{Memory, Model, Patterns};
+    ///
+    /// let patterns = Patterns::new(array![[3.0, 0.0], [9.0, 9.0], [0.0, 4.0]])?;
+    /// let pair = Memory::new(patterns, Model::dense(1.0)?)?.closest_pair().unwrap();
+    /// assert_eq!((pair.first, pair.second, pair.distance()), (0, 2, 5.0));
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    pub fn closest_pair(&self) -> Option<Pair> {
+        closest_pair(self.features_of_patterns())
     }
 
     /// Half the Euclidean distance of the closest two stored patterns, or of their features for a
@@ -63,8 +133,7 @@ impl<T: Scalar> Memory<T> {
     /// # Ok::<(), uhop::Error>(())
     /// ```
     pub fn radius(&self) -> f64 {
-        closest_pair(self.features_of_patterns())
-            .map_or(f64::INFINITY, |pair| 0.5 * pair.squared_distance.sqrt())
+        radius_of(self.closest_pair())
     }
 
     /// For every stored pattern an upper bound of the retrieval error ‖T(x) − ξ_μ‖ of one step
@@ -93,6 +162,28 @@ impl<T: Scalar> Memory<T> {
     /// separation of the entmax family; [`is_out_of_domain`](Error::is_out_of_domain) unless
     /// `distance` is finite and at least 0 (for a single pattern, whose radius is infinite: at least 0).
     pub fn error_bounds(&self, distance: f64) -> Result<Array1<f64>> {
+        self.check_error_bounds(distance)?;
+        Ok(self.error_bounds_from(&self.separations()?, distance))
+    }
+
+    /// 2m, m the largest norm of a stored pattern: no recalled pattern is further than this from a
+    /// stored one, as both lie in the ball of radius m. An [error bound](Self::error_bounds) says
+    /// something where it is smaller.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{Memory, Model, Patterns};
+    ///
+    /// let patterns = Patterns::new(array![[3.0, 4.0], [0.0, 1.0]])?;
+    /// assert_eq!(Memory::new(patterns, Model::dense(1.0)?)?.trivial_error_bound(), 10.0);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    pub fn trivial_error_bound(&self) -> f64 {
+        2.0 * largest_norm(self.patterns().view())
+    }
+
+    /// Whether there is an error bound, and for this distance.
+    pub(crate) fn check_error_bounds(&self, distance: f64) -> Result<()> {
         let similarity = self.model().similarity();
         if !matches!(similarity, Similarity::Dot | Similarity::Kernel(_)) {
             let reason = format!(
@@ -107,19 +198,31 @@ impl<T: Scalar> Memory<T> {
             return Err(Error::unsupported("error bounds", reason));
         }
         if self.patterns().n_patterns() == 1 && distance >= 0.0 {
-            return Ok(Array1::zeros(1));
+            return Ok(());
         }
         if !distance.is_finite() || distance < 0.0 {
             let domain = "finite and at least 0";
             return Err(Error::domain("error bounds", "distance", distance, domain));
         }
+        Ok(())
+    }
+
+    /// The error bounds of patterns with these separations.
+    pub(crate) fn error_bounds_from(
+        &self,
+        separations: &Array1<f64>,
+        distance: f64,
+    ) -> Array1<f64> {
         let others = (self.patterns().n_patterns() - 1) as f64;
-        let norm = largest_norm(self.patterns().view());
+        if others == 0.0 {
+            return Array1::zeros(separations.len());
+        }
+        let size = self.trivial_error_bound();
         let feature_norm = largest_norm(self.features_of_patterns());
         let beta = self.model().beta();
-        Ok(self.separations()?.mapv(|separation| {
-            2.0 * norm * others * (-beta * (separation - 2.0 * feature_norm * distance)).exp()
-        }))
+        separations.mapv(|separation| {
+            size * others * (-beta * (separation - 2.0 * feature_norm * distance)).exp()
+        })
     }
 
     /// Which stored patterns are certified to be recalled exactly: `[n_patterns]`, or `None` when
@@ -145,13 +248,42 @@ impl<T: Scalar> Memory<T> {
     /// # Errors
     /// As [`separations`](Self::separations).
     pub fn certificates(&self) -> Result<Option<Array1<bool>>> {
-        let Some(alpha) = self.model().separation().alpha().filter(|&alpha| alpha > 1.0) else {
-            return Ok(None);
-        };
-        let needed = 1.0 / (alpha - 1.0);
-        let beta = self.model().beta();
-        Ok(Some(self.separations()?.mapv(|separation| beta * separation >= needed)))
+        match self.certifying_alpha() {
+            None => Ok(None),
+            Some(alpha) => Ok(Some(self.certificates_from(&self.separations()?, alpha))),
+        }
     }
+
+    /// α where it makes certificates possible.
+    pub(crate) fn certifying_alpha(&self) -> Option<f64> {
+        self.model().separation().alpha().filter(|&alpha| alpha > 1.0)
+    }
+
+    /// Which patterns with these separations are certified.
+    pub(crate) fn certificates_from(&self, separations: &Array1<f64>, alpha: f64) -> Array1<bool> {
+        separations.mapv(|separation| is_certified(self.model().beta(), separation, alpha))
+    }
+}
+
+/// β·Δ ≥ 1/(α−1).
+pub(crate) fn is_certified(beta: f64, separation: f64, alpha: f64) -> bool {
+    beta * separation >= 1.0 / (alpha - 1.0)
+}
+
+/// Half the distance of the closest pair; infinite when there is none.
+pub(crate) fn radius_of(pair: Option<Pair>) -> f64 {
+    pair.map_or(f64::INFINITY, |pair| 0.5 * pair.distance())
+}
+
+/// The score of pattern `own` less the best score of another.
+pub(crate) fn separation_of<T: Scalar>(own: usize, scores: ArrayView1<'_, T>) -> f64 {
+    let best_other = scores
+        .iter()
+        .enumerate()
+        .filter(|(other, _)| *other != own)
+        .map(|(_, score)| score.widen())
+        .fold(f64::NEG_INFINITY, f64::max);
+    scores[own].widen() - best_other
 }
 
 fn largest_norm<T: Scalar>(rows: ArrayView2<'_, T>) -> f64 {

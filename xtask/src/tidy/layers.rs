@@ -27,6 +27,7 @@ const LAYERS: &[&str] = &[
     "update",
     "dynamics",
     "theory",
+    "survey",
     "saved",
     "metrics",
 ];

@@ -11,5 +11,6 @@ mod saved;
 mod separation;
 mod similarity;
 mod stage1;
+mod survey;
 mod theory;
 mod update;

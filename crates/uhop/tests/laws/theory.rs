@@ -8,7 +8,7 @@ use crate::common::{
     EPSILON, Inputs, Sep, Twin, frobenius, largest, norm, normal, normal_unit, similarities, stored,
 };
 
-fn memory(twin: &Twin) -> Memory<f64> {
+pub(crate) fn memory(twin: &Twin) -> Memory<f64> {
     Memory::new(stored(&twin.patterns), twin.model()).unwrap()
 }
 
@@ -17,7 +17,7 @@ fn twin(patterns: &Array2<f64>, similarity: &Similarity<f64>, alpha: f64, beta: 
 }
 
 /// Δ_μ from the slow scores, and how far a computed one may be off: two scores, each by its bound.
-fn separations(twin: &Twin) -> Vec<(f64, f64)> {
+pub(crate) fn separations(twin: &Twin) -> Vec<(f64, f64)> {
     let patterns = twin.patterns.rows().into_iter().enumerate();
     patterns
         .map(|(own, pattern)| {
@@ -31,7 +31,7 @@ fn separations(twin: &Twin) -> Vec<(f64, f64)> {
 }
 
 /// Where the model compares patterns.
-fn features(twin: &Twin) -> Array2<f64> {
+pub(crate) fn features(twin: &Twin) -> Array2<f64> {
     match &twin.similarity {
         Similarity::Kernel(map) => twin.patterns.dot(&map.weight().t()),
         _ => twin.patterns.clone(),
@@ -72,6 +72,11 @@ fn separations_and_radii_are_their_definitions() {
             } + (dim as f64 + 6.0) * EPSILON * expected;
             let found = memory.radius();
             assert!((found - expected).abs() <= bound, "{} {found} {expected}", similarity.name());
+            let pair = memory.closest_pair().unwrap();
+            let rows = features(&twin);
+            let apart = norm((&rows.row(pair.first) - &rows.row(pair.second)).view());
+            assert!(pair.first < pair.second && (0.5 * apart - expected).abs() <= bound);
+            assert_eq!(0.5 * pair.distance(), found);
         }
     }
 }
@@ -86,6 +91,12 @@ fn ties_are_exact() {
         let expected: Vec<f64> = separations(&twin).into_iter().map(|(delta, _)| delta).collect();
         assert_eq!(found.to_vec(), expected);
         assert_eq!(memory(&twin).radius(), 0.0);
+        // Of equally close pairs the first.
+        let equal = |i: usize, j: usize| patterns.row(i) == patterns.row(j);
+        let mut pairs = (0..70).flat_map(|i| (i + 1..70).map(move |j| (i, j)));
+        let first = pairs.find(|&(i, j)| equal(i, j)).unwrap();
+        let found = memory(&twin).closest_pair().unwrap();
+        assert_eq!((found.first, found.second), first);
     }
     let distinct = Array2::from_shape_fn((64, 3), |(i, j)| ((i >> (2 * j)) % 4) as f64);
     assert_eq!(memory(&twin(&distinct, &Similarity::Dot, 2.0, 1.0)).radius(), 0.5);
@@ -229,7 +240,7 @@ fn a_single_pattern_is_always_recalled() {
         let proved = matches!(similarity, Similarity::Dot | Similarity::Kernel(_));
         let memory = memory(&twin(&patterns, &similarity, 2.0, 1e-3));
         assert_eq!(memory.separations().unwrap().to_vec(), [f64::INFINITY]);
-        assert_eq!(memory.radius(), f64::INFINITY);
+        assert_eq!((memory.radius(), memory.closest_pair()), (f64::INFINITY, None));
         assert_eq!(memory.certificates().unwrap().unwrap().to_vec(), [true]);
         if proved {
             assert_eq!(memory.error_bounds(memory.radius()).unwrap().to_vec(), [0.0]);
