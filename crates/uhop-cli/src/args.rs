@@ -1,5 +1,6 @@
 //! The arguments as typed, checked by their types; no file is touched here.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -68,6 +69,10 @@ pub(crate) enum Verb {
     Retrieve(Box<RetrieveArgs>),
 
     /// Show what is in a memory file and what the theory promises for it.
+    ///
+    /// Separations, the closest pair, the error bound, exact-recall certificates and a suggested β.
+    /// The work grows with the patterns examined times the patterns stored, so that of a large
+    /// memory a sample is examined; the output says how many.
     Inspect(InspectArgs),
 
     /// Write the rows of a file as another kind of file.
@@ -461,6 +466,11 @@ pub(crate) struct InspectArgs {
     /// The memory file, as `uhop fit` writes it
     #[arg(value_name = "MEMORY")]
     pub(crate) memory: PathBuf,
+
+    /// Examine only N patterns, drawn at random (the same in every run), each against all the others
+    /// [default: all of up to 10000 patterns; of more, as many as make 10^8 pairs]
+    #[arg(long, value_name = "N")]
+    pub(crate) sample: Option<NonZeroUsize>,
 
     #[command(flatten)]
     pub(crate) output_args: OutputArgs,

@@ -5,6 +5,7 @@
 mod changes;
 mod corrupt;
 mod demo;
+mod inspect;
 #[cfg(unix)]
 mod interrupt;
 mod memory;
