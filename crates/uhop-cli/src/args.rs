@@ -89,7 +89,7 @@ pub(crate) struct ConvertArgs {
     #[arg(value_name = "INPUT")]
     pub(crate) input: PathBuf,
 
-    /// The file to write: .npy, .npz, .safetensors, .csv, or a new folder of images; `-` is .npy
+    /// The file to write: .npy, .npz, .safetensors, .csv, IDX, or a new folder of images; `-` is .npy
     #[arg(value_name = "OUTPUT")]
     pub(crate) output: PathBuf,
 

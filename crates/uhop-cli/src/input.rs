@@ -8,7 +8,7 @@ use ndarray::Array2;
 use uhop::saved::{AnyMemory, Ids, is_memory};
 use uhop::{Model, Patterns, Scalar, Separation, Similarity};
 use uhop_data::image_folder::{self, Colour, Shape};
-use uhop_data::{Kind, Matrix, ReadOptions, npy};
+use uhop_data::{Kind, Matrix, ReadOptions, idx, npy};
 
 use crate::args::{ModelArgs, ReadArgs, SimilarityArg};
 use crate::failure::Failure;
@@ -32,6 +32,12 @@ pub(crate) fn rows(path: &Path, args: &ReadArgs) -> Result<Rows, Failure> {
             let options = image_folder::ReadOptions { size: args.size, colour };
             let folder = image_folder::read(path, &options)?;
             Ok(Rows { images: Some(folder.shape()), matrix: folder.into_matrix() })
+        }
+        Kind::Idx => {
+            let idx = idx::read(path)?;
+            let images = idx.image_shape().or(images);
+            let matrix = idx.into_matrix().map_err(|error| error.at(path))?;
+            Ok(Rows { matrix, images })
         }
         kind => {
             let options = ReadOptions { member: args.member.as_deref(), ..Default::default() };

@@ -64,6 +64,7 @@ pub(crate) enum FormatProblem {
 #[error(transparent)]
 pub(crate) enum ArgumentProblem {
     Corruption(#[from] corruption::Problem),
+    Idx(#[from] idx::ArgumentProblem),
     Images(#[from] image_folder::ArgumentProblem),
     Kind(#[from] kind::Problem),
     Matrix(#[from] matrix::Problem),

@@ -344,7 +344,8 @@ fn is_image_name(name: &OsString) -> bool {
         })
 }
 
-fn check(matrix: &Matrix, shape: Shape) -> Result<(), ArgumentProblem> {
+/// Errors unless the rows are images of this shape, without NaN.
+pub(crate) fn check(matrix: &Matrix, shape: Shape) -> Result<(), ArgumentProblem> {
     let Shape { width, height, colour } = shape;
     if [width, height].iter().any(|side| !(1..=decode::MAX_SIDE).contains(side)) {
         return Err(ArgumentProblem::Size { width, height });
@@ -365,7 +366,8 @@ fn check(matrix: &Matrix, shape: Shape) -> Result<(), ArgumentProblem> {
     }
 }
 
-fn pixels(matrix: &Matrix, row: usize) -> Vec<u8> {
+/// The values of a row limited to `[0, 1]`, scaled by 255 and rounded.
+pub(crate) fn pixels(matrix: &Matrix, row: usize) -> Vec<u8> {
     // The conversion of floats saturates; that of f32 to f64 is exact.
     let byte = |value: f64| (value * 255.0).round() as u8;
     match matrix {

@@ -33,7 +33,7 @@ pub enum Kind {
     Safetensors,
     /// [`csv`]: `.csv`.
     Csv,
-    /// [`idx`], read only: `.idx` or names like `t10k-images-idx3-ubyte`, each also with `.gz`.
+    /// [`idx`]: `.idx` or names like `t10k-images-idx3-ubyte`, each also with `.gz`.
     Idx,
     /// [`image_folder`]: a folder, or a path that ends in a slash.
     Images,
@@ -69,7 +69,8 @@ pub struct ReadOptions<'a> {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct WriteOptions<'a> {
-    /// Size and colour of images, without which they cannot be written.
+    /// Size and colour of images, without which a folder cannot be written and an IDX file holds
+    /// rows of floats.
     pub images: Option<image_folder::Shape>,
     /// Names of images, one per row; numbers when not given.
     pub names: Option<&'a [String]>,
@@ -85,10 +86,6 @@ pub(crate) enum Problem {
     Path,
     #[error("unknown kind of file {found}: expected {}", Names)]
     Name { found: String },
-    #[error(
-        "idx files are read, not written: expected another kind; name a file that ends in .npy"
-    )]
-    IdxOutput,
     #[error("writing images: expected their size and colour, found none; give them")]
     NoShape,
 }
@@ -195,7 +192,7 @@ impl Kind {
     /// # Errors
     ///
     /// Those of the kind's own `write`, and [`is_invalid_argument`](Error::is_invalid_argument) for
-    /// [`Idx`](Self::Idx), which is read only, and for [`Images`](Self::Images) without a shape.
+    /// [`Images`](Self::Images) without a shape.
     ///
     /// # Example
     ///
@@ -212,7 +209,7 @@ impl Kind {
             Self::Npz => npz::write(path, "patterns", matrix),
             Self::Safetensors => safetensors::write(path, matrix),
             Self::Csv => csv::write(path, matrix),
-            Self::Idx => Err(Error::argument(Problem::IdxOutput).at(path)),
+            Self::Idx => idx::write(path, matrix, options.images),
             Self::Images => match options.images {
                 Some(shape) => image_folder::write(path, matrix, shape, options.names),
                 None => Err(Error::argument(Problem::NoShape).at(path)),

@@ -152,6 +152,30 @@ fn images_are_recalled_as_images() {
     assert_eq!(fs::read_dir(folder.join("back")).unwrap().count(), 2);
 }
 
+/// Grey images of an IDX file come back as such, byte for byte, and need no size.
+#[test]
+fn idx_images_stay_idx_images() {
+    let folder = folder();
+    let folder = folder.path();
+    let header = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3];
+    let digits = [&header[..], &[255, 0, 0, 255, 0, 0], &[0, 0, 128, 0, 0, 255]].concat();
+    fs::write(folder.join("digits-idx3-ubyte"), &digits).unwrap();
+    json(folder, &["convert", "digits-idx3-ubyte", "copy.idx"]);
+    assert_eq!(fs::read(folder.join("copy.idx")).unwrap(), digits);
+    let retrieve = ["retrieve", "copy.idx", "copy.idx", "-o", "recalled.idx", "--top", "1"];
+    json(folder, &[&retrieve[..], &["--similarity", "euclidean"]].concat());
+    assert_eq!(fs::read(folder.join("recalled.idx")).unwrap(), digits);
+    json(folder, &["convert", "copy.idx", "pictures/"]);
+    assert_eq!(fs::read_dir(folder.join("pictures")).unwrap().count(), 2);
+    json(folder, &["convert", "pictures", "back.idx.gz", "--grey"]);
+    json(folder, &["convert", "back.idx.gz", "back.idx"]);
+    assert_eq!(fs::read(folder.join("back.idx")).unwrap(), digits);
+    // Rows that are no images are written as floats.
+    json(folder, &["convert", "patterns.csv", "rows.idx"]);
+    json(folder, &["convert", "rows.idx", "rows.csv"]);
+    assert_eq!(numbers(&folder.join("rows.csv")), numbers(&folder.join("patterns.csv")));
+}
+
 #[test]
 fn npy_goes_through_pipes() {
     let folder = folder();
@@ -191,7 +215,7 @@ fn bad_input_is_one_line_that_names_the_file() {
         (&["retrieve", "damaged.safetensors", "queries.csv", "-o", "o.csv"], "damaged.safetensors"),
         (&["inspect", "damaged.safetensors"], "damaged.safetensors"),
         (&["inspect", "patterns.csv"], "patterns.csv"),
-        (&["convert", "patterns.csv", "x.idx"], "x.idx"),
+        (&["convert", "patterns.csv", "x.idx", "--size", "2x2"], "x.idx"),
         (&["convert", "patterns.csv", "-", "--json"], "stdout"),
     ] {
         let output = run(folder, &[arguments, &["--quiet"]].concat());

@@ -43,17 +43,9 @@ fn every_kind_reads_what_it_wrote() {
     };
     for kind in Kind::ALL {
         let path = directory.path().join(kind.to_string());
-        match kind.write(&path, &matrix, &writing) {
-            Ok(()) => {
-                let read = kind.read(&path, &reading).unwrap().into_f32();
-                assert_eq!(Matrix::F32(read), matrix, "{kind}");
-            }
-            Err(error) => {
-                assert_eq!(kind, Kind::Idx);
-                assert!(error.is_invalid_argument());
-                assert!(error.to_string().contains("read, not written"), "{error}");
-            }
-        }
+        kind.write(&path, &matrix, &writing).unwrap();
+        let read = kind.read(&path, &reading).unwrap().into_f32();
+        assert_eq!(Matrix::F32(read), matrix, "{kind}");
     }
     let path = directory.path().join("new");
     let error = Kind::Images.write(&path, &matrix, &WriteOptions::default()).unwrap_err();
