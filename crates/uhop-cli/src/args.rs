@@ -59,11 +59,13 @@ pub(crate) enum Verb {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Reading options")]
 pub(crate) struct ReadArgs {
-    /// The member of an .npz file or tensor of a .safetensors file [default: the only one]
+    /// The member of an .npz file, tensor of a .safetensors file or column of a .parquet file
+    /// [default: the only one]
     #[arg(long, value_name = "NAME")]
     pub(crate) member: Option<String>,
 
-    /// Size of images, such as 28x28: those of a folder are resized to it, rows are written in it
+    /// Size of images, such as 28x28: those of a folder or a .parquet file are resized to it, rows
+    /// are written in it
     /// [default: as they are]
     #[arg(long, value_name = "WxH", value_parser = size)]
     pub(crate) size: Option<(u32, u32)>,
@@ -85,7 +87,8 @@ fn size(text: &str) -> Result<(u32, u32), String> {
 /// `uhop convert`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ConvertArgs {
-    /// The file to read: .npy, .npz, .safetensors, .csv, IDX, or a folder of images; `-` is .npy
+    /// The file to read: .npy, .npz, .safetensors, .csv, .parquet, IDX, or a folder of images; `-` is
+    /// .npy
     #[arg(value_name = "INPUT")]
     pub(crate) input: PathBuf,
 
@@ -141,7 +144,7 @@ pub(crate) enum SimilarityArg {
 /// `uhop fit`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FitArgs {
-    /// The patterns: .npy, .npz, .safetensors, .csv, IDX, or a folder of images
+    /// The patterns: .npy, .npz, .safetensors, .csv, .parquet, IDX, or a folder of images
     #[arg(value_name = "PATTERNS")]
     pub(crate) patterns: PathBuf,
 

@@ -54,6 +54,7 @@ use image::{ExtendedColorType, ImageEncoder};
 use ndarray::{Array2, ArrayView2};
 
 use crate::{Error, Matrix, Result};
+pub(crate) use decode::decode;
 pub(crate) use problem::{ArgumentProblem, Problem};
 
 /// What a pixel is made of.
@@ -207,19 +208,14 @@ impl Folder {
 /// See the [module](self).
 pub fn read(folder: impl AsRef<Path>, options: &ReadOptions) -> Result<Folder> {
     let folder = folder.as_ref();
-    if let Some((width, height)) = options.size
-        && [width, height].iter().any(|side| !(1..=decode::MAX_SIDE).contains(side))
-    {
-        return Err(Error::argument(ArgumentProblem::Size { width, height }));
-    }
+    check_size(options).map_err(Error::argument)?;
     let names = image_names(folder).map_err(|error| Error::io(error).at(folder))?;
     let mut values = Vec::new();
     let mut size = options.size;
     for name in &names {
         let path = folder.join(name);
         let bytes = fs::read(&path).map_err(|error| Error::io(error).at(&path))?;
-        let image =
-            decode::decode(&bytes, options).map_err(|problem| Error::format(problem).at(&path))?;
+        let image = decode(&bytes, options).map_err(|problem| Error::format(problem).at(&path))?;
         drop(bytes);
         let expected = *size.get_or_insert(image.size);
         if image.size != expected {
@@ -317,6 +313,18 @@ pub fn write(
         write().map_err(|error| Error::write(error).at(&path))?;
     }
     Ok(())
+}
+
+/// Errors when the size asked for is not one of images.
+pub(crate) fn check_size(options: &ReadOptions) -> Result<(), ArgumentProblem> {
+    match options.size {
+        Some((width, height))
+            if [width, height].iter().any(|side| !(1..=decode::MAX_SIDE).contains(side)) =>
+        {
+            Err(ArgumentProblem::Size { width, height })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The names of the images, in order.

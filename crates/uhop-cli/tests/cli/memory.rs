@@ -200,6 +200,7 @@ fn bad_input_is_one_line_that_names_the_file() {
     let kept = fs::read(folder.join("m.safetensors")).unwrap();
     fs::write(folder.join("short.csv"), "1,2\n").unwrap();
     fs::write(folder.join("nan.csv"), "1,NaN,0,0\n").unwrap();
+    fs::write(folder.join("text.parquet"), "text").unwrap();
     fs::write(folder.join("damaged.safetensors"), &kept[..kept.len() - 1]).unwrap();
     for (arguments, expected) in [
         (&["fit", "none.csv", "-o", "x.safetensors"][..], "none.csv"),
@@ -216,6 +217,8 @@ fn bad_input_is_one_line_that_names_the_file() {
         (&["inspect", "damaged.safetensors"], "damaged.safetensors"),
         (&["inspect", "patterns.csv"], "patterns.csv"),
         (&["convert", "patterns.csv", "x.idx", "--size", "2x2"], "x.idx"),
+        (&["convert", "patterns.csv", "x.parquet"], "x.parquet"),
+        (&["convert", "text.parquet", "o.npy"], "text.parquet"),
         (&["convert", "patterns.csv", "-", "--json"], "stdout"),
     ] {
         let output = run(folder, &[arguments, &["--quiet"]].concat());
