@@ -3,24 +3,27 @@
 //! Read is a column of lists of float or double (lists, large lists and fixed-size lists, which are
 //! the same in the file), one row a list, or a column of images as Hugging Face stores them: a struct
 //! of `bytes`, a PNG or JPEG file, and `path`, which is not looked at. Images become rows as those of
-//! an [`image_folder`](crate::image_folder) do. The column is chosen by its name, or is the only one
-//! of these. Pages may be plain or compressed by snappy, gzip or zstd.
+//! an [`image_folder`] do. The column is chosen by its name, or is the only one of these. Pages may be
+//! plain or compressed by snappy, gzip or zstd.
 //!
 //! # What is rejected
 //!
 //! [`Error::is_format`] holds for a file without such a column or with several when none is named,
 //! numbers in columns of their own, lists of different lengths, nulls, a file without rows, images
-//! that [`image_folder`](crate::image_folder) rejects, other compressions and encodings than those
-//! most writers use (plain, dictionary, byte stream split), an encrypted file, and whatever
-//! contradicts itself. Values are not looked at: NaN and infinities pass (see [`Matrix`]).
+//! that [`image_folder`] rejects, other compressions and encodings than those most writers use
+//! (plain, dictionary, byte stream split), an encrypted file, and whatever contradicts itself. Values
+//! are not looked at: NaN and infinities pass (see [`Matrix`]).
 //!
 //! # Memory
 //!
-//! The footer is read when it has at most 16 MiB; parsed, it may take 512 times its size. Rows and the
-//! values of a row group may take 64 MiB and 4,096 times the size of the file, which is compared before
-//! they are read. A page may take 16 MiB and 1,032 times its size in the file, and ten times that for a
-//! dictionary of images. [`RowReader`] holds one batch, in lists with 4 bytes more for each value and
-//! in images with 16 encoded ones and the pages that these are in, and one page; [`read`] all rows.
+//! The footer is read when it has at most 16 MiB; parsed, it may take 512 times its size. Rows may
+//! take 64 MiB and 4,096 times the size of the file, and so may the values of a row group; this is
+//! compared before they are read. A page may take 16 MiB and 1,032 times its size in the file, ten
+//! times that for a dictionary of images, and a window of 100 MiB while zstd inflates it.
+//!
+//! [`RowReader`] holds a page and a batch: lists twice, with 4 bytes more for each value, images with
+//! 16 encoded ones and the pages they are in. [`read`] holds all rows beside a batch of 1,024. One
+//! image takes what it takes in an [`image_folder`].
 //!
 //! # Panics
 //!
@@ -359,7 +362,7 @@ fn start<R: Read + Seek + Send + 'static>(
         n_file,
         metadata: Arc::new(metadata),
         leaf: leaf.index,
-        max_values: limit / 4,
+        max_bytes: limit,
     };
     let Some(form) = rows(source.clone(), leaf, options).form()? else {
         return Err(Problem::NoRows.into());

@@ -34,3 +34,15 @@ pub(super) fn contained<T>(decode: impl FnOnce() -> T) -> Option<T> {
     IS_DECODING.set(false);
     outcome.ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_nothing_and_leaves_no_trace() {
+        assert_eq!(contained(is_decoding), Some(true));
+        assert_eq!(contained(|| -> u8 { panic!("on purpose") }), None);
+        assert!(!is_decoding());
+    }
+}

@@ -44,13 +44,13 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    /// The pages of a column of at most `budget` values.
+    /// The pages of a column whose values take at most `max_bytes`.
     pub(super) fn new(
         file: Shared,
         n_file: u64,
         column: &ColumnChunkMetaData,
         value_size: usize,
-        budget: u64,
+        max_bytes: u64,
     ) -> std::result::Result<Self, Problem> {
         let data = column.data_page_offset();
         let first = match column.dictionary_page_offset() {
@@ -83,7 +83,7 @@ impl Pages {
             has_repetition: levels.max_rep_level() > 0,
             has_definition: levels.max_def_level() > 0,
             has_dictionary: false,
-            budget,
+            budget: max_bytes / value_size as u64,
             next: None,
         })
     }

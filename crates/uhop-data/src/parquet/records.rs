@@ -28,8 +28,8 @@ pub(super) struct Source {
     pub(super) metadata: Arc<ParquetMetaData>,
     /// Index of the leaf.
     pub(super) leaf: usize,
-    /// Values that a row group may have.
-    pub(super) max_values: u64,
+    /// Bytes that the values of a row group may take.
+    pub(super) max_bytes: u64,
 }
 
 /// Reads records in order: rows of one leaf.
@@ -105,14 +105,14 @@ impl<T: DataType> Records<T> {
             if n_rows == 0 {
                 continue;
             }
-            let Source { file, n_file, leaf, max_values, .. } = &self.source;
+            let Source { file, n_file, leaf, max_bytes, .. } = &self.source;
             let column = group.column(*leaf);
             let value_size = match T::get_physical_type() {
                 ::parquet::basic::Type::DOUBLE => 8,
                 // The length of a byte array takes 4, as does a float.
                 _ => 4,
             };
-            let pages = Pages::new(Arc::clone(file), *n_file, column, value_size, *max_values)?;
+            let pages = Pages::new(Arc::clone(file), *n_file, column, value_size, *max_bytes)?;
             let reader = ColumnReaderImpl::new(column.column_descr_ptr(), Box::new(pages));
             return Ok(Some(Group { reader, n_rows, n_left: n_rows }));
         }

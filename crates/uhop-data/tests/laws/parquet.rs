@@ -387,7 +387,6 @@ fn every_truncation_of_a_small_file_is_a_format_error() {
     every_truncation_is_an_error(&small_file(), parse);
 }
 
-/// Also where the decoder panics: no flag is left behind.
 #[test]
 fn every_flip_of_a_small_file_is_harmless() {
     every_flip_is_harmless(&small_file(), parse);
@@ -406,6 +405,13 @@ fn every_flip_of_a_small_file_is_harmless() {
             }
         }
     }
+}
+
+/// Found by changing bytes: the decoder indexes beyond a page.
+#[test]
+fn panics_of_the_decoder_are_format_errors() {
+    let error = parse(include_bytes!("panics.parquet")).unwrap_err();
+    assert_says(&error, "panics", "is damaged (\"its pages contradict it\")");
     assert!(!format::is_decoding());
 }
 
