@@ -102,7 +102,8 @@ pub(crate) enum Verb {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Reading options")]
 pub(crate) struct ReadArgs {
-    /// The member of an .npz file or tensor of a .safetensors file [default: the only one]
+    /// The member of an .npz file, tensor of a .safetensors file or column of a .parquet file
+    /// [default: the only one]
     #[arg(long, value_name = "NAME")]
     pub(crate) member: Option<String>,
 
@@ -133,12 +134,12 @@ fn seed(text: &str) -> Result<u64, String> {
 /// `uhop convert`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ConvertArgs {
-    /// The file to read: .npy, .npz, .safetensors, .csv, IDX, or a folder of images; `-` reads .npy
+    /// The file to read: .npy, .npz, .safetensors, .csv, .parquet, IDX, or a folder of images; `-` reads .npy
     /// from stdin
     #[arg(value_name = "INPUT")]
     pub(crate) input: PathBuf,
 
-    /// The file to write: .npy, .npz, .safetensors, .csv, or a new folder of images (ending in /);
+    /// The file to write: .npy, .npz, .safetensors, .csv, IDX, or a new folder of images (ending in /);
     /// `-` writes .npy to stdout
     #[arg(value_name = "OUTPUT")]
     pub(crate) output: PathBuf,
@@ -227,7 +228,7 @@ pub(crate) struct CorruptionArgs {
 /// `uhop sample`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SampleArgs {
-    /// The file to write: .npy, .npz, .safetensors, .csv, or a new folder of images (ending in /);
+    /// The file to write: .npy, .npz, .safetensors, .csv, IDX, or a new folder of images (ending in /);
     /// `-` writes .npy to stdout
     #[arg(value_name = "OUTPUT")]
     pub(crate) output: PathBuf,
@@ -282,7 +283,7 @@ pub(crate) enum SimilarityArg {
 /// `uhop fit`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FitArgs {
-    /// The patterns: .npy, .npz, .safetensors, .csv, IDX, or a folder of images; `-` reads .npy from
+    /// The patterns: .npy, .npz, .safetensors, .csv, .parquet, IDX, or a folder of images; `-` reads .npy from
     /// stdin
     #[arg(value_name = "PATTERNS")]
     pub(crate) patterns: PathBuf,
@@ -319,7 +320,7 @@ pub(crate) struct AddArgs {
     #[arg(value_name = "MEMORY")]
     pub(crate) memory: PathBuf,
 
-    /// The patterns to add: .npy, .npz, .safetensors, .csv, IDX, or a folder of images; `-` reads .npy
+    /// The patterns to add: .npy, .npz, .safetensors, .csv, .parquet, IDX, or a folder of images; `-` reads .npy
     /// from stdin
     #[arg(value_name = "PATTERNS")]
     pub(crate) patterns: PathBuf,

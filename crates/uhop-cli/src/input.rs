@@ -9,7 +9,7 @@ use uhop::saved::{AnyMemory, Ids, is_memory};
 use uhop::{Model, Patterns, Scalar, Separation, Similarity};
 use uhop_data::image_folder::{self, Colour, Shape};
 use uhop_data::store::{self, Snapshot};
-use uhop_data::{Kind, Matrix, ReadOptions, npy};
+use uhop_data::{Kind, Matrix, ReadOptions, idx, npy, parquet};
 
 use crate::args::{ModelArgs, ReadArgs, SimilarityArg};
 use crate::failure::Failure;
@@ -27,23 +27,33 @@ pub(crate) fn rows(path: &Path, args: &ReadArgs) -> Result<Rows, Failure> {
         let matrix = npy::parse(io::stdin().lock()).map_err(|error| error.at("<stdin>"))?;
         return Ok(Rows { matrix, images });
     }
+    let options = ReadOptions {
+        member: args.member.as_deref(),
+        images: image_folder::ReadOptions { size: args.size, colour: colour(args) },
+    };
     match Kind::of(path)? {
         Kind::Images => {
-            let colour = colour(args);
-            let options = image_folder::ReadOptions { size: args.size, colour };
-            let folder = image_folder::read(path, &options)?;
+            let folder = image_folder::read(path, &options.images)?;
             Ok(Rows { images: Some(folder.shape()), matrix: folder.into_matrix() })
         }
-        kind => {
-            let options = ReadOptions { member: args.member.as_deref(), ..Default::default() };
-            let read = kind.read(path, &options);
-            let matrix = read.map_err(|error| {
-                let several = error.is_ambiguous();
-                Failure::from(error).hint_if(several, "choose one with --member NAME")
-            })?;
+        Kind::Idx => {
+            let idx = idx::read(path)?;
+            let images = idx.image_shape().or(images);
+            let matrix = idx.into_matrix().map_err(|error| error.at(path))?;
             Ok(Rows { matrix, images })
         }
+        Kind::Parquet => {
+            let (matrix, own) = parquet::read(path, &options).map_err(unread)?;
+            Ok(Rows { matrix, images: own.or(images) })
+        }
+        kind => Ok(Rows { matrix: kind.read(path, &options).map_err(unread)?, images }),
     }
+}
+
+/// A file that cannot be read, with a next step when it holds several matrices.
+fn unread(error: uhop_data::Error) -> Failure {
+    let several = error.is_ambiguous();
+    Failure::from(error).hint_if(several, "choose one with --member NAME")
 }
 
 /// The shape that the options give to images.

@@ -32,6 +32,10 @@ use failure::Failure;
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
+        // Then it is about a damaged file and becomes an error.
+        if uhop_data::parquet::is_decoding() {
+            return;
+        }
         console::report_error(&format!("internal error, please report it: {panic}"), None);
     }));
     interrupt::watch();

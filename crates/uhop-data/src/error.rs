@@ -3,7 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::{corruption, csv, idx, image_folder, kind, matrix, npy, npz, safetensors, store};
+use crate::{
+    corruption, csv, idx, image_folder, kind, matrix, npy, npz, parquet, safetensors, store,
+};
 
 /// Result of a fallible operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -56,6 +58,7 @@ pub(crate) enum FormatProblem {
     Images(#[from] image_folder::Problem),
     Npy(#[from] npy::Problem),
     Npz(#[from] npz::Problem),
+    Parquet(#[from] parquet::Problem),
     Safetensors(#[from] safetensors::Problem),
 }
 
@@ -64,6 +67,7 @@ pub(crate) enum FormatProblem {
 #[error(transparent)]
 pub(crate) enum ArgumentProblem {
     Corruption(#[from] corruption::Problem),
+    Idx(#[from] idx::ArgumentProblem),
     Images(#[from] image_folder::ArgumentProblem),
     Kind(#[from] kind::Problem),
     Matrix(#[from] matrix::Problem),
@@ -136,6 +140,7 @@ impl Error {
             &*self.0,
             Kind::Format {
                 problem: FormatProblem::Npz(npz::Problem::Several { .. })
+                    | FormatProblem::Parquet(parquet::Problem::Several { .. })
                     | FormatProblem::Safetensors(safetensors::Problem::Several { .. }),
                 ..
             }

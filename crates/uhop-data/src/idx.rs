@@ -12,6 +12,9 @@
 //!
 //! Gzip is recognised by its first bytes (`1f 8b`), whatever the name of the file.
 //!
+//! Written are rows as f32 or f64 of shape `[n_rows, dim]`, and grey images whose [`Shape`] is given
+//! as u8 of shape `[n_patterns, height, width]`, as MNIST is; compressed when the name ends in `.gz`.
+//!
 //! # What is rejected
 //!
 //! A file is accepted only when its header and its data agree to the byte. These are errors for
@@ -51,17 +54,23 @@ mod header;
 mod problem;
 mod stream;
 mod values;
+mod writing;
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use ndarray::Array2;
 
-use crate::{Error, Images, Matrix, Result};
+use crate::image_folder::{Colour, Shape};
+use crate::{Error, Images, Matrix, Result, output};
 use header::Header;
 pub(crate) use problem::Problem;
 pub use values::Values;
+pub(crate) use writing::ArgumentProblem;
+use writing::Plan;
 
 /// The array of an IDX file: its shape and its values.
 ///
@@ -180,6 +189,69 @@ pub fn parse<R: Read>(reader: R) -> Result<Idx> {
     })
 }
 
+/// Writes an IDX file, gzip-compressed when its name ends in `.gz`; an older file of that name is
+/// replaced only when the new one is complete.
+///
+/// Without a shape the rows become f32 or f64 of shape `[n_rows, dim]`. With the shape of grey images
+/// they become u8 of shape `[n_rows, height, width]`: values are limited to `[0, 1]`, scaled by 255
+/// and rounded.
+///
+/// # Errors
+///
+/// [`is_io`](Error::is_io) when the file cannot be written,
+/// [`is_invalid_argument`](Error::is_invalid_argument) when the matrix has no rows or no columns, a
+/// size is 2^32 or more, or, with a shape, when it is RGB, a side is 0 or above 16,384, the rows have
+/// another `dim` or hold NaN.
+///
+/// # Example
+///
+/// ```
+/// use uhop_data::idx;
+/// use uhop_data::image_folder::{Colour, Shape};
+///
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("images.idx.gz");
+/// let matrix = ndarray::array![[0.0_f32, 1.0], [0.2, 0.4]].into();
+/// let shape = Shape { width: 2, height: 1, colour: Colour::Grey };
+/// idx::write(&path, &matrix, Some(shape))?;
+/// let images = idx::read(&path)?;
+/// assert_eq!(images.image_shape(), Some(shape));
+/// assert_eq!(images.into_matrix()?, matrix);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn write(path: impl AsRef<Path>, matrix: &Matrix, images: Option<Shape>) -> Result<()> {
+    let path = path.as_ref();
+    let is_packed = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
+    output::write_file(path, |file| {
+        if !is_packed {
+            return write_to(file, matrix, images);
+        }
+        let mut encoder = GzEncoder::new(file, Compression::default());
+        write_to(&mut encoder, matrix, images)?;
+        encoder.finish().map(drop).map_err(Error::write)
+    })
+}
+
+/// Writes a matrix as the bytes of a plain IDX file, as [`write()`].
+///
+/// # Errors
+///
+/// Those of [`write()`].
+///
+/// # Example
+///
+/// ```
+/// let mut bytes = Vec::new();
+/// uhop_data::idx::write_to(&mut bytes, &ndarray::array![[1.0_f32]].into(), None)?;
+/// assert_eq!(bytes, [0, 0, 0x0d, 2, 0, 0, 0, 1, 0, 0, 0, 1, 0x3f, 0x80, 0, 0]);
+/// # Ok::<(), uhop_data::Error>(())
+/// ```
+pub fn write_to<W: Write>(writer: W, matrix: &Matrix, images: Option<Shape>) -> Result<()> {
+    let plan = Plan::new(matrix, images)?;
+    let mut writer = BufWriter::new(writer);
+    plan.write(&mut writer, matrix).and_then(|()| writer.flush()).map_err(Error::write)
+}
+
 impl Idx {
     /// Sizes of the dimensions, slowest first: 1 to 4 of them, each at least 1.
     ///
@@ -207,6 +279,26 @@ impl Idx {
     /// ```
     pub fn values(&self) -> &Values {
         &self.values
+    }
+
+    /// The shape of the images, if this is u8 of shape `[n_patterns, height, width]`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let bytes = [0, 0, 0x08, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 1, 255, 0];
+    /// let shape = uhop_data::idx::parse(&bytes[..])?.image_shape().unwrap();
+    /// assert_eq!((shape.width, shape.height), (1, 2));
+    /// # Ok::<(), uhop_data::Error>(())
+    /// ```
+    pub fn image_shape(&self) -> Option<Shape> {
+        match (&self.values, self.shape.as_slice()) {
+            (Values::U8(_), &[_, height, width]) => {
+                let (width, height) = (u32::try_from(width).ok()?, u32::try_from(height).ok()?);
+                Some(Shape { width, height, colour: Colour::Grey })
+            }
+            _ => None,
+        }
     }
 
     /// Greyscale images as patterns: `x = byte / 255`.

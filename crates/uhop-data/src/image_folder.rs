@@ -54,6 +54,7 @@ use image::{ExtendedColorType, ImageEncoder};
 use ndarray::{Array2, ArrayView2};
 
 use crate::{Error, Matrix, Result};
+pub(crate) use decode::decode;
 pub(crate) use problem::{ArgumentProblem, Problem};
 
 /// What a pixel is made of.
@@ -207,19 +208,14 @@ impl Folder {
 /// See the [module](self).
 pub fn read(folder: impl AsRef<Path>, options: &ReadOptions) -> Result<Folder> {
     let folder = folder.as_ref();
-    if let Some((width, height)) = options.size
-        && [width, height].iter().any(|side| !(1..=decode::MAX_SIDE).contains(side))
-    {
-        return Err(Error::argument(ArgumentProblem::Size { width, height }));
-    }
+    check_size(options).map_err(Error::argument)?;
     let names = image_names(folder).map_err(|error| Error::io(error).at(folder))?;
     let mut values = Vec::new();
     let mut size = options.size;
     for name in &names {
         let path = folder.join(name);
         let bytes = fs::read(&path).map_err(|error| Error::io(error).at(&path))?;
-        let image =
-            decode::decode(&bytes, options).map_err(|problem| Error::format(problem).at(&path))?;
+        let image = decode(&bytes, options).map_err(|problem| Error::format(problem).at(&path))?;
         drop(bytes);
         let expected = *size.get_or_insert(image.size);
         if image.size != expected {
@@ -319,6 +315,18 @@ pub fn write(
     Ok(())
 }
 
+/// Errors when the size asked for is not one of images.
+pub(crate) fn check_size(options: &ReadOptions) -> Result<(), ArgumentProblem> {
+    match options.size {
+        Some((width, height))
+            if [width, height].iter().any(|side| !(1..=decode::MAX_SIDE).contains(side)) =>
+        {
+            Err(ArgumentProblem::Size { width, height })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The names of the images, in order.
 fn image_names(folder: &Path) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
@@ -344,7 +352,8 @@ fn is_image_name(name: &OsString) -> bool {
         })
 }
 
-fn check(matrix: &Matrix, shape: Shape) -> Result<(), ArgumentProblem> {
+/// Errors unless the rows are images of this shape, without NaN.
+pub(crate) fn check(matrix: &Matrix, shape: Shape) -> Result<(), ArgumentProblem> {
     let Shape { width, height, colour } = shape;
     if [width, height].iter().any(|side| !(1..=decode::MAX_SIDE).contains(side)) {
         return Err(ArgumentProblem::Size { width, height });
@@ -365,7 +374,8 @@ fn check(matrix: &Matrix, shape: Shape) -> Result<(), ArgumentProblem> {
     }
 }
 
-fn pixels(matrix: &Matrix, row: usize) -> Vec<u8> {
+/// The values of a row limited to `[0, 1]`, scaled by 255 and rounded.
+pub(crate) fn pixels(matrix: &Matrix, row: usize) -> Vec<u8> {
     // The conversion of floats saturates; that of f32 to f64 is exact.
     let byte = |value: f64| (value * 255.0).round() as u8;
     match matrix {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::{Error, Matrix, Result, bytes, csv, idx, image_folder, npy, npz, safetensors};
+use crate::{Error, Matrix, Result, bytes, csv, idx, image_folder, npy, npz, parquet, safetensors};
 
 /// A kind of file that holds a [`Matrix`].
 ///
@@ -33,8 +33,10 @@ pub enum Kind {
     Safetensors,
     /// [`csv`]: `.csv`.
     Csv,
-    /// [`idx`], read only: `.idx` or names like `t10k-images-idx3-ubyte`, each also with `.gz`.
+    /// [`idx`]: `.idx` or names like `t10k-images-idx3-ubyte`, each also with `.gz`.
     Idx,
+    /// [`parquet`], read only: `.parquet`.
+    Parquet,
     /// [`image_folder`]: a folder, or a path that ends in a slash.
     Images,
 }
@@ -51,10 +53,10 @@ pub enum Kind {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReadOptions<'a> {
-    /// The member of an `.npz` file or the tensor of a `.safetensors` file; the only one when not
-    /// given.
+    /// The member of an `.npz` file, the tensor of a `.safetensors` file or the column of a
+    /// `.parquet` file; the only one when not given.
     pub member: Option<&'a str>,
-    /// Size and colour of images.
+    /// Size and colour of images, in a folder or in a `.parquet` file.
     pub images: image_folder::ReadOptions,
 }
 
@@ -69,7 +71,8 @@ pub struct ReadOptions<'a> {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct WriteOptions<'a> {
-    /// Size and colour of images, without which they cannot be written.
+    /// Size and colour of images, without which a folder cannot be written and an IDX file holds
+    /// rows of floats.
     pub images: Option<image_folder::Shape>,
     /// Names of images, one per row; numbers when not given.
     pub names: Option<&'a [String]>,
@@ -80,16 +83,16 @@ pub struct WriteOptions<'a> {
 pub(crate) enum Problem {
     #[error(
         "unknown kind of file: expected a name that ends in .npy, .npz, .safetensors, .csv, .idx, \
-         .idx.gz, -ubyte or -ubyte.gz, or a folder of images, with a / at the end if it is new; \
-         rename it"
+         .idx.gz, -ubyte, -ubyte.gz or .parquet, or a folder of images, with a / at the end if it is \
+         new; rename it"
     )]
     Path,
     #[error("unknown kind of file {found}: expected {}", Names)]
     Name { found: String },
     #[error(
-        "idx files are read, not written: expected another kind; name a file that ends in .npy"
+        "parquet files are read, not written: expected another kind; name a file that ends in .npy"
     )]
-    IdxOutput,
+    ParquetOutput,
     #[error("writing images: expected their size and colour, found none; give them")]
     NoShape,
 }
@@ -120,8 +123,15 @@ impl Kind {
     /// }
     /// # Ok::<(), uhop_data::Error>(())
     /// ```
-    pub const ALL: [Self; 6] =
-        [Self::Npy, Self::Npz, Self::Safetensors, Self::Csv, Self::Idx, Self::Images];
+    pub const ALL: [Self; 7] = [
+        Self::Npy,
+        Self::Npz,
+        Self::Safetensors,
+        Self::Csv,
+        Self::Idx,
+        Self::Parquet,
+        Self::Images,
+    ];
 
     /// The kind of a path: [`Images`](Self::Images) for an existing folder, or else what the name
     /// says, in upper or lower case. The content is not looked at.
@@ -161,14 +171,15 @@ impl Kind {
             Some((_, "npz")) => Ok(Self::Npz),
             Some((_, "safetensors")) => Ok(Self::Safetensors),
             Some((_, "csv")) => Ok(Self::Csv),
+            Some((_, "parquet")) => Ok(Self::Parquet),
             _ => Err(Error::argument(Problem::Path).at(path)),
         }
     }
 
     /// Reads a file of this kind, whatever its name.
     ///
-    /// Images are values in `[0, 1]`, from folders and from IDX files of bytes with three
-    /// dimensions; everything else is unscaled.
+    /// Images are values in `[0, 1]`, from folders, from Parquet files and from IDX files of bytes with
+    /// three dimensions; everything else is unscaled.
     ///
     /// # Errors
     ///
@@ -185,6 +196,7 @@ impl Kind {
             Self::Safetensors => safetensors::read(path, options.member),
             Self::Csv => csv::read(path),
             Self::Idx => idx::read(path)?.into_matrix().map_err(|error| error.at(path)),
+            Self::Parquet => parquet::read(path, options).map(|(matrix, _)| matrix),
             Self::Images => {
                 image_folder::read(path, &options.images).map(image_folder::Folder::into_matrix)
             }
@@ -196,7 +208,8 @@ impl Kind {
     /// # Errors
     ///
     /// Those of the kind's own `write`, and [`is_invalid_argument`](Error::is_invalid_argument) for
-    /// [`Idx`](Self::Idx), which is read only, and for [`Images`](Self::Images) without a shape.
+    /// [`Parquet`](Self::Parquet), which is read only, and for [`Images`](Self::Images) without a
+    /// shape.
     ///
     /// # Example
     ///
@@ -213,7 +226,8 @@ impl Kind {
             Self::Npz => npz::write(path, "patterns", matrix),
             Self::Safetensors => safetensors::write(path, matrix),
             Self::Csv => csv::write(path, matrix),
-            Self::Idx => Err(Error::argument(Problem::IdxOutput).at(path)),
+            Self::Idx => idx::write(path, matrix, options.images),
+            Self::Parquet => Err(Error::argument(Problem::ParquetOutput).at(path)),
             Self::Images => match options.images {
                 Some(shape) => image_folder::write(path, matrix, shape, options.names),
                 None => Err(Error::argument(Problem::NoShape).at(path)),
@@ -230,6 +244,7 @@ impl fmt::Display for Kind {
             Self::Safetensors => "safetensors",
             Self::Csv => "csv",
             Self::Idx => "idx",
+            Self::Parquet => "parquet",
             Self::Images => "images",
         })
     }

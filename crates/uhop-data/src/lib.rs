@@ -24,12 +24,15 @@
 //! # Contents
 //!
 //! - [`Kind`] tells files apart by their names, and reads and writes a [`Matrix`] from and to each:
-//!   [`npy`], [`npz`], [`safetensors`], [`csv`], [`idx`] (read only) and [`image_folder`].
+//!   [`npy`], [`npz`], [`safetensors`], [`csv`], [`idx`], [`parquet`] (read only) and
+//!   [`image_folder`].
 //! - [`npy::RowReader`] and [`npy::RowWriter`] do so in batches of rows, for files larger than memory
 //!   and for streams.
+//! - [`parquet::RowReader`] reads a column of lists or of images in batches of rows.
 //! - [`OutputFile`] is a file that appears under its name only when complete.
-//! - [`idx`] reads IDX files, the format of MNIST, plain or gzip-compressed: [`idx::read_images`],
-//!   [`idx::read_labels`], and [`idx::read`] for everything else the format can hold.
+//! - [`idx`] reads and writes IDX files, the format of MNIST, plain or gzip-compressed:
+//!   [`idx::read_images`], [`idx::read_labels`], and [`idx::read`] for everything else the format can
+//!   hold.
 //! - [`Images`] are greyscale images as patterns, with their height and width.
 //! - [`Corruption`] makes corrupted queries from patterns, reproducibly from a seed.
 //! - [`sample::digits`] is a built-in sample of MNIST, for examples and tests.
@@ -49,6 +52,7 @@ mod matrix;
 pub mod npy;
 pub mod npz;
 mod output;
+pub mod parquet;
 pub mod safetensors;
 pub mod sample;
 pub mod store;

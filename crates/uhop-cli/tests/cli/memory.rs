@@ -152,6 +152,51 @@ fn images_are_recalled_as_images() {
     assert_eq!(fs::read_dir(folder.join("back")).unwrap().count(), 2);
 }
 
+/// Grey images of an IDX file come back as such, byte for byte, and need no size.
+#[test]
+fn idx_images_stay_idx_images() {
+    let folder = folder();
+    let folder = folder.path();
+    let header = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3];
+    let digits = [&header[..], &[255, 0, 0, 255, 0, 0], &[0, 0, 128, 0, 0, 255]].concat();
+    fs::write(folder.join("digits-idx3-ubyte"), &digits).unwrap();
+    json(folder, &["convert", "digits-idx3-ubyte", "copy.idx"]);
+    assert_eq!(fs::read(folder.join("copy.idx")).unwrap(), digits);
+    let retrieve = ["retrieve", "copy.idx", "copy.idx", "-o", "recalled.idx", "--top", "1"];
+    json(folder, &[&retrieve[..], &["--similarity", "euclidean"]].concat());
+    assert_eq!(fs::read(folder.join("recalled.idx")).unwrap(), digits);
+    json(folder, &["convert", "copy.idx", "pictures/"]);
+    assert_eq!(fs::read_dir(folder.join("pictures")).unwrap().count(), 2);
+    json(folder, &["convert", "pictures", "back.idx.gz", "--grey"]);
+    json(folder, &["convert", "back.idx.gz", "back.idx"]);
+    assert_eq!(fs::read(folder.join("back.idx")).unwrap(), digits);
+    // Rows that are no images are written as floats.
+    json(folder, &["convert", "patterns.csv", "rows.idx"]);
+    json(folder, &["convert", "rows.idx", "rows.csv"]);
+    assert_eq!(numbers(&folder.join("rows.csv")), numbers(&folder.join("patterns.csv")));
+}
+
+#[test]
+fn parquet_is_read() {
+    let folder = folder();
+    let folder = folder.path();
+    let lists = include_bytes!("../../../uhop-data/tests/laws/zstd.parquet");
+    fs::write(folder.join("lists.parquet"), lists).unwrap();
+    let converted = json(folder, &["convert", "lists.parquet", "rows.csv", "--member", "a"]);
+    assert_eq!((&converted["n_rows"], &converted["dim"]), (&100.into(), &8.into()));
+    assert_eq!(numbers(&folder.join("rows.csv"))[1], [2.0, 2.25, 2.5, 2.75, 3.0, 3.25, 3.5, 3.75]);
+
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/tiny-imagenet");
+    let images = shared.join("data/valid-00000-of-00001.parquet");
+    if !images.exists() {
+        eprintln!("skipped: {} is not there", images.display());
+        return;
+    }
+    json(folder, &["convert", images.to_str().unwrap(), "a.idx", "--grey", "--size", "4x3"]);
+    let header = [0, 0, 8, 3, 0, 0, 5, 0xdc, 0, 0, 0, 3, 0, 0, 0, 4];
+    assert_eq!(fs::read(folder.join("a.idx")).unwrap()[..16], header);
+}
+
 #[test]
 fn npy_goes_through_pipes() {
     let folder = folder();
@@ -176,6 +221,10 @@ fn bad_input_is_one_line_that_names_the_file() {
     let kept = fs::read(folder.join("m.safetensors")).unwrap();
     fs::write(folder.join("short.csv"), "1,2\n").unwrap();
     fs::write(folder.join("nan.csv"), "1,NaN,0,0\n").unwrap();
+    fs::write(folder.join("text.parquet"), "text").unwrap();
+    // One whose decoder panics.
+    let panics = include_bytes!("../../../uhop-data/tests/laws/panics.parquet");
+    fs::write(folder.join("panics.parquet"), panics).unwrap();
     fs::write(folder.join("damaged.safetensors"), &kept[..kept.len() - 1]).unwrap();
     for (arguments, expected) in [
         (&["fit", "none.csv", "-o", "x.safetensors"][..], "none.csv"),
@@ -191,7 +240,10 @@ fn bad_input_is_one_line_that_names_the_file() {
         (&["retrieve", "damaged.safetensors", "queries.csv", "-o", "o.csv"], "damaged.safetensors"),
         (&["inspect", "damaged.safetensors"], "damaged.safetensors"),
         (&["inspect", "patterns.csv"], "patterns.csv"),
-        (&["convert", "patterns.csv", "x.idx"], "x.idx"),
+        (&["convert", "patterns.csv", "x.idx", "--size", "2x2"], "x.idx"),
+        (&["convert", "patterns.csv", "x.parquet"], "x.parquet"),
+        (&["convert", "text.parquet", "o.npy"], "text.parquet"),
+        (&["convert", "panics.parquet", "o.npy"], "panics.parquet"),
         (&["convert", "patterns.csv", "-", "--json"], "stdout"),
     ] {
         let output = run(folder, &[arguments, &["--quiet"]].concat());

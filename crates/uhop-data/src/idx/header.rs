@@ -80,15 +80,19 @@ impl Header {
 
 impl ElementType {
     fn from_code(code: u8) -> Option<Self> {
-        Some(match code {
-            0x08 => Self::U8,
-            0x09 => Self::I8,
-            0x0b => Self::I16,
-            0x0c => Self::I32,
-            0x0d => Self::F32,
-            0x0e => Self::F64,
-            _ => return None,
-        })
+        let all = [Self::U8, Self::I8, Self::I16, Self::I32, Self::F32, Self::F64];
+        all.into_iter().find(|element| element.code() == code)
+    }
+
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::U8 => 0x08,
+            Self::I8 => 0x09,
+            Self::I16 => 0x0b,
+            Self::I32 => 0x0c,
+            Self::F32 => 0x0d,
+            Self::F64 => 0x0e,
+        }
     }
 
     /// Bytes per value.

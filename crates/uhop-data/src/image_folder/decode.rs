@@ -18,13 +18,13 @@ const MAX_PIXELS_PER_BYTE: u64 = 8 * 1032;
 
 const MAX_DECODED: u64 = 1 << 29;
 
-pub(super) struct Decoded {
+pub(crate) struct Decoded {
     /// Width and height.
-    pub(super) size: (u32, u32),
-    pub(super) values: Vec<f32>,
+    pub(crate) size: (u32, u32),
+    pub(crate) values: Vec<f32>,
 }
 
-pub(super) fn decode(bytes: &[u8], options: &ReadOptions) -> Result<Decoded, Problem> {
+pub(crate) fn decode(bytes: &[u8], options: &ReadOptions) -> Result<Decoded, Problem> {
     let damaged =
         |error: image::ImageError| Problem::Damaged { detail: quoted(&error.to_string()) };
     let format = image::guess_format(bytes)

@@ -6,15 +6,13 @@ pub(crate) enum Problem {
         "no images: expected files that end in .png, .jpg or .jpeg in the folder itself, found none"
     )]
     NoImages,
-    #[error(
-        "neither PNG nor JPEG, whatever its name says; convert it or move it out of the folder"
-    )]
+    #[error("neither PNG nor JPEG, whatever its name says; convert it or leave it out")]
     Format,
-    #[error("the image is damaged ({detail}); replace it or move it out of the folder")]
+    #[error("the image is damaged ({detail}); replace it or leave it out")]
     Damaged { detail: String },
     #[error(
         "the image has {width} x {height} pixels in {n_bytes} bytes, expected at most {max_side} on a \
-         side and {limit} in all; make it smaller or move it out of the folder"
+         side and {limit} in all; make it smaller or leave it out"
     )]
     TooLarge { width: u32, height: u32, n_bytes: usize, max_side: u32, limit: u64 },
     #[error(

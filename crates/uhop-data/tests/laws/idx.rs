@@ -5,6 +5,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use uhop_data::idx::{self, Values};
+use uhop_data::image_folder::{Colour, Shape};
+use uhop_data::{Matrix, Result};
+
+use crate::support::*;
 
 /// Writes an IDX file from the format's description, knowing nothing of the reader.
 fn write(sizes: &[u32], values: &Values) -> Vec<u8> {
@@ -100,6 +104,94 @@ proptest! {
         let patterns = idx::parse(&bytes[..]).unwrap().into_patterns().unwrap();
         prop_assert_eq!(patterns.nrows(), sizes[0] as usize);
         prop_assert!(patterns.iter().copied().eq((0..n).map(f32::from)));
+    }
+}
+
+fn written(matrix: &Matrix, images: Option<Shape>) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    idx::write_to(&mut bytes, matrix, images)?;
+    Ok(bytes)
+}
+
+fn grey(width: u32, height: u32) -> Shape {
+    Shape { width, height, colour: Colour::Grey }
+}
+
+proptest! {
+    #[test]
+    fn written_rows_are_read(matrix in matrices()) {
+        let bytes = written(&matrix, None).unwrap();
+        let idx = idx::parse(&bytes[..]).unwrap();
+        prop_assert_eq!(idx.shape(), [matrix.n_rows(), matrix.dim()]);
+        prop_assert_eq!(idx.image_shape(), None);
+        prop_assert_eq!(idx.into_matrix().unwrap(), matrix);
+    }
+
+    /// Both precisions hold n / 255 closely enough to give n again.
+    #[test]
+    fn images_are_written_byte_for_byte(
+        (width, height, n) in (1_u32..=5, 1_u32..=5, 1_u32..=4), double: bool, seed: u8,
+    ) {
+        let n_bytes = width * height * n;
+        let pixels: Vec<u8> = (0..n_bytes).map(|i| seed.wrapping_add((41 * i) as u8)).collect();
+        let file = write(&[n, height, width], &Values::U8(pixels));
+        let idx = idx::parse(&file[..]).unwrap();
+        let shape = idx.image_shape();
+        prop_assert_eq!(shape, Some(grey(width, height)));
+        let matrix = idx.into_matrix().unwrap();
+        let matrix = if double { Matrix::F64(matrix.into_f64()) } else { matrix };
+        prop_assert_eq!(written(&matrix, shape).unwrap(), file);
+    }
+}
+
+#[test]
+fn written_pixels_are_limited_and_rounded() {
+    let row = ndarray::array![[-1.0, 0.4999 / 255.0, 0.5001 / 255.0, 1.0, f64::INFINITY]];
+    let file = written(&row.into(), Some(grey(5, 1))).unwrap();
+    assert_eq!(file[16..], [0, 0, 1, 255, 255]);
+}
+
+#[test]
+fn special_values_are_written_as_they_are() {
+    let file = written(&special(), None).unwrap();
+    assert_eq!(bits(&idx::parse(&file[..]).unwrap().into_matrix().unwrap()), bits(&special()));
+}
+
+#[test]
+fn names_that_end_in_gz_are_compressed() {
+    let directory = tempfile::tempdir().unwrap();
+    let matrix = Matrix::F32(ndarray::Array2::zeros((100, 100)));
+    for (name, is_packed) in [("a.idx", false), ("a.idx.gz", true), ("a-ubyte.GZ", true)] {
+        let path = directory.path().join(name);
+        idx::write(&path, &matrix, None).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        assert_eq!(bytes.starts_with(&[0x1f, 0x8b]), is_packed, "{name}");
+        assert_eq!(bytes.len() < 1000, is_packed, "{name}");
+        assert_eq!(idx::read(&path).unwrap().into_matrix().unwrap(), matrix, "{name}");
+    }
+}
+
+#[test]
+fn what_idx_cannot_hold_is_refused_and_the_old_file_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.idx");
+    std::fs::write(&path, "old").unwrap();
+    let rows = Matrix::from(ndarray::array![[0.0, 0.5, 1.0]]);
+    let rgb = Shape { colour: Colour::Rgb, ..grey(1, 1) };
+    let nan = Matrix::from(ndarray::array![[f32::NAN]]);
+    let cases = [
+        (&rows, Some(rgb), "expected grey images, found RGB"),
+        (&rows, Some(grey(2, 1)), "rows of 2 values, 2 x 1 pixels of 1, found the shape [1, 3]"),
+        (&nan, Some(grey(1, 1)), "row 0 has NaN at position 0"),
+        (&Matrix::F32(ndarray::Array2::zeros((0, 3))), None, "nothing to write"),
+    ];
+    for (matrix, images, message) in cases {
+        let error = idx::write(&path, matrix, images).unwrap_err();
+        assert!(error.is_invalid_argument(), "{error}");
+        assert_one_line(&error, message);
+        assert!(error.to_string().starts_with(path.to_str().unwrap()), "{error}");
+        assert!(error.to_string().contains(message), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
     }
 }
 

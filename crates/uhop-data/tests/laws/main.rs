@@ -21,6 +21,8 @@ mod numpy;
 #[cfg(test)]
 mod output;
 #[cfg(test)]
+mod parquet;
+#[cfg(test)]
 mod safetensors;
 #[cfg(test)]
 mod store;
