@@ -31,6 +31,10 @@ pub(super) fn decode(bytes: &[u8], options: &ReadOptions) -> Result<Decoded, Pro
         .ok()
         .filter(|format| matches!(format, ImageFormat::Png | ImageFormat::Jpeg))
         .ok_or(Problem::Format)?;
+    if format == ImageFormat::Png && !has_whole_colours(bytes) {
+        let detail = "the last colour of its palette is incomplete".to_owned();
+        return Err(Problem::Damaged { detail });
+    }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
@@ -58,6 +62,21 @@ pub(super) fn decode(bytes: &[u8], options: &ReadOptions) -> Result<Decoded, Pro
     // The filter is an average and luma a weighted one; only rounding can leave the interval.
     let values = values.into_iter().map(|value| value.clamp(0.0, 1.0)).collect();
     Ok(Decoded { size, values })
+}
+
+/// Whether every palette of a PNG file is one of three bytes a colour: on others `png` 0.18 panics.
+fn has_whole_colours(bytes: &[u8]) -> bool {
+    const SIGNATURE: usize = 8;
+    const CHECKSUM: usize = 4;
+    let mut rest = bytes.get(SIGNATURE..).unwrap_or_default();
+    while let Some((&[a, b, c, d, kind @ ..], content)) = rest.split_first_chunk::<8>() {
+        let length = u32::from_be_bytes([a, b, c, d]) as usize;
+        if kind == *b"PLTE" && !length.is_multiple_of(3) {
+            return false;
+        }
+        rest = content.get(length.saturating_add(CHECKSUM)..).unwrap_or_default();
+    }
+    true
 }
 
 /// The values of an image in this width and height.
