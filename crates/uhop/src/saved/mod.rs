@@ -27,6 +27,9 @@ use crate::stage1;
 /// The name of the metadata entry that holds the description.
 const ENTRY: &str = "uhop";
 
+/// How much more memory than its tensors the features of a file may take.
+const MAX_EXPANSION: usize = 1024;
+
 /// A memory and what is kept beside it.
 ///
 /// ```
@@ -164,8 +167,11 @@ pub fn is_memory(bytes: &[u8]) -> bool {
 impl AnyMemory {
     /// The memory in the bytes of a file, every tensor checked against its checksum.
     ///
-    /// Allocates no more than about twice the size of the file, whatever its header claims (three
-    /// times with a feature map or a similarity that keeps its own copy of the patterns).
+    /// Takes memory for what the file holds, whatever its header claims: 64 times the size of the
+    /// header, once that of the tensors, 5 times that of ids, once more that of the patterns for a
+    /// similarity that keeps its own copy, and the features of the patterns, n_patterns ·
+    /// dim_features numbers, which are refused when they take more than 1,024 times the size of the
+    /// tensors.
     ///
     /// # Errors
     /// [`is_malformed`](Error::is_malformed) when the bytes are not a memory file, are damaged,
@@ -182,10 +188,11 @@ impl AnyMemory {
         })?;
         let description = Description::from_json(json)?;
         let stored = SafeTensors::deserialize(bytes).map_err(|error| cannot("read", &error))?;
+        let n_bytes = header.data_len();
         let mut stored = Stored::verified(&stored, &description.tensors)?;
         let read = match stored.dtype("patterns")? {
-            safetensors::Dtype::F64 => Self::F64(description.assemble(&mut stored)?),
-            _ => Self::F32(description.assemble(&mut stored)?),
+            safetensors::Dtype::F64 => Self::F64(description.assemble(&mut stored, n_bytes)?),
+            _ => Self::F32(description.assemble(&mut stored, n_bytes)?),
         };
         stored.nothing_left()?;
         Ok(read)
@@ -193,13 +200,20 @@ impl AnyMemory {
 }
 
 impl Description {
-    /// The memory that this description and the stored tensors make.
-    fn assemble<T: StoredTensor>(&self, stored: &mut Stored<'_>) -> Result<SavedMemory<T>> {
+    /// The memory that this description and the stored tensors, `n_bytes` in all, make.
+    fn assemble<T: StoredTensor>(
+        &self,
+        stored: &mut Stored<'_>,
+        n_bytes: usize,
+    ) -> Result<SavedMemory<T>> {
         let patterns = Patterns::new(stored.take_matrix("patterns")?)?;
         let map = match self.has_feature_map() {
             true => Some(LinearMap::new(stored.take_matrix("feature_map.weight")?)?),
             false => None,
         };
+        if let Some(map) = &map {
+            check_features::<T>(patterns.view().nrows(), map.weight().nrows(), n_bytes)?;
+        }
         let mut memory = Memory::new(patterns, self.model(map)?)?;
         if stored.has("values") {
             memory = memory.with_values(Patterns::new(stored.take_matrix("values")?)?)?;
@@ -213,6 +227,19 @@ impl Description {
             None => saved,
         })
     }
+}
+
+/// The features of the patterns are the one thing that is not in the file: a narrow map of many
+/// features makes much of little.
+fn check_features<T>(n_patterns: usize, dim_features: usize, n_bytes: usize) -> Result<()> {
+    let needed = n_patterns.saturating_mul(dim_features).saturating_mul(size_of::<T>());
+    if needed <= n_bytes.saturating_mul(MAX_EXPANSION) {
+        return Ok(());
+    }
+    Err(Error::malformed(format!(
+        "{dim_features} features of {n_patterns} patterns take {needed} bytes, more than \
+         {MAX_EXPANSION} times the {n_bytes} of the tensors; learn a map of fewer features"
+    )))
 }
 
 fn cannot(verb: &str, error: &safetensors::SafeTensorError) -> Error {
