@@ -45,6 +45,7 @@
 mod decode;
 mod names;
 mod problem;
+mod suspect;
 
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
