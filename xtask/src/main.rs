@@ -4,6 +4,7 @@
 //! It needs cargo with rustfmt and clippy and nothing else.
 
 mod check;
+mod fuzz;
 mod tidy;
 
 use std::ffi::OsString;
@@ -17,6 +18,7 @@ Usage: cargo xtask <task>
 Tasks:
   check  every check, cheapest first: fmt, tidy, deny, clippy, test, doc
   tidy   the repository rules alone
+  fuzz   [TARGET] [SECONDS]: any bytes through every reader; needs cargo-fuzz
   help   this text
 ";
 
@@ -51,6 +53,7 @@ fn run(out: &mut dyn Write) -> io::Result<Outcome> {
             Ok(Outcome::Passed)
         }
         ["check"] => check::run(&workspace_root(), out),
+        ["fuzz", ref words @ ..] => fuzz::run(&workspace_root(), words, out),
         ["tidy"] => tidy::run(&workspace_root(), out),
         _ => {
             Ok(Outcome::Failed(format!("unknown task: cargo xtask {}\n\n{HELP}", words.join(" "))))

@@ -26,8 +26,9 @@
 //! # Memory
 //!
 //! Memory is taken as data arrive, never because a header asks for it, and a gzip stream is
-//! decompressed only as far as its header declares, plus one byte. A file can still be as large as
-//! it honestly says, and gzip can pack about a thousand bytes into one: look at the size before
+//! decompressed only as far as its header declares, plus one byte. All in all memory stays below 6
+//! times the size of a plain file: 2 for bytes with room to grow, and 4 as f32. Gzip can pack 1,032
+//! bytes into one, so that a compressed file can take 6,192 times its size: look at the size before
 //! reading a file from a source you do not trust.
 //!
 //! # Source

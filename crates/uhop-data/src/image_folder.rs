@@ -16,7 +16,9 @@
 //! # Memory
 //!
 //! One file, its pixels as decoded (up to 8 bytes each, 2^29 bytes in all) and as floats (12 bytes
-//! each), and the rows: 4 or 12 bytes for each pixel of the size asked for, or of the images.
+//! each), and the rows: 4 or 12 bytes for each pixel of the size asked for, or of the images. For one
+//! image as it is these are 32 bytes a pixel, and so at most 264,192 times the size of its file.
+//! Resizing takes 16 bytes for each pixel of the width of the image times the height asked for.
 //!
 //! # Example
 //!
@@ -43,6 +45,7 @@
 mod decode;
 mod names;
 mod problem;
+mod suspect;
 
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};

@@ -11,7 +11,8 @@
 //!
 //! # Memory
 //!
-//! The directory is read only when it lies within the file, and must be shorter than 16 MiB. A
+//! The directory is read only when it lies within the file, and must be shorter than 16 MiB; it
+//! takes up to 9 times its size. A
 //! member is inflated no further than its `.npy` header declares, plus one byte, and only when the
 //! declared size agrees with the directory and is one that deflate can reach: at most 1,032 times
 //! the compressed size. All in all memory stays below 4,200 times the size of a file with a deflated

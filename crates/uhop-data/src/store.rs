@@ -199,7 +199,8 @@ pub fn replace(
 ///
 /// # Memory
 ///
-/// The size of the journal. The base is opened, not read into memory.
+/// At most 5 times the size of the journal: its bytes and 16 for each record, both with room to
+/// grow. The base is opened, not read into memory.
 ///
 /// # Example
 ///

@@ -117,7 +117,7 @@ impl Error {
     }
 
     pub(crate) fn malformed(what: String) -> Self {
-        Self(Box::new(Kind::Malformed { what }))
+        Self(Box::new(Kind::Malformed { what: one_line(&what) }))
     }
 
     pub(crate) fn shape(
@@ -164,7 +164,7 @@ impl Error {
         value: impl fmt::Display,
         domain: impl Into<String>,
     ) -> Self {
-        let value = value.to_string();
+        let value = one_line(&value.to_string());
         Self(Box::new(Kind::Domain { operation, parameter, value, domain: domain.into() }))
     }
 
@@ -213,6 +213,29 @@ impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.0)
     }
+}
+
+/// A text with names from a file in it, in one line: control characters are escaped, and the middle
+/// of a long text is left out, so that what is wrong and what to do stay.
+fn one_line(text: &str) -> String {
+    const START: usize = 300;
+    const END: usize = 180;
+    let position = |n: usize| text.char_indices().nth(n).map_or(text.len(), |(at, _)| at);
+    let n_chars = text.chars().count();
+    let (start, gap, end) = if n_chars <= START + END {
+        (text, "", "")
+    } else {
+        (&text[..position(START)], " ... ", &text[position(n_chars - END)..])
+    };
+    let mut line = String::new();
+    for c in start.chars().chain(gap.chars()).chain(end.chars()) {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
 }
 
 /// The value of a real parameter that must be finite and above 0.

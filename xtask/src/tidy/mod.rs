@@ -3,9 +3,9 @@
 //! Every rule reads one file at a time and is a function from path and text to problems, so that
 //! its tests need no files. Paths are relative to the workspace root and use `/`.
 //!
-//! The files read are the top level of the workspace and everything under `crates/`, `docs/` and
-//! `xtask/`, tracked or not, so that a mistake shows before it is committed. Hidden folders, folders
-//! named `target`, links and files that are not UTF-8 are left out.
+//! The files read are the top level of the workspace and everything under `crates/`, `docs/`, `fuzz/`
+//! and `xtask/`, tracked or not, so that a mistake shows before it is committed. Hidden folders,
+//! those that tools write to, links and files that are not UTF-8 are left out.
 
 mod code;
 mod layers;
@@ -19,7 +19,10 @@ use std::path::Path;
 use crate::Outcome;
 
 /// The folders read from top to bottom.
-const FOLDERS: &[&str] = &["crates", "docs", "xtask"];
+const FOLDERS: &[&str] = &["crates", "docs", "fuzz", "xtask"];
+
+/// Folders of what tools made: by name anywhere, and by path.
+const MADE: &[&str] = &["target", "fuzz/artifacts", "fuzz/corpus", "fuzz/coverage"];
 
 /// One broken rule.
 #[derive(Debug, PartialEq, Eq)]
@@ -101,11 +104,15 @@ fn collect(root: &Path, folder: &str, deep: bool, files: &mut Vec<String>) -> io
         let kind = entry.file_type()?;
         if kind.is_file() {
             files.push(path);
-        } else if deep && kind.is_dir() && !file_name.starts_with('.') && file_name != "target" {
+        } else if deep && kind.is_dir() && !file_name.starts_with('.') && !is_made(&path) {
             collect(root, &path, deep, files)?;
         }
     }
     Ok(())
+}
+
+fn is_made(path: &str) -> bool {
+    MADE.iter().any(|made| path == *made || path.ends_with(&format!("/{made}")))
 }
 
 fn with_path(path: &str, error: &io::Error) -> io::Error {
@@ -129,6 +136,12 @@ mod tests {
             check_file("crates/uhop/src/energy.rs", text).iter().map(|p| p.line).collect();
         assert_eq!(lines, [2, 3, 4]);
         assert_eq!(check_file("crates/uhop/src/energy.rs", "//! Doc.\nfn f() {}\n"), []);
+    }
+
+    #[test]
+    fn what_tools_made_is_left_out() {
+        assert!(is_made("target") && is_made("fuzz/target") && is_made("fuzz/corpus"));
+        assert!(!is_made("crates/uhop-data/tests/corpus") && !is_made("crates/a/src/my-target"));
     }
 
     #[test]

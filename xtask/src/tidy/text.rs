@@ -31,7 +31,8 @@ pub(super) fn module_doc(path: &str, text: &str) -> Option<Problem> {
         .strip_prefix("crates/")
         .and_then(|rest| rest.split_once('/'))
         .is_some_and(|(_, inside)| inside.starts_with("src/"));
-    if !path.ends_with(".rs") || !(in_crate || path.starts_with("xtask/src/")) {
+    let sourced = in_crate || path.starts_with("xtask/src/") || path.starts_with("fuzz/");
+    if !path.ends_with(".rs") || !sourced {
         return None;
     }
     let first = text.lines().next().unwrap_or_default();
@@ -98,7 +99,8 @@ pub(super) fn unsafe_code(path: &str, code: &str) -> Vec<Problem> {
 
 /// The crates, the documents and the top level; not the automation, which names what it looks for.
 fn in_project(path: &str) -> bool {
-    path.starts_with("crates/") || path.starts_with("docs/") || !path.contains('/')
+    ["crates/", "docs/", "fuzz/"].iter().any(|folder| path.starts_with(folder))
+        || !path.contains('/')
 }
 
 /// Whether a `/` after this text starts an absolute path, rather than going on with another one.
@@ -126,6 +128,7 @@ mod tests {
             ("crates/uhop/src/a.rs", "#![allow(x)]\n//! Late.\n"),
             ("xtask/src/a.rs", "//!\n"),
             ("xtask/src/a.rs", ""),
+            ("fuzz/fuzz_targets/a.rs", "#![no_main]\n"),
         ] {
             assert!(module_doc(path, text).is_some(), "{path}: {text:?}");
         }

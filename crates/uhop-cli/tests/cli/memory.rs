@@ -256,3 +256,29 @@ fn bad_input_is_one_line_that_names_the_file() {
         assert_eq!(fs::read(folder.join("m.safetensors")).unwrap(), kept, "{arguments:?}");
     }
 }
+
+/// A sample of the bits, each of which the library's own tests flip.
+#[test]
+fn a_flipped_bit_in_a_memory_file_is_one_line() {
+    let folder = folder();
+    let folder = folder.path();
+    json(folder, &["fit", "patterns.csv", "-o", "m.safetensors", "--ids", "ids.txt"]);
+    let good = fs::read(folder.join("m.safetensors")).unwrap();
+    let last = good.len() - 1;
+    let sample = (0..24).chain((24..last).step_by(37)).chain([last]);
+    for (position, bit) in sample.zip((0..8).cycle()) {
+        let mut damaged = good.clone();
+        damaged[position] ^= 1 << bit;
+        fs::write(folder.join("d.safetensors"), damaged).unwrap();
+        let output = run(folder, &["inspect", "d.safetensors"]);
+        let text = stderr(&output);
+        assert_eq!(
+            (output.status.code(), stdout(&output)),
+            (Some(1), ""),
+            "byte {position}: {text}"
+        );
+        assert!(text.starts_with("error: d.safetensors"), "byte {position}, bit {bit}: {text}");
+        let errors = text.lines().filter(|line| !line.is_empty() && !line.starts_with("hint: "));
+        assert_eq!(errors.count(), 1, "byte {position}, bit {bit}: {text}");
+    }
+}

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageFormat, ImageReader, Limits, Pixel};
 
-use super::{Colour, Problem, ReadOptions};
+use super::{Colour, Problem, ReadOptions, suspect};
 use crate::bytes::quoted;
 
 pub(super) const MAX_SIDE: u32 = 1 << 14;
@@ -25,12 +25,32 @@ pub(crate) struct Decoded {
 }
 
 pub(crate) fn decode(bytes: &[u8], options: &ReadOptions) -> Result<Decoded, Problem> {
-    let damaged =
-        |error: image::ImageError| Problem::Damaged { detail: quoted(&error.to_string()) };
     let format = image::guess_format(bytes)
         .ok()
         .filter(|format| matches!(format, ImageFormat::Png | ImageFormat::Jpeg))
         .ok_or(Problem::Format)?;
+    if let Some(detail) = suspect::found(bytes, format) {
+        return Err(Problem::Damaged { detail: detail.to_owned() });
+    }
+    // A decoder that panics on what is not known to `suspect` says no more than that.
+    let image = std::panic::catch_unwind(|| pixels(bytes, format));
+    let image = image.unwrap_or_else(|_| {
+        Err(Problem::Damaged { detail: "its decoder gave up without a reason".to_owned() })
+    })?;
+    let size = options.size.unwrap_or((image.width(), image.height()));
+    let values = match options.colour {
+        Colour::Grey => resized(image.to_luma32f(), size),
+        Colour::Rgb => resized(image.into_rgb32f(), size),
+    };
+    // The filter is an average and luma a weighted one; only rounding can leave the interval.
+    let values = values.into_iter().map(|value| value.clamp(0.0, 1.0)).collect();
+    Ok(Decoded { size, values })
+}
+
+/// The pixels of an image, upright, when there are not too many.
+fn pixels(bytes: &[u8], format: ImageFormat) -> Result<DynamicImage, Problem> {
+    let damaged =
+        |error: image::ImageError| Problem::Damaged { detail: quoted(&error.to_string()) };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
@@ -50,14 +70,7 @@ pub(crate) fn decode(bytes: &[u8], options: &ReadOptions) -> Result<Decoded, Pro
     let orientation = decoder.orientation().map_err(damaged)?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
     image.apply_orientation(orientation);
-    let size = options.size.unwrap_or((image.width(), image.height()));
-    let values = match options.colour {
-        Colour::Grey => resized(image.to_luma32f(), size),
-        Colour::Rgb => resized(image.into_rgb32f(), size),
-    };
-    // The filter is an average and luma a weighted one; only rounding can leave the interval.
-    let values = values.into_iter().map(|value| value.clamp(0.0, 1.0)).collect();
-    Ok(Decoded { size, values })
+    Ok(image)
 }
 
 /// The values of an image in this width and height.

@@ -92,6 +92,21 @@ fn every_flip_of_a_small_file_is_harmless() {
     every_flip_is_harmless(b"x,y\r\n1,2\r\n3,-0.5\r\n", |bytes| csv::parse(bytes));
 }
 
+/// Without its end a table is a shorter one or damaged.
+#[test]
+fn every_truncation_of_a_small_file_is_harmless() {
+    let file = b"x,y\r\n1,2\r\n\"3\",-0.5e7\r\n";
+    for n in 0..file.len() {
+        match csv::parse(&file[..n]) {
+            Ok(matrix) => assert!(matrix.n_rows() > 0 && matrix.dim() > 0, "{n} bytes"),
+            Err(error) => {
+                assert!(error.is_format(), "{n} bytes: {error}");
+                assert_one_line(&error, "truncated");
+            }
+        }
+    }
+}
+
 #[test]
 fn single_precision_is_written_in_its_own_digits() {
     let text = written(&array![[0.1_f32, 1e30, -0.0]].into());

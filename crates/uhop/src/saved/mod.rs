@@ -31,6 +31,9 @@ const PATTERNS: &str = "patterns";
 const VALUES: &str = "values";
 const WEIGHT: &str = "feature_map.weight";
 
+/// How much more memory than its tensors the features of a file may take.
+const MAX_EXPANSION: usize = 1024;
+
 /// A memory and what is kept beside it.
 ///
 /// ```
@@ -166,9 +169,11 @@ pub fn is_memory(bytes: &[u8]) -> bool {
 impl AnyMemory {
     /// The memory in the bytes of a file, every tensor checked against its checksum.
     ///
-    /// Patterns and values stay in `bytes`, be it a vector or a file mapped into memory; beside
-    /// them, no more is allocated than about the size of the file, whatever its header claims (a
-    /// feature map, or a similarity that keeps its own copy of the patterns).
+    /// Patterns and values stay in `bytes`, be it a vector or a file mapped into memory. Takes memory
+    /// beside them for what the file holds, whatever its header claims: 64 times the size of the
+    /// header, 5 times that of ids, once that of the patterns for a similarity that keeps its own
+    /// copy, and the features of the patterns, n_patterns · dim_features numbers, which are refused
+    /// when they take more than 1,024 times the size of the tensors.
     ///
     /// # Errors
     /// [`is_malformed`](Error::is_malformed) when the bytes are not a memory file, are damaged,
@@ -255,11 +260,15 @@ impl AnyMemory {
 impl Description {
     /// The memory that this description and the stored tensors make.
     fn assemble<T: StoredTensor>(&self, stored: &mut Stored) -> Result<SavedMemory<T>> {
+        let n_bytes = stored.n_bytes();
         let patterns = stored.take_rows(PATTERNS)?;
         let map = match self.has_feature_map() {
             true => Some(LinearMap::new(stored.take_matrix(WEIGHT)?)?),
             false => None,
         };
+        if let Some(map) = &map {
+            check_features::<T>(patterns.view().nrows(), map.weight().nrows(), n_bytes)?;
+        }
         let mut memory = Memory::new(patterns, self.model(map)?)?;
         if stored.has(VALUES) {
             memory = memory.with_values(stored.take_rows(VALUES)?)?;
@@ -273,4 +282,17 @@ impl Description {
             None => saved,
         })
     }
+}
+
+/// The features of the patterns are the one thing that is not in the file: a narrow map of many
+/// features makes much of little.
+fn check_features<T>(n_patterns: usize, dim_features: usize, n_bytes: usize) -> Result<()> {
+    let needed = n_patterns.saturating_mul(dim_features).saturating_mul(size_of::<T>());
+    if needed <= n_bytes.saturating_mul(MAX_EXPANSION) {
+        return Ok(());
+    }
+    Err(Error::malformed(format!(
+        "{dim_features} features of {n_patterns} patterns take {needed} bytes, more than \
+         {MAX_EXPANSION} times the {n_bytes} of the tensors; learn a map of fewer features"
+    )))
 }

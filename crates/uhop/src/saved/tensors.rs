@@ -208,6 +208,11 @@ impl Stored {
         }
     }
 
+    /// The bytes of the tensors that have not been taken yet.
+    pub(super) fn n_bytes(&self) -> usize {
+        self.tensors.values().map(|place| place.range.len()).sum()
+    }
+
     pub(super) fn has(&self, name: &str) -> bool {
         self.tensors.contains_key(name)
     }
