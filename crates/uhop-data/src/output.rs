@@ -1,18 +1,19 @@
 //! Files that appear under their name only when complete.
 
-use std::ffi::OsString;
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use crate::store::Replacement;
 use crate::{Error, Result};
 
 /// A file being written beside its final place.
 ///
 /// The bytes go to a temporary file in the same folder. [`commit`](Self::commit) makes them durable
-/// and gives the file its name, replacing an older one; dropped without it, the temporary file is
-/// removed and an older file is untouched. A path that exists and is not a regular file, such as a
-/// named pipe, is written directly.
+/// and gives the file its name, replacing an older one, with the guarantees of
+/// [`store::replace`](crate::store::replace); dropped without it, the temporary file is removed and
+/// an older file is untouched. A named pipe or a device is written directly.
 ///
 /// # Example
 ///
@@ -29,13 +30,17 @@ use crate::{Error, Result};
 /// assert_eq!(std::fs::read(&path)?, b"new");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
-pub struct OutputFile {
-    file: File,
-    /// Where the file will be; links have been followed.
-    target: PathBuf,
-    /// Nothing when the target is written directly, or after it has got its name.
-    temporary: Option<PathBuf>,
+pub struct OutputFile(Way);
+
+enum Way {
+    Replacement(Replacement),
+    Direct(File),
+}
+
+impl fmt::Debug for OutputFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OutputFile").field(self.file()).finish()
+    }
 }
 
 impl OutputFile {
@@ -43,7 +48,7 @@ impl OutputFile {
     ///
     /// # Errors
     ///
-    /// [`is_io`](Error::is_io) when the folder is missing or cannot be written.
+    /// Those of [`store::replace`](crate::store::replace).
     ///
     /// # Example
     ///
@@ -52,14 +57,20 @@ impl OutputFile {
     /// ```
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        Self::open(path).map_err(|error| Error::write(error).at(path))
+        let is_special =
+            fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
+        if is_special {
+            let file = OpenOptions::new().write(true).open(path);
+            return Ok(Self(Way::Direct(file.map_err(|error| Error::write(error).at(path))?)));
+        }
+        Ok(Self(Way::Replacement(Replacement::create(path).map_err(Error::store)?)))
     }
 
     /// Flushes the bytes to the disk and gives the file its name.
     ///
     /// # Errors
     ///
-    /// [`is_io`](Error::is_io) when the system refuses; an older file is then untouched.
+    /// Those of [`store::replace`](crate::store::replace).
     ///
     /// # Example
     ///
@@ -70,47 +81,17 @@ impl OutputFile {
     /// assert!(path.exists());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn commit(mut self) -> Result<()> {
-        let Some(temporary) = &self.temporary else { return Ok(()) };
-        self.file
-            .sync_all()
-            .and_then(|()| fs::rename(temporary, &self.target))
-            .map_err(|error| Error::write(error).at(&self.target))?;
-        self.temporary = None;
-        // The new name is in place. Not every file system can flush a folder.
-        #[cfg(unix)]
-        if let Ok(folder) = File::open(folder_of(&self.target)) {
-            let _ = folder.sync_all();
+    pub fn commit(self) -> Result<()> {
+        match self.0 {
+            Way::Replacement(replacement) => replacement.commit().map_err(Error::store),
+            Way::Direct(_) => Ok(()),
         }
-        Ok(())
     }
 
-    fn open(path: &Path) -> io::Result<Self> {
-        let target = match fs::canonicalize(path) {
-            Ok(target) => target,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
-            Err(error) => return Err(error),
-        };
-        if target.exists() && !target.is_file() {
-            let file = OpenOptions::new().write(true).open(&target)?;
-            return Ok(Self { file, target, temporary: None });
-        }
-        let Some(name) = target.file_name() else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"));
-        };
-        let mut attempt = 0;
-        loop {
-            let mut hidden = OsString::from(".");
-            hidden.push(name);
-            hidden.push(format!(".{}-{attempt}.tmp", std::process::id()));
-            let temporary = folder_of(&target).join(hidden);
-            match OpenOptions::new().write(true).create_new(true).open(&temporary) {
-                Ok(file) => return Ok(Self { file, target, temporary: Some(temporary) }),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 100 => {
-                    attempt += 1;
-                }
-                Err(error) => return Err(error),
-            }
+    fn file(&self) -> &File {
+        match &self.0 {
+            Way::Replacement(replacement) => replacement.file(),
+            Way::Direct(file) => file,
         }
     }
 }
@@ -125,33 +106,18 @@ pub(crate) fn write_file(
     file.commit()
 }
 
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    }
-}
-
 impl Write for OutputFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        self.file().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.file().flush()
     }
 }
 
 impl Seek for OutputFile {
     fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
-        self.file.seek(position)
-    }
-}
-
-impl Drop for OutputFile {
-    fn drop(&mut self) {
-        if let Some(temporary) = &self.temporary {
-            let _ = fs::remove_file(temporary);
-        }
+        self.file().seek(position)
     }
 }
