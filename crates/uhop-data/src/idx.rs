@@ -58,9 +58,12 @@ use std::path::Path;
 
 use ndarray::Array2;
 
-use crate::{Error, Images, Matrix, Result};
-use header::Header;
+use crate::image_folder::{Colour, Shape};
+use crate::rows::Source;
+use crate::{Element, Error, Images, Matrix, Result};
+use header::{ElementType, Header};
 pub(crate) use problem::Problem;
+use stream::Stream;
 pub use values::Values;
 
 /// The array of an IDX file: its shape and its values.
@@ -169,15 +172,91 @@ pub fn read_labels(path: impl AsRef<Path>) -> Result<Vec<u8>> {
 /// assert!(error.to_string().contains("found 3"));
 /// ```
 pub fn parse<R: Read>(reader: R) -> Result<Idx> {
-    stream::decompressed(reader, |stream| {
-        let header = Header::read(stream)?;
-        let values = Values::read(stream, &header)?;
-        // Reaching the end is also what makes the gzip decoder compare its checksum.
-        if stream::read_full(stream, &mut [0])? != 0 {
-            return Err(Problem::TrailingData { header: header.clone() }.into());
+    let mut rows = RowReader::new(reader)?;
+    let n_rows = rows.header.shape[0];
+    rows.read(n_rows)
+}
+
+/// Opens a file to read its rows in batches.
+pub(crate) fn open_rows(path: &Path) -> Result<Box<dyn Source>> {
+    let reader = RowReader::new(File::open(path).map_err(Error::io)?)?;
+    let Header { shape, element, .. } = &reader.header;
+    if shape.len() == 1 {
+        let (shape, element) = (shape.clone(), *element);
+        return Err(Error::format(Problem::NotPatterns { shape, element }));
+    }
+    Ok(Box::new(reader))
+}
+
+/// A stream open at one of the entries of the first dimension.
+struct RowReader<R> {
+    stream: Stream<R>,
+    header: Header,
+    n_left: usize,
+}
+
+impl<R: Read> RowReader<R> {
+    fn new(reader: R) -> Result<Self> {
+        let mut stream = Stream::new(reader).map_err(Error::io)?;
+        let header = Header::read(&mut stream).map_err(|failure| stream.error(failure))?;
+        Ok(Self { n_left: header.shape[0], header, stream })
+    }
+
+    /// Reads the next `n_rows` entries, and the end with the last of them.
+    fn read(&mut self, n_rows: usize) -> Result<Idx> {
+        let Self { stream, header, n_left } = self;
+        let row = header.n_values / header.shape[0];
+        let start = row * (header.shape[0] - *n_left);
+        *n_left -= n_rows;
+        let is_last = *n_left == 0;
+        let mut read = || {
+            let values = Values::read(stream, header, start..start + row * n_rows)?;
+            // Reaching the end is also what makes the gzip decoder compare its checksum.
+            if is_last && stream::read_full(stream, &mut [0])? != 0 {
+                return Err(Problem::TrailingData { header: header.clone() }.into());
+            }
+            Ok(values)
+        };
+        let values = read().map_err(|failure| self.stream.error(failure))?;
+        let mut shape = self.header.shape.clone();
+        shape[0] = n_rows;
+        Ok(Idx { shape, values })
+    }
+}
+
+impl<R: Read + Send> Source for RowReader<R> {
+    fn dim(&self) -> usize {
+        self.header.n_values / self.header.shape[0]
+    }
+
+    fn element(&self) -> Element {
+        match self.header.element {
+            ElementType::I32 | ElementType::F64 => Element::F64,
+            _ => Element::F32,
         }
-        Ok(Idx { shape: header.shape, values })
-    })
+    }
+
+    fn n_rows(&self) -> Option<usize> {
+        Some(self.header.shape[0])
+    }
+
+    fn images(&self) -> Option<Shape> {
+        match (self.header.element, &self.header.shape[..]) {
+            (ElementType::U8, &[_, height, width]) => Some(Shape {
+                width: u32::try_from(width).ok()?,
+                height: u32::try_from(height).ok()?,
+                colour: Colour::Grey,
+            }),
+            _ => None,
+        }
+    }
+
+    fn next_batch(&mut self, max_rows: usize) -> Result<Option<Matrix>> {
+        match self.n_left.min(max_rows) {
+            0 => Ok(None),
+            n_rows => Ok(Some(self.read(n_rows)?.into_matrix()?)),
+        }
+    }
 }
 
 impl Idx {

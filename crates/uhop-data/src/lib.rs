@@ -25,8 +25,8 @@
 //!
 //! - [`Kind`] tells files apart by their names, and reads and writes a [`Matrix`] from and to each:
 //!   [`npy`], [`npz`], [`safetensors`], [`csv`], [`idx`] (read only) and [`image_folder`].
-//! - [`npy::RowReader`] and [`npy::RowWriter`] do so in batches of rows, for files larger than memory
-//!   and for streams.
+//! - [`Rows`] and [`RowSink`], from [`Kind::open`] and [`Kind::create`], do so in batches of rows, for
+//!   files larger than memory; [`npy::RowReader`] and [`npy::RowWriter`] also for streams.
 //! - [`OutputFile`] is a file that appears under its name only when complete.
 //! - [`idx`] reads IDX files, the format of MNIST, plain or gzip-compressed: [`idx::read_images`],
 //!   [`idx::read_labels`], and [`idx::read`] for everything else the format can hold.
@@ -49,6 +49,8 @@ mod matrix;
 pub mod npy;
 pub mod npz;
 mod output;
+mod row_sink;
+mod rows;
 pub mod safetensors;
 pub mod sample;
 pub mod store;
@@ -59,3 +61,5 @@ pub use images::Images;
 pub use kind::{Kind, ReadOptions, WriteOptions};
 pub use matrix::{Element, Matrix};
 pub use output::OutputFile;
+pub use row_sink::RowSink;
+pub use rows::Rows;

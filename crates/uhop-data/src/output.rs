@@ -88,6 +88,11 @@ impl OutputFile {
         }
     }
 
+    /// Whether it is a pipe or a device, which cannot be completed at its start.
+    pub(crate) fn is_direct(&self) -> bool {
+        matches!(self.0, Way::Direct(_))
+    }
+
     fn file(&self) -> &File {
         match &self.0 {
             Way::Replacement(replacement) => replacement.file(),
@@ -96,13 +101,76 @@ impl OutputFile {
     }
 }
 
+/// Where a file is written whose start is only known at its end.
+///
+/// A pipe gets its bytes at the end, from a temporary file without a name.
+pub(crate) enum Seekable {
+    File(OutputFile),
+    Spool { spool: File, target: Box<dyn Write + Send> },
+}
+
+impl Seekable {
+    pub(crate) fn file(file: OutputFile) -> io::Result<Self> {
+        if file.is_direct() { Self::spool(Box::new(file)) } else { Ok(Self::File(file)) }
+    }
+
+    pub(crate) fn spool(target: Box<dyn Write + Send>) -> io::Result<Self> {
+        Ok(Self::Spool { spool: tempfile::tempfile()?, target })
+    }
+
+    pub(crate) fn commit(self) -> Result<()> {
+        match self {
+            Self::File(file) => file.commit(),
+            Self::Spool { mut spool, mut target } => spool
+                .rewind()
+                .and_then(|()| io::copy(&mut spool, &mut target))
+                .and_then(|_| target.flush())
+                .map_err(Error::write),
+        }
+    }
+}
+
+impl Write for Seekable {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.write(bytes),
+            Self::Spool { spool, .. } => spool.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.flush(),
+            Self::Spool { spool, .. } => spool.flush(),
+        }
+    }
+}
+
+impl Seek for Seekable {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        match self {
+            Self::File(file) => file.seek(position),
+            Self::Spool { spool, .. } => spool.seek(position),
+        }
+    }
+}
+
+/// Replaces the bytes at `start` and returns to the end of what was written.
+pub(crate) fn patch<W: Write + Seek>(writer: &mut W, start: u64, bytes: &[u8]) -> io::Result<()> {
+    let end = writer.stream_position()?;
+    writer.seek(SeekFrom::Start(start))?;
+    writer.write_all(bytes)?;
+    writer.seek(SeekFrom::Start(end))?;
+    Ok(())
+}
+
 /// Writes a whole file through an [`OutputFile`], with the path in every error.
 pub(crate) fn write_file(
     path: &Path,
     write: impl FnOnce(&mut OutputFile) -> Result<()>,
 ) -> Result<()> {
     let mut file = OutputFile::create(path)?;
-    write(&mut file).map_err(|error| error.at(path))?;
+    write(&mut file).map_err(|error| error.within(path))?;
     file.commit()
 }
 
