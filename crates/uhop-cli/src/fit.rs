@@ -20,7 +20,7 @@ pub(crate) fn run(args: &FitArgs) -> Result<(), Failure> {
         let message = format!("cannot write a memory to {}", args.output.display());
         return Err(Failure::user(message).hint("give it a name that ends in .safetensors"));
     }
-    match input::rows(&args.patterns, &args.read)?.matrix {
+    match input::rows(&args.patterns, &args.read)? {
         Matrix::F32(rows) => fit(args, input::patterns(&args.patterns, rows)?, Matrix::into_f32),
         Matrix::F64(rows) => fit(args, input::patterns(&args.patterns, rows)?, Matrix::into_f64),
     }
@@ -56,7 +56,7 @@ fn fit<T: StoredTensor>(
     let model = input::model(Model::dense(1.0)?, &args.model)?;
     let mut memory = Memory::new(patterns, model)?;
     if let Some(path) = &args.values {
-        let values = into_t(input::rows(path, &args.read)?.matrix);
+        let values = into_t(input::rows(path, &args.read)?);
         memory = memory.with_values(input::patterns(path, values)?)?;
     }
     let mut saved = SavedMemory::new(memory);

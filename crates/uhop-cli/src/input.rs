@@ -8,41 +8,57 @@ use ndarray::Array2;
 use uhop::saved::{AnyMemory, Ids, is_memory};
 use uhop::{Model, Patterns, Scalar, Separation, Similarity};
 use uhop_data::image_folder::{self, Colour, Shape};
-use uhop_data::{Kind, Matrix, ReadOptions, npy};
+use uhop_data::{Kind, Matrix, ReadOptions, Rows, npy};
 
 use crate::args::{ModelArgs, ReadArgs, SimilarityArg};
 use crate::failure::Failure;
 
-/// The rows of a file, and the shape of an image if that is what they are.
-pub(crate) struct Rows {
-    pub(crate) matrix: Matrix,
+/// Bytes of the numbers that a batch holds, unless a single row takes more.
+const BATCH_BYTES: usize = 1 << 26;
+
+/// Rows of a batch, unless they are too long for [`BATCH_BYTES`].
+const BATCH_ROWS: usize = 1024;
+
+/// A file of any kind, open to be read in batches.
+pub(crate) struct Input {
+    pub(crate) rows: Rows,
+    pub(crate) kind: Kind,
+    /// The shape of an image, if that is what the rows are or the options make of them.
     pub(crate) images: Option<Shape>,
 }
 
-/// The rows of a file of any kind; `-` is .npy from stdin.
-pub(crate) fn rows(path: &Path, args: &ReadArgs) -> Result<Rows, Failure> {
-    let images = shape(args);
+/// Opens a file of any kind; `-` is .npy from stdin.
+pub(crate) fn open(path: &Path, args: &ReadArgs) -> Result<Input, Failure> {
+    let (rows, kind) = if path == Path::new("-") {
+        (Rows::from_npy(io::stdin(), "<stdin>")?, Kind::Npy)
+    } else {
+        let kind = Kind::of(path)?;
+        (kind.open(path, &options(args)).map_err(member_hint)?, kind)
+    };
+    Ok(Input { images: rows.images().or(shape(args)), rows, kind })
+}
+
+/// How many rows to hold at a time when each takes this many numbers in all.
+pub(crate) fn batch_rows(n_numbers: usize) -> usize {
+    (BATCH_BYTES / n_numbers.saturating_mul(8).max(1)).clamp(1, BATCH_ROWS)
+}
+
+/// All rows of a file of any kind; `-` is .npy from stdin.
+pub(crate) fn rows(path: &Path, args: &ReadArgs) -> Result<Matrix, Failure> {
     if path == Path::new("-") {
-        let matrix = npy::parse(io::stdin().lock()).map_err(|error| error.at("<stdin>"))?;
-        return Ok(Rows { matrix, images });
+        return Ok(npy::parse(io::stdin().lock()).map_err(|error| error.at("<stdin>"))?);
     }
-    match Kind::of(path)? {
-        Kind::Images => {
-            let colour = colour(args);
-            let options = image_folder::ReadOptions { size: args.size, colour };
-            let folder = image_folder::read(path, &options)?;
-            Ok(Rows { images: Some(folder.shape()), matrix: folder.into_matrix() })
-        }
-        kind => {
-            let options = ReadOptions { member: args.member.as_deref(), ..Default::default() };
-            let read = kind.read(path, &options);
-            let matrix = read.map_err(|error| {
-                let several = error.is_ambiguous();
-                Failure::from(error).hint_if(several, "choose one with --member NAME")
-            })?;
-            Ok(Rows { matrix, images })
-        }
-    }
+    Kind::of(path)?.read(path, &options(args)).map_err(member_hint)
+}
+
+fn options(args: &ReadArgs) -> ReadOptions<'_> {
+    let images = image_folder::ReadOptions { size: args.size, colour: colour(args) };
+    ReadOptions { member: args.member.as_deref(), images }
+}
+
+fn member_hint(error: uhop_data::Error) -> Failure {
+    let several = error.is_ambiguous();
+    Failure::from(error).hint_if(several, "choose one with --member NAME")
 }
 
 /// The shape that the options give to images.
@@ -68,7 +84,7 @@ pub(crate) fn source(path: &Path, args: &ReadArgs) -> Result<Source, Failure> {
             return Ok(Source::Memory(Box::new(memory_in(path, &bytes)?)));
         }
     }
-    Ok(Source::Patterns(rows(path, args)?.matrix))
+    Ok(Source::Patterns(rows(path, args)?))
 }
 
 /// A memory file.
@@ -133,6 +149,6 @@ pub(crate) fn model<T: Scalar>(model: Model<T>, args: &ModelArgs) -> Result<Mode
 }
 
 /// An error of the library about the content of a file.
-fn at(path: &Path, error: &uhop::Error) -> Failure {
+pub(crate) fn at(path: &Path, error: &uhop::Error) -> Failure {
     Failure::user(format!("{}: {error}", path.display()))
 }

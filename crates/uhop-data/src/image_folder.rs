@@ -16,7 +16,7 @@
 //! # Memory
 //!
 //! One file, its pixels as decoded (up to 8 bytes each, 2^29 bytes in all) and as floats (12 bytes
-//! each), and the rows: 4 or 12 bytes for each pixel of the size asked for, or of the images.
+//! each), the names, and the rows: 4 or 12 bytes for each pixel of the size asked for, or of the images.
 //!
 //! # Example
 //!

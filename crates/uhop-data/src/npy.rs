@@ -17,7 +17,7 @@
 //! The size of a file is compared with its header before memory is taken. A stream has no known
 //! size; memory grows as data arrive, never because a header asks for it. The values take 4 times
 //! the size of a u8 file and once that of a float file, twice that in Fortran order or from a
-//! stream. [`RowReader`] holds one batch.
+//! stream. [`RowReader`] holds one batch; [`Rows`](crate::Rows) too, except in Fortran order.
 //!
 //! # Source
 //!

@@ -4,6 +4,7 @@
 
 mod demo;
 mod memory;
+mod streams;
 mod usage;
 
 use std::path::Path;

@@ -20,17 +20,17 @@ fn folder() -> TempDir {
     folder
 }
 
-fn run(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
     uhop(folder, arguments).output().unwrap()
 }
 
-fn json(folder: &Path, arguments: &[&str]) -> Value {
+pub(crate) fn json(folder: &Path, arguments: &[&str]) -> Value {
     let output = run(folder, &[arguments, &["--json", "--quiet"]].concat());
     assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""), "{arguments:?}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn numbers(path: &Path) -> Vec<Vec<f64>> {
+pub(crate) fn numbers(path: &Path) -> Vec<Vec<f64>> {
     let text = fs::read_to_string(path).unwrap();
     text.lines().map(|line| line.split(',').map(|n| n.parse().unwrap()).collect()).collect()
 }
@@ -186,7 +186,7 @@ fn bad_input_is_one_line_that_names_the_file() {
         (&["fit", "patterns.csv", "-o", "m.safetensors", "--top", "9"], "k is 9"),
         (&["fit", "patterns.txt", "-o", "m.safetensors"], "patterns.txt"),
         (&["fit", "patterns.csv", "-o", "m.csv"], "m.csv"),
-        (&["retrieve", "m.safetensors", "short.csv", "-o", "o.csv"], "[1, 2]"),
+        (&["retrieve", "m.safetensors", "short.csv", "-o", "o.csv"], "short.csv: expected"),
         (&["retrieve", "m.safetensors", "queries.csv", "-o", "o.txt"], "o.txt"),
         (&["retrieve", "damaged.safetensors", "queries.csv", "-o", "o.csv"], "damaged.safetensors"),
         (&["inspect", "damaged.safetensors"], "damaged.safetensors"),
