@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 /// Associative memory: store patterns, recall each from a damaged or partial copy.
 #[derive(Debug, Parser)]
@@ -11,7 +12,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     version,
     args_conflicts_with_subcommands = true,
     after_help = "Without a command, `uhop` runs the demo and takes its options:\n  \
-                  uhop --seed 7   is   uhop demo --seed 7"
+                  uhop --seed 7   is   uhop demo --seed 7\n\n\
+                  Exit codes:\n  \
+                  0    done\n  \
+                  1    bad input: what to change is on stderr\n  \
+                  2    a fault of uhop\n  \
+                  130  interrupted by Ctrl-C, 143 by SIGTERM: older files are intact"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -24,7 +30,7 @@ pub(crate) struct Cli {
 /// One verb, one file.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Store real handwritten digits, remove half of the pixels of queries, recall with each model.
+    /// Store real handwritten digits, damage copies of them, recall these with each model.
     ///
     /// Draws 500 of 1,000 built-in MNIST test digits, stores the first 100 and then all 500, and
     /// gives every memory model the same queries: each pixel removed with probability 1/2 and the
@@ -42,6 +48,19 @@ pub(crate) enum Verb {
     /// patterns, and the memory compares features instead of patterns.
     Fit(Box<FitArgs>),
 
+    /// Add patterns to a memory file.
+    ///
+    /// They are stored behind those that are there. A feature map stays as it was learned. The
+    /// change goes to a journal beside the file (MEMORY.journal), and into the file itself when the
+    /// file is small or the journal has grown to a quarter of it.
+    Add(AddArgs),
+
+    /// Remove patterns from a memory file, by their ids or rows.
+    ///
+    /// The patterns behind them move up. As with `add`, the change goes to the journal beside the
+    /// file or into the file itself.
+    Remove(RemoveArgs),
+
     /// Recall queries from a memory file, or from any file of patterns.
     ///
     /// From a memory file the model is the one stored; options change parts of it for this run.
@@ -53,6 +72,25 @@ pub(crate) enum Verb {
 
     /// Write the rows of a file as another kind of file.
     Convert(ConvertArgs),
+
+    /// Damage patterns, to have queries to recall.
+    ///
+    /// Row i of the output depends on the seed, on i and on row i of the input only. It is computed
+    /// in single precision.
+    Corrupt(CorruptArgs),
+
+    /// Write the built-in handwritten digits to a file, to try the other verbs on.
+    ///
+    /// They are the first 1,000 test images of MNIST: grey, 28 x 28 pixels, values from 0 to 1.
+    Sample(SampleArgs),
+
+    /// Print the completion script of a shell.
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions(CompletionsArgs),
+
+    /// Print the manual page of uhop, or write the pages of all verbs.
+    #[command(after_help = "To read the page:  uhop man | man -l -")]
+    Man(ManArgs),
 }
 
 /// What to read of a file, and how to read images.
@@ -63,8 +101,8 @@ pub(crate) struct ReadArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) member: Option<String>,
 
-    /// Size of images, such as 28x28: those of a folder are resized to it, rows are written in it
-    /// [default: as they are]
+    /// Size of images, such as 28x28: images are resized to it when read, and rows are taken for
+    /// images of it when written [default: as they are]
     #[arg(long, value_name = "WxH", value_parser = size)]
     pub(crate) size: Option<(u32, u32)>,
 
@@ -82,19 +120,117 @@ fn size(text: &str) -> Result<(u32, u32), String> {
     }
 }
 
+/// Any seed.
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("give a whole number from 0 to {}", u64::MAX))
+}
+
 /// `uhop convert`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ConvertArgs {
-    /// The file to read: .npy, .npz, .safetensors, .csv, IDX, or a folder of images; `-` is .npy
+    /// The file to read: .npy, .npz, .safetensors, .csv, IDX, or a folder of images; `-` reads .npy
+    /// from stdin
     #[arg(value_name = "INPUT")]
     pub(crate) input: PathBuf,
 
-    /// The file to write: .npy, .npz, .safetensors, .csv, or a new folder of images; `-` is .npy
+    /// The file to write: .npy, .npz, .safetensors, .csv, or a new folder of images (ending in /);
+    /// `-` writes .npy to stdout
     #[arg(value_name = "OUTPUT")]
     pub(crate) output: PathBuf,
 
     #[command(flatten)]
     pub(crate) read: ReadArgs,
+
+    #[command(flatten)]
+    pub(crate) output_args: OutputArgs,
+}
+
+/// Where shells look for completions.
+const COMPLETIONS_HELP: &str = "\
+To install it:
+  bash  uhop completions bash > ~/.local/share/bash-completion/completions/uhop
+  zsh   uhop completions zsh > a folder of $fpath, as _uhop
+  fish  uhop completions fish > ~/.config/fish/completions/uhop.fish";
+
+/// `uhop completions`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL", value_enum)]
+    pub(crate) shell: Shell,
+}
+
+/// `uhop man`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ManArgs {
+    /// Write uhop.1 and a page for each verb to this folder, made if missing
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// `uhop corrupt`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CorruptArgs {
+    /// The patterns, in any kind of file; `-` reads .npy from stdin
+    #[arg(value_name = "PATTERNS")]
+    pub(crate) patterns: PathBuf,
+
+    /// Where to write the damaged copies, a folder (ending in /) for images; `-` writes .npy to
+    /// stdout
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: PathBuf,
+
+    /// Seed of the mask or the noise
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = seed,
+          allow_negative_numbers = true)]
+    pub(crate) seed: u64,
+
+    #[command(flatten)]
+    pub(crate) corruption: CorruptionArgs,
+
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+
+    #[command(flatten)]
+    pub(crate) output_args: OutputArgs,
+}
+
+/// The damage: one of these.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Corruption, one of")]
+#[group(required = true, multiple = false)]
+pub(crate) struct CorruptionArgs {
+    /// Set each number to 0 with probability 1/2 and double the others, as published; images end at
+    /// full intensity
+    #[arg(long)]
+    pub(crate) half_mask: bool,
+
+    /// Set each number to 0 with probability 1/2 and leave the others
+    #[arg(long)]
+    pub(crate) half_mask_unscaled: bool,
+
+    /// Add Gaussian noise of this standard deviation to values from 0 to 1; results below 0 change
+    /// sign, those above 1 become 1
+    #[arg(long, value_name = "STD", allow_negative_numbers = true)]
+    pub(crate) noise: Option<f64>,
+
+    /// Set the lower half of each image to 0
+    #[arg(long)]
+    pub(crate) occlude: bool,
+}
+
+/// `uhop sample`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SampleArgs {
+    /// The file to write: .npy, .npz, .safetensors, .csv, or a new folder of images (ending in /);
+    /// `-` writes .npy to stdout
+    #[arg(value_name = "OUTPUT")]
+    pub(crate) output: PathBuf,
+
+    /// How many digits, from the first: 1 to 1000
+    #[arg(long, value_name = "N", default_value_t = 1000,
+          value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) count: u16,
 
     #[command(flatten)]
     pub(crate) output_args: OutputArgs,
@@ -141,11 +277,12 @@ pub(crate) enum SimilarityArg {
 /// `uhop fit`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FitArgs {
-    /// The patterns: .npy, .npz, .safetensors, .csv, IDX, or a folder of images
+    /// The patterns: .npy, .npz, .safetensors, .csv, IDX, or a folder of images; `-` reads .npy from
+    /// stdin
     #[arg(value_name = "PATTERNS")]
     pub(crate) patterns: PathBuf,
 
-    /// The memory file to write
+    /// The memory file to write, named .safetensors
     #[arg(short, long, value_name = "MEMORY")]
     pub(crate) output: PathBuf,
 
@@ -170,11 +307,83 @@ pub(crate) struct FitArgs {
     pub(crate) output_args: OutputArgs,
 }
 
+/// `uhop add`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AddArgs {
+    /// The memory file to change
+    #[arg(value_name = "MEMORY")]
+    pub(crate) memory: PathBuf,
+
+    /// The patterns to add: .npy, .npz, .safetensors, .csv, IDX, or a folder of images; `-` reads .npy
+    /// from stdin
+    #[arg(value_name = "PATTERNS")]
+    pub(crate) patterns: PathBuf,
+
+    /// A value for each added pattern, for a memory that has values
+    #[arg(long, value_name = "FILE")]
+    pub(crate) values: Option<PathBuf>,
+
+    /// An id for each added pattern, for a memory that has ids: a text file with one a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ids: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) keep: KeepArgs,
+
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+
+    #[command(flatten)]
+    pub(crate) output_args: OutputArgs,
+}
+
+/// `uhop remove`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RemoveArgs {
+    /// The memory file to change
+    #[arg(value_name = "MEMORY")]
+    pub(crate) memory: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) which: WhichArgs,
+
+    #[command(flatten)]
+    pub(crate) keep: KeepArgs,
+
+    #[command(flatten)]
+    pub(crate) output_args: OutputArgs,
+}
+
+/// The patterns to remove.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct WhichArgs {
+    /// Ids of the patterns, separated by commas
+    #[arg(long, value_name = "ID", value_delimiter = ',', allow_negative_numbers = true)]
+    pub(crate) ids: Vec<String>,
+
+    /// Ids of the patterns: a text file with one a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ids_from: Option<PathBuf>,
+
+    /// Rows of the patterns, counted from 0, separated by commas
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub(crate) rows: Vec<usize>,
+}
+
+/// How a change is kept.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct KeepArgs {
+    /// Write the changed memory as one file now, and end the journal
+    #[arg(long)]
+    pub(crate) compact: bool,
+}
+
 /// Stage I.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Stage I options")]
 pub(crate) struct Stage1Args {
-    /// Learn a feature map by this loss
+    /// Learn a feature map W by this loss
     #[arg(long, value_enum, conflicts_with = "similarity")]
     pub(crate) loss: Option<LossArg>,
 
@@ -195,7 +404,7 @@ pub(crate) struct Stage1Args {
     pub(crate) keep_rows: bool,
 
     /// Seed of the random start of W
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "loss")]
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "loss", value_parser = seed)]
     pub(crate) seed: u64,
 }
 
@@ -215,7 +424,7 @@ pub(crate) struct RetrieveArgs {
     #[arg(value_name = "MEMORY")]
     pub(crate) memory: PathBuf,
 
-    /// The queries; `-` reads .npy from stdin
+    /// The queries, in any kind of file; `-` reads .npy from stdin
     #[arg(value_name = "QUERIES")]
     pub(crate) queries: PathBuf,
 
@@ -237,6 +446,11 @@ pub(crate) struct RetrieveArgs {
     #[arg(long, value_name = "DISTANCE", allow_negative_numbers = true)]
     pub(crate) tolerance: Option<f64>,
 
+    /// Do not compare the numbers in the memory file with their checksums, so that a large one
+    /// opens at once
+    #[arg(long)]
+    pub(crate) trust: bool,
+
     #[command(flatten)]
     pub(crate) read: ReadArgs,
 
@@ -250,7 +464,7 @@ pub(crate) struct RetrieveArgs {
 /// `uhop inspect`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct InspectArgs {
-    /// The memory file
+    /// The memory file, as `uhop fit` writes it
     #[arg(value_name = "MEMORY")]
     pub(crate) memory: PathBuf,
 
@@ -267,7 +481,8 @@ pub(crate) struct DemoArgs {
     pub(crate) out: PathBuf,
 
     /// Seed of the digits drawn, the pixels removed and Stage I's random start
-    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = seed,
+          allow_negative_numbers = true)]
     pub(crate) seed: u64,
 
     #[command(flatten)]
@@ -275,7 +490,7 @@ pub(crate) struct DemoArgs {
 }
 
 /// How a verb speaks; shared by all verbs.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Copy, Default, Args)]
 #[command(next_help_heading = "Output options")]
 pub(crate) struct OutputArgs {
     /// Print one JSON object instead of text (schema: docs/json.md)

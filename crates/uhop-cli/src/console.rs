@@ -18,6 +18,15 @@ pub(crate) fn report_error(message: &str, hint: Option<&str>) {
     }
 }
 
+/// Removes a bar that is drawn on the line of the cursor.
+#[cfg(unix)]
+pub(crate) fn clear_line() {
+    let mut stderr = io::stderr().lock();
+    if stderr.is_terminal() {
+        let _ = stderr.write_all(b"\r\x1b[K");
+    }
+}
+
 /// Where a verb's words go.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Console {

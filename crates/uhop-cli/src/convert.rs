@@ -9,6 +9,7 @@ use crate::args::ConvertArgs;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::input::{self, Input};
+use crate::interrupt;
 use crate::output::{self, Output};
 
 /// What docs/json.md describes.
@@ -28,15 +29,25 @@ pub(crate) fn run(args: &ConvertArgs) -> Result<(), Failure> {
     let (dim, names) = (rows.dim(), rows.names().map(<[String]>::to_vec));
     let options = WriteOptions { images, names: names.as_deref(), n_rows: rows.n_rows() };
     let kind = if args.output == Path::new("-") { Kind::Npy } else { Kind::of(&args.output)? };
-    let mut output = Output::create(&args.output, kind, (rows.element(), dim), &options)?;
     let bar = console.bar(rows.n_rows(), "converting");
     let mut n_rows = 0;
+    // Made for the first rows: until then a signal ends the program at once.
+    let mut output = None;
     while let Some(batch) = rows.next_batch(input::batch_rows(dim))? {
+        interrupt::check()?;
+        let output = match &mut output {
+            Some(output) => output,
+            None => {
+                let row = (batch.element(), dim);
+                output.insert(Output::create(&args.output, kind, row, &options)?)
+            }
+        };
         output.write(&batch)?;
         n_rows += batch.n_rows();
         bar.set_position(n_rows as u64);
     }
-    output.commit()?;
+    interrupt::check()?;
+    output.map_or(Ok(()), Output::commit)?;
     bar.finish_and_clear();
     if args.output == Path::new("-") {
         return Ok(());

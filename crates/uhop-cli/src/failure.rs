@@ -1,5 +1,6 @@
 //! Why the program stops early, and with which exit code.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io;
 use std::path::Path;
@@ -10,6 +11,8 @@ pub(crate) const DONE: u8 = 0;
 pub(crate) const USER: u8 = 1;
 /// Exit code: our fault.
 pub(crate) const OURS: u8 = 2;
+/// Exit code: a signal, whose number is added, as shells have it.
+pub(crate) const SIGNAL: u8 = 128;
 
 /// Why a verb did not finish.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub(crate) enum Failure {
     Ours { message: String },
     /// Whoever read stdout went away. They have what they wanted: no message, exit code 0.
     Closed,
+    /// A signal, and what it left.
+    Interrupted { signal: u8, left: &'static str },
 }
 
 impl Failure {
@@ -71,14 +76,16 @@ impl Failure {
             Self::User { .. } => USER,
             Self::Ours { .. } => OURS,
             Self::Closed => DONE,
+            Self::Interrupted { signal, .. } => SIGNAL + signal,
         }
     }
 
-    pub(crate) fn text(&self) -> Option<(&str, Option<&str>)> {
+    pub(crate) fn text(&self) -> Option<(Cow<'_, str>, Option<&str>)> {
         match self {
-            Self::User { message, hint } => Some((message, hint.as_deref())),
-            Self::Ours { message } => Some((message, None)),
+            Self::User { message, hint } => Some((message.into(), hint.as_deref())),
+            Self::Ours { message } => Some((message.into(), None)),
             Self::Closed => None,
+            Self::Interrupted { left, .. } => Some((format!("interrupted; {left}").into(), None)),
         }
     }
 }

@@ -12,15 +12,15 @@ use uhop_data::{Kind, Matrix};
 use crate::args::{FitArgs, LossArg, Stage1Args};
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::input;
 use crate::learning::{AVERAGE_LOSS_RATE, MAX_LOSS_RATE, stage1};
+use crate::{input, interrupt};
 
 pub(crate) fn run(args: &FitArgs) -> Result<(), Failure> {
     if Kind::of(&args.output).ok() != Some(Kind::Safetensors) {
         let message = format!("cannot write a memory to {}", args.output.display());
         return Err(Failure::user(message).hint("give it a name that ends in .safetensors"));
     }
-    match input::rows(&args.patterns, &args.read)? {
+    match input::rows(&args.patterns, &args.read)?.matrix {
         Matrix::F32(rows) => fit(args, input::patterns(&args.patterns, rows)?, Matrix::into_f32),
         Matrix::F64(rows) => fit(args, input::patterns(&args.patterns, rows)?, Matrix::into_f64),
     }
@@ -56,12 +56,14 @@ fn fit<T: StoredTensor>(
     let model = input::model(Model::dense(1.0)?, &args.model)?;
     let mut memory = Memory::new(patterns, model)?;
     if let Some(path) = &args.values {
-        let values = into_t(input::rows(path, &args.read)?);
-        memory = memory.with_values(input::patterns(path, values)?)?;
+        let values = into_t(input::rows(path, &args.read)?.matrix);
+        memory = memory
+            .with_values(input::patterns(path, values)?)
+            .map_err(|error| input::at(path, &error))?;
     }
     let mut saved = SavedMemory::new(memory);
     if let Some(path) = &args.ids {
-        saved = saved.with_ids(input::ids(path)?)?;
+        saved = saved.with_ids(input::ids(path, None)?).map_err(|error| input::at(path, &error))?;
     }
     let mut summary = None;
     if let Some(loss) = args.stage1.loss {
@@ -91,6 +93,7 @@ fn fit<T: StoredTensor>(
 
 fn write<T: StoredTensor>(path: &Path, saved: &SavedMemory<T>) -> Result<(), Failure> {
     let bytes = saved.to_bytes()?;
+    interrupt::hold();
     // Through the writer, which refuses while another program changes the same memory.
     Ok(Writer::create(path)?.compact(|file| file.write_all(&bytes))?)
 }

@@ -1,14 +1,15 @@
 //! From arguments to the library's parts: files read, options turned into models.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use ndarray::Array2;
 use uhop::saved::{AnyMemory, Ids, is_memory};
 use uhop::{Model, Patterns, Scalar, Separation, Similarity};
 use uhop_data::image_folder::{self, Colour, Shape};
-use uhop_data::{Kind, Matrix, ReadOptions, Rows, npy};
+use uhop_data::store::{self, Snapshot};
+use uhop_data::{Kind, Matrix, ReadOptions, npy};
 
 use crate::args::{ModelArgs, ReadArgs, SimilarityArg};
 use crate::failure::Failure;
@@ -21,7 +22,7 @@ const BATCH_ROWS: usize = 1024;
 
 /// A file of any kind, open to be read in batches.
 pub(crate) struct Input {
-    pub(crate) rows: Rows,
+    pub(crate) rows: uhop_data::Rows,
     pub(crate) kind: Kind,
     /// The shape of an image, if that is what the rows are or the options make of them.
     pub(crate) images: Option<Shape>,
@@ -30,7 +31,7 @@ pub(crate) struct Input {
 /// Opens a file of any kind; `-` is .npy from stdin.
 pub(crate) fn open(path: &Path, args: &ReadArgs) -> Result<Input, Failure> {
     let (rows, kind) = if path == Path::new("-") {
-        (Rows::from_npy(io::stdin(), "<stdin>")?, Kind::Npy)
+        (uhop_data::Rows::from_npy(io::stdin(), "<stdin>")?, Kind::Npy)
     } else {
         let kind = Kind::of(path)?;
         (kind.open(path, &options(args)).map_err(member_hint)?, kind)
@@ -43,12 +44,29 @@ pub(crate) fn batch_rows(n_numbers: usize) -> usize {
     (BATCH_BYTES / n_numbers.saturating_mul(8).max(1)).clamp(1, BATCH_ROWS)
 }
 
-/// All rows of a file of any kind; `-` is .npy from stdin.
-pub(crate) fn rows(path: &Path, args: &ReadArgs) -> Result<Matrix, Failure> {
+/// The rows of a file, and the shape of an image if that is what they are.
+pub(crate) struct Rows {
+    pub(crate) matrix: Matrix,
+    pub(crate) images: Option<Shape>,
+}
+
+/// The rows of a file of any kind; `-` is .npy from stdin.
+pub(crate) fn rows(path: &Path, args: &ReadArgs) -> Result<Rows, Failure> {
+    let images = shape(args);
     if path == Path::new("-") {
-        return Ok(npy::parse(io::stdin().lock()).map_err(|error| error.at("<stdin>"))?);
+        let matrix = npy::parse(io::stdin().lock()).map_err(|error| error.at("<stdin>"))?;
+        return Ok(Rows { matrix, images });
     }
-    Kind::of(path)?.read(path, &options(args)).map_err(member_hint)
+    match Kind::of(path)? {
+        Kind::Images => {
+            let folder = image_folder::read(path, &options(args).images)?;
+            Ok(Rows { images: Some(folder.shape()), matrix: folder.into_matrix() })
+        }
+        kind => {
+            let matrix = kind.read(path, &options(args)).map_err(member_hint)?;
+            Ok(Rows { matrix, images })
+        }
+    }
 }
 
 fn options(args: &ReadArgs) -> ReadOptions<'_> {
@@ -76,37 +94,52 @@ pub(crate) enum Source {
     Patterns(Matrix),
 }
 
-/// A memory file, or patterns in any kind of file.
-pub(crate) fn source(path: &Path, args: &ReadArgs) -> Result<Source, Failure> {
+/// A memory file, opened as the caller says, or patterns in any kind of file.
+pub(crate) fn source(path: &Path, args: &ReadArgs, open: Open) -> Result<Source, Failure> {
     if Kind::of(path)? == Kind::Safetensors {
-        let bytes = bytes(path)?;
+        let snapshot = store::read(path)?;
+        let bytes = snapshot.base_bytes()?;
         if is_memory(&bytes) {
-            return Ok(Source::Memory(Box::new(memory_in(path, &bytes)?)));
+            let memory = memory_of(path, bytes, &snapshot, open)?;
+            return Ok(Source::Memory(Box::new(memory)));
         }
     }
-    Ok(Source::Patterns(rows(path, args)?))
+    Ok(Source::Patterns(rows(path, args)?.matrix))
 }
 
-/// A memory file.
+/// A memory file, checked.
 pub(crate) fn memory(path: &Path) -> Result<AnyMemory, Failure> {
-    if Kind::of(path).ok() != Some(Kind::Safetensors) {
-        let message =
-            format!("{} is not a memory file, whose name ends in .safetensors", path.display());
-        return Err(Failure::user(message).hint("make one of patterns with `uhop fit`"));
+    must_be_memory(path)?;
+    memory_in(path, &store::read(path)?)
+}
+
+/// The name must be that of a memory file.
+pub(crate) fn must_be_memory(path: &Path) -> Result<(), Failure> {
+    if Kind::of(path).ok() == Some(Kind::Safetensors) {
+        return Ok(());
     }
-    memory_in(path, &bytes(path)?)
+    let message =
+        format!("{} is not a memory file, whose name ends in .safetensors", path.display());
+    Err(Failure::user(message).hint("make one of patterns with `uhop fit`"))
 }
 
-fn memory_in(path: &Path, bytes: &[u8]) -> Result<AnyMemory, Failure> {
-    AnyMemory::from_bytes(bytes).map_err(|error| at(path, &error))
+/// The memory in one version of a file, checked, with the changes in its journal.
+pub(crate) fn memory_in(path: &Path, snapshot: &Snapshot) -> Result<AnyMemory, Failure> {
+    memory_of(path, snapshot.base_bytes()?, snapshot, AnyMemory::from_bytes)
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    fs::File::open(path)
-        .and_then(|mut file| file.read_to_end(&mut bytes))
-        .map_err(|error| Failure::user(format!("cannot read {}: {error}", path.display())))?;
-    Ok(bytes)
+/// How the bytes of a memory file become a memory.
+pub(crate) type Open = fn(store::Bytes) -> uhop::Result<AnyMemory>;
+
+fn memory_of(
+    path: &Path,
+    base: store::Bytes,
+    snapshot: &Snapshot,
+    open: Open,
+) -> Result<AnyMemory, Failure> {
+    open(base)
+        .and_then(|memory| memory.with_records(snapshot.records().map(<[u8]>::to_vec)))
+        .map_err(|error| at(path, &error))
 }
 
 /// Rows checked as patterns; the error says which file.
@@ -114,18 +147,23 @@ pub(crate) fn patterns<T: Scalar>(path: &Path, rows: Array2<T>) -> Result<Patter
     Patterns::new(rows).map_err(|error| at(path, &error))
 }
 
-/// Ids, one a line: integers if every line is one, names otherwise.
-pub(crate) fn ids(path: &Path) -> Result<Ids, Failure> {
-    let text = String::from_utf8(bytes(path)?).map_err(|_| {
-        Failure::user(format!("{} is not UTF-8 text; give one id a line", path.display()))
-    })?;
-    let lines: Vec<&str> = text.lines().collect();
+/// The lines of a text file.
+pub(crate) fn lines(path: &Path) -> Result<Vec<String>, Failure> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| Failure::user(format!("cannot read {}: {error}", path.display())))?;
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+/// Ids, one a line: integers if every line is one, names otherwise, and names in any case beside
+/// ids that are names.
+pub(crate) fn ids(path: &Path, beside: Option<&Ids>) -> Result<Ids, Failure> {
+    let lines = lines(path)?;
     // "007" and "+7" are names: as integers they would not come back as they were given.
     let integers =
-        lines.iter().map(|line| line.parse().ok().filter(|n: &i64| n.to_string() == **line));
+        lines.iter().map(|line| line.parse().ok().filter(|n: &i64| n.to_string() == *line));
     match integers.collect() {
-        Some(integers) => Ids::numbers(integers),
-        None => Ids::names(lines.into_iter().map(str::to_owned).collect()),
+        Some(integers) if !beside.is_some_and(Ids::are_names) => Ids::numbers(integers),
+        _ => Ids::names(lines),
     }
     .map_err(|error| at(path, &error))
 }

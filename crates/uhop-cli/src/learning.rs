@@ -8,6 +8,7 @@ use uhop::{LinearMap, Patterns, Scalar};
 
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::interrupt;
 
 /// The released code's rate of gradient descent on the max loss.
 pub(crate) const MAX_LOSS_RATE: f64 = 10.0;
@@ -28,12 +29,13 @@ pub(crate) fn stage1<T: Scalar>(
     let show = |progress: Progress| {
         bar.set_position(progress.step as u64);
         bar.set_message(format!("loss {:.3}", progress.loss));
-        ControlFlow::Continue(())
+        if interrupt::check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
     let started = Instant::now();
     let report = learn(patterns, start, params, show)?;
     let seconds = started.elapsed().as_secs_f64();
     bar.finish_and_clear();
+    interrupt::check()?;
     let (first, last) = (report.losses[0], report.losses[report.steps]);
     let steps = report.steps;
     console.note(&format!("{label}: {steps} steps, loss {first:.3} → {last:.3}, {seconds:.1} s"));

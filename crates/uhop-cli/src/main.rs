@@ -1,19 +1,27 @@
 //! The `uhop` command: associative memory from the terminal.
 //!
 //! stdout is data; progress, notes and errors go to stderr. Exit codes: 0 done, 1 the input (with
-//! one line that says what to change), 2 a fault of the program.
+//! one line that says what to change), 2 a fault of the program, 128 and its number for a signal:
+//! 130 for Ctrl-C, 143 for SIGTERM.
 
+mod add;
 mod args;
+mod changing;
 mod console;
 mod convert;
+mod corrupt;
 mod demo;
 mod failure;
 mod fit;
 mod input;
 mod inspect;
+mod interrupt;
 mod learning;
 mod output;
+mod remove;
 mod retrieve;
+mod sample;
+mod shell;
 
 use std::process::ExitCode;
 
@@ -26,6 +34,7 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         console::report_error(&format!("internal error, please report it: {panic}"), None);
     }));
+    interrupt::watch();
     let done = std::panic::catch_unwind(|| match Cli::try_parse() {
         Ok(cli) => finish(run(cli)),
         Err(answer) => {
@@ -43,9 +52,15 @@ fn run(cli: Cli) -> Result<(), Failure> {
         None => demo::run(&cli.demo),
         Some(Verb::Demo(args)) => demo::run(&args),
         Some(Verb::Fit(args)) => fit::run(&args),
+        Some(Verb::Add(args)) => add::run(&args),
+        Some(Verb::Remove(args)) => remove::run(&args),
         Some(Verb::Retrieve(args)) => retrieve::run(&args),
         Some(Verb::Inspect(args)) => inspect::run(&args),
         Some(Verb::Convert(args)) => convert::run(&args),
+        Some(Verb::Corrupt(args)) => corrupt::run(&args),
+        Some(Verb::Sample(args)) => sample::run(&args),
+        Some(Verb::Completions(args)) => shell::completions(&args),
+        Some(Verb::Man(args)) => shell::man(&args),
     }
 }
 
@@ -54,7 +69,7 @@ fn finish(result: Result<(), Failure>) -> u8 {
         Ok(()) => failure::DONE,
         Err(failure) => {
             if let Some((message, hint)) = failure.text() {
-                console::report_error(message, hint);
+                console::report_error(&message, hint);
             }
             failure.code()
         }

@@ -3,20 +3,38 @@
 use std::io;
 use std::path::Path;
 
+use uhop_data::image_folder::Shape;
 use uhop_data::{Element, Kind, Matrix, RowSink, WriteOptions};
 
 use crate::args::OutputArgs;
 use crate::failure::Failure;
+use crate::interrupt;
+
+/// Whether the output is stdout.
+pub(crate) fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
+}
 
 /// Refuses a name that cannot be written before any work is done for it.
 pub(crate) fn check(path: &Path, args: OutputArgs) -> Result<(), Failure> {
-    if path == Path::new("-") {
-        if args.json {
-            let message = "--json and an output of - both write to stdout".to_owned();
-            return Err(Failure::user(message).hint("write the output to a file"));
-        }
-    } else if path.extension().is_some() {
+    if !is_stdout(path) {
         Kind::of(path)?;
+    }
+    check_stdout(path, args)
+}
+
+/// Refuses a name as [`check`] does, but for one without an ending: see [`kind_like`].
+pub(crate) fn check_like(path: &Path, args: OutputArgs) -> Result<(), Failure> {
+    match path.extension() {
+        Some(_) => check(path, args),
+        None => check_stdout(path, args),
+    }
+}
+
+fn check_stdout(path: &Path, args: OutputArgs) -> Result<(), Failure> {
+    if is_stdout(path) && args.json {
+        let message = "--json and an output of - both write to stdout".to_owned();
+        return Err(Failure::user(message).hint("write the output to a file"));
     }
     Ok(())
 }
@@ -27,6 +45,16 @@ pub(crate) fn kind_like(path: &Path, like: Kind) -> Result<Kind, Failure> {
         Err(_) if path.extension().is_none() => Ok(like),
         other => Ok(other?),
     }
+}
+
+/// Writes rows as the kind that the path says; `-` is .npy to stdout.
+pub(crate) fn write(path: &Path, matrix: &Matrix, images: Option<Shape>) -> Result<(), Failure> {
+    let kind = if is_stdout(path) { Kind::Npy } else { Kind::of(path)? };
+    let row = (matrix.element(), matrix.dim());
+    let options = WriteOptions { images, n_rows: Some(matrix.n_rows()), names: None };
+    let mut output = Output::create(path, kind, row, &options)?;
+    output.write(matrix)?;
+    output.commit()
 }
 
 /// A file being written, which appears when it is complete.
@@ -40,10 +68,12 @@ impl Output {
         (element, dim): (Element, usize),
         options: &WriteOptions<'_>,
     ) -> Result<Self, Failure> {
-        if path == Path::new("-") {
+        if is_stdout(path) {
+            interrupt::partial();
             let sink = RowSink::npy(io::stdout(), "<stdout>", element, dim, options.n_rows);
             return sink.map(Self).map_err(failure);
         }
+        interrupt::hold();
         let no_shape = kind == Kind::Images && options.images.is_none();
         kind.create(path, element, dim, options).map(Self).map_err(|error| {
             Failure::from(error).hint_if(no_shape, "say which with --size WxH, and --grey if so")

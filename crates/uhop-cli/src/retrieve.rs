@@ -13,18 +13,20 @@ use crate::args::RetrieveArgs;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::input::{self, Input, Source};
+use crate::interrupt;
 use crate::output::{self, Output};
 
 pub(crate) fn run(args: &RetrieveArgs) -> Result<(), Failure> {
-    output::check(&args.output, args.output_args)?;
+    output::check_like(&args.output, args.output_args)?;
     if let Some(weights) = &args.weights {
-        output::check(weights, args.output_args)?;
+        output::check_like(weights, args.output_args)?;
         if *weights == args.output {
             let message = format!("--output and --weights are both {}", weights.display());
             return Err(Failure::user(message).hint("name two files"));
         }
     }
-    match input::source(&args.memory, &args.read)? {
+    let open = if args.trust { AnyMemory::from_trusted_bytes } else { AnyMemory::from_bytes };
+    match input::source(&args.memory, &args.read, open)? {
         Source::Memory(memory) => match *memory {
             AnyMemory::F32(saved) => retrieve(args, saved.memory().clone(), Matrix::into_f32),
             AnyMemory::F64(saved) => retrieve(args, saved.memory().clone(), Matrix::into_f64),
@@ -51,6 +53,7 @@ struct Document {
     converged: usize,
     steps: f64,
     support_size: f64,
+    perplexity: f64,
     seconds: f64,
     output: String,
     weights: Option<String>,
@@ -68,27 +71,32 @@ where
     let model = input::model(stored.model().clone(), &args.model)?;
     let memory = stored.with_model(model)?;
     let dynamics = dynamics(args)?;
-    let queries = input::open(&args.queries, &args.read)?;
+    let mut queries = input::open(&args.queries, &args.read)?;
     let (n_patterns, dim) = memory.patterns().view().dim();
     check_dim(&args.queries, queries.rows.dim(), dim)?;
-    let mut outputs = Outputs::create::<T>(args, &memory, &queries)?;
-    let mut rows = queries.rows;
-
-    let bar = console.bar(rows.n_rows(), "recalling");
+    let bar = console.bar(queries.rows.n_rows(), "recalling");
+    // Made for the first results: until then a signal ends the program at once.
+    let mut outputs = None;
     let mut tally = Tally::default();
     let n_weights = if args.weights.is_some() { n_patterns } else { 0 };
     let batch_rows = input::batch_rows(dim + memory.values().dim() + n_weights);
-    while let Some(batch) = rows.next_batch(batch_rows)? {
+    while let Some(batch) = queries.rows.next_batch(batch_rows)? {
         let batch = into_t(batch);
         check_finite(&args.queries, tally.n_queries, &batch)?;
         let started = Instant::now();
         let recalled = memory.retrieve(batch.view(), &dynamics);
         let recalled = recalled.map_err(|error| input::at(&args.queries, &error))?;
         tally.add(&recalled.reports, started.elapsed());
+        interrupt::check()?;
+        let outputs = match &mut outputs {
+            Some(outputs) => outputs,
+            None => outputs.insert(Outputs::create(args, &memory, &queries)?),
+        };
         outputs.write(recalled)?;
         bar.set_position(tally.n_queries as u64);
     }
-    outputs.commit()?;
+    interrupt::check()?;
+    outputs.map_or(Ok(()), Outputs::commit)?;
     bar.finish_and_clear();
     report(args, &console, &tally, (n_patterns, dim))
 }
@@ -180,6 +188,7 @@ struct Tally {
     converged: usize,
     steps: usize,
     support_size: usize,
+    perplexity: f64,
     time: Duration,
 }
 
@@ -190,6 +199,7 @@ impl Tally {
             reports.iter().filter(|report| report.stop == StopReason::Converged).count();
         self.steps += reports.iter().map(|report| report.steps).sum::<usize>();
         self.support_size += reports.iter().map(|report| report.support_size).sum::<usize>();
+        self.perplexity += reports.iter().map(|report| report.perplexity).sum::<f64>();
         self.time += time;
     }
 }
@@ -204,7 +214,7 @@ fn report(
     if args.output == stdout || args.weights.as_deref() == Some(stdout) {
         return Ok(());
     }
-    let mean = |sum: usize| sum as f64 / tally.n_queries as f64;
+    let mean = |sum: f64| sum / tally.n_queries as f64;
     let document = Document {
         command: "retrieve",
         version: env!("CARGO_PKG_VERSION"),
@@ -212,8 +222,9 @@ fn report(
         n_patterns,
         dim,
         converged: tally.converged,
-        steps: mean(tally.steps),
-        support_size: mean(tally.support_size),
+        steps: mean(tally.steps as f64),
+        support_size: mean(tally.support_size as f64),
+        perplexity: mean(tally.perplexity),
         seconds: tally.time.as_secs_f64(),
         output: args.output.display().to_string(),
         weights: args.weights.as_ref().map(|path| path.display().to_string()),

@@ -86,7 +86,8 @@ pub struct WriteOptions<'a> {
 pub(crate) enum Problem {
     #[error(
         "unknown kind of file: expected a name that ends in .npy, .npz, .safetensors, .csv, .idx, \
-         .idx.gz, -ubyte or -ubyte.gz, or a folder of images; rename it or name the kind"
+         .idx.gz, -ubyte or -ubyte.gz, or a folder of images, with a / at the end if it is new; \
+         rename it"
     )]
     Path,
     #[error("unknown kind of file {found}: expected {}", Names)]

@@ -92,12 +92,12 @@
 //! writer.append(b"-a")?;
 //!
 //! let snapshot = store::read(&path)?;
-//! assert_eq!(snapshot.base_bytes()?, b"a b");
+//! assert_eq!(snapshot.base_bytes()?[..], *b"a b");
 //! assert_eq!(snapshot.records().collect::<Vec<_>>(), [b"+c", b"-a"]);
 //!
 //! writer.compact(|out| out.write_all(b"b c"))?;
 //! let snapshot = store::read(&path)?;
-//! assert_eq!(snapshot.base_bytes()?, b"b c");
+//! assert_eq!(snapshot.base_bytes()?[..], *b"b c");
 //! assert_eq!(snapshot.records().len(), 0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -112,6 +112,7 @@ mod identity;
 mod journal;
 #[cfg(test)]
 mod journal_tests;
+mod mapping;
 mod place;
 mod problem;
 mod reading;
@@ -126,6 +127,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
 use files::Disk;
+pub use mapping::Bytes;
 use place::Place;
 pub(crate) use problem::Problem;
 use reading::View;
@@ -209,7 +211,7 @@ pub fn replace(
 /// # let path = folder.path().join("memory");
 /// std::fs::write(&path, "any file")?;
 /// let snapshot = store::read(&path)?;
-/// assert_eq!(snapshot.base_bytes()?, b"any file");
+/// assert_eq!(snapshot.base_bytes()?[..], *b"any file");
 /// assert_eq!(snapshot.records().len(), 0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -233,7 +235,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Snapshot> {
 /// std::fs::write(&path, "old")?;
 /// let snapshot = store::read(&path)?;
 /// Writer::open(&path)?.compact(|out| out.write_all(b"new"))?;
-/// assert_eq!(snapshot.base_bytes()?, b"old");
+/// assert_eq!(snapshot.base_bytes()?[..], *b"old");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -243,32 +245,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The base as an open file, for streaming or mapping.
-    ///
-    /// It is positioned at its start. Its content is never changed by this module, which replaces
-    /// files as a whole.
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// use std::io::Read;
-    ///
-    /// # let folder = tempfile::tempdir()?;
-    /// # let path = folder.path().join("memory");
-    /// std::fs::write(&path, "base")?;
-    /// let snapshot = uhop_data::store::read(&path)?;
-    /// let mut first = [0; 2];
-    /// snapshot.base().read_exact(&mut first)?;
-    /// assert_eq!(&first, b"ba");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn base(&self) -> &File {
-        &self.view.base
-    }
-
-    /// The whole base, read into memory.
-    ///
-    /// It leaves the open file positioned at its start.
+    /// The whole base, mapped into memory if it is large.
     ///
     /// # Errors
     ///
@@ -280,11 +257,11 @@ impl Snapshot {
     /// # let folder = tempfile::tempdir()?;
     /// # let path = folder.path().join("memory");
     /// std::fs::write(&path, "base")?;
-    /// assert_eq!(uhop_data::store::read(&path)?.base_bytes()?, b"base");
+    /// assert_eq!(uhop_data::store::read(&path)?.base_bytes()?[..], *b"base");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn base_bytes(&self) -> Result<Vec<u8>> {
-        reading::contents(&Disk, &self.view.base).map_err(|source| {
+    pub fn base_bytes(&self) -> Result<Bytes> {
+        Bytes::of(&self.view.base).map_err(|source| {
             let action = problem::Action::Read;
             Error::store(Problem::Io { path: self.path.clone(), action, source })
         })

@@ -6,8 +6,8 @@ use crate::error::{Error, Result, positive};
 use crate::memory::Memory;
 use crate::pairs::squared_distance;
 use crate::patterns::check_states;
-use crate::readout::readout_of_checked;
 use crate::scalar::Scalar;
+use crate::update::Update;
 
 /// Queries recalled together; bounds the scores held at a time to `QUERY_BLOCK × n_patterns`.
 const QUERY_BLOCK: usize = 256;
@@ -89,7 +89,8 @@ impl Dynamics {
     }
 
     /// Also keeps the weights of the last update of every query, `n_queries × n_patterns` numbers:
-    /// recall in batches what does not fit in memory.
+    /// recall in batches what does not fit in memory. Scores are computed twice, so that a step takes
+    /// about twice its time.
     ///
     /// ```
     /// use ndarray::array;
@@ -140,8 +141,12 @@ pub struct QueryReport {
     pub steps: usize,
     /// ‖x⁺ − x‖ of the last update, in the units of the patterns.
     pub residual: f64,
-    /// Stored patterns with weight above 0 in the last update.
+    /// Stored patterns with weight above 0 in the last update: for softmax all of them, however small
+    /// their weights.
     pub support_size: usize,
+    /// exp(−Σ p ln p) of the last weights, the effective number of patterns that were recalled
+    /// together: 1 when one has all the weight, `n_patterns` when all have the same.
+    pub perplexity: f64,
     /// Why it stopped.
     pub stop: StopReason,
     /// E(x) of the query and of every state after it (`steps + 1` values), if asked for.
@@ -223,6 +228,7 @@ impl<T: Scalar> Memory<T> {
                 steps: 0,
                 residual: f64::INFINITY,
                 support_size: 0,
+                perplexity: 0.0,
                 stop: StopReason::MaxSteps,
                 energy: energy.map(|energy| vec![energy]),
             })
@@ -232,26 +238,27 @@ impl<T: Scalar> Memory<T> {
         let mut active: Vec<usize> = (0..queries.nrows()).collect();
         let mut states = queries.to_owned();
         for _ in 0..dynamics.max_steps {
-            let weights = self.weights_of_checked(states.view())?;
-            let next = readout_of_checked(weights.weights.view(), self.patterns().view());
-            let output = if self.is_auto_associative() {
-                None
-            } else {
-                Some(readout_of_checked(weights.weights.view(), self.values().view()))
+            let Update { next, output, support_size, perplexity } =
+                self.update_of_checked(states.view())?;
+            // The update does not keep its weights: they are computed again, by the same scores.
+            let weights = match last_weights {
+                Some(_) => Some(self.weights_of_checked(states.view())?.weights),
+                None => None,
             };
             let energies: Vec<_> = self.energy_if(dynamics.record_energy, next.view())?.collect();
             let mut running = Vec::new();
             for (row, &query) in active.iter().enumerate() {
                 let report = &mut reports[query];
                 report.steps += 1;
-                report.support_size = weights.support_size[row];
+                report.support_size = support_size[row];
+                report.perplexity = perplexity[row];
                 report.residual = squared_distance(next.row(row), states.row(row)).sqrt();
                 if let (Some(trace), Some(energy)) = (&mut report.energy, energies[row]) {
                     trace.push(energy);
                 }
                 retrieved.row_mut(query).assign(&output.as_ref().unwrap_or(&next).row(row));
-                if let Some(last_weights) = &mut last_weights {
-                    last_weights.row_mut(query).assign(&weights.weights.row(row));
+                if let (Some(last), Some(weights)) = (&mut last_weights, &weights) {
+                    last.row_mut(query).assign(&weights.row(row));
                 }
                 if dynamics.tolerance.is_some_and(|tolerance| report.residual <= tolerance) {
                     report.stop = StopReason::Converged;

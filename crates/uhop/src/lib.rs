@@ -85,6 +85,7 @@ mod separation;
 mod similarity;
 pub mod stage1;
 mod theory;
+mod update;
 mod vector_state;
 
 pub use ndarray;

@@ -159,6 +159,10 @@ impl<T: Scalar> Memory<T> {
         self.weights_of_checked(states)
     }
 
+    pub(crate) fn keys(&self) -> &Keys<T> {
+        &self.keys
+    }
+
     pub(crate) fn scores_of_checked(&self, states: ArrayView2<'_, T>) -> Result<Array2<T>> {
         self.keys.scores_of_checked(states)
     }

@@ -1,6 +1,9 @@
 //! Rows of finite numbers: checked once here, trusted everywhere after.
 
-use ndarray::{ArcArray2, Array2, ArrayView1, ArrayView2, s};
+use std::fmt;
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
@@ -20,10 +23,16 @@ use crate::scalar::Scalar;
 /// assert_eq!(patterns.row(1), array![0.0, 1.0, 0.0]);
 /// # Ok::<(), uhop::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Patterns<T> {
-    rows: ArcArray2<T>,
+    /// Row-major; of this many entries or more, always the same.
+    entries: Entries<T>,
+    n_patterns: usize,
+    dim: usize,
 }
+
+/// Numbers that are shared, whoever owns them: a vector, or a file mapped into memory.
+pub(crate) type Entries<T> = Arc<dyn AsRef<[T]> + Send + Sync>;
 
 impl<T: Scalar> Patterns<T> {
     /// Checks `rows`, `[n_patterns, dim]`, and keeps them in row-major order (copying only if they
@@ -34,24 +43,44 @@ impl<T: Scalar> Patterns<T> {
     /// [`is_non_finite`](Error::is_non_finite) for a NaN or an infinity.
     pub fn new(rows: Array2<T>) -> Result<Self> {
         check_rows("patterns", "the patterns", rows.view())?;
+        let (n_patterns, dim) = rows.dim();
         let rows =
             if rows.is_standard_layout() { rows } else { rows.as_standard_layout().to_owned() };
-        Ok(Self { rows: rows.into_shared() })
+        let entries = match rows.into_raw_vec_and_offset() {
+            (entries, None | Some(0)) => entries,
+            // A part of a larger array, which is not kept alive for it.
+            (entries, Some(offset)) => entries[offset..offset + n_patterns * dim].to_vec(),
+        };
+        Ok(Self { entries: Arc::new(entries), n_patterns, dim })
+    }
+
+    /// Entries that are elsewhere, row-major, as many as `n_patterns` × `dim` and always the same;
+    /// whether they are finite is not looked at.
+    pub(crate) fn from_shared(entries: Entries<T>, n_patterns: usize, dim: usize) -> Result<Self> {
+        debug_assert_eq!(Some((*entries).as_ref().len()), n_patterns.checked_mul(dim));
+        let patterns = Self { entries, n_patterns, dim };
+        check_not_empty("patterns", "the patterns", &[n_patterns, dim])?;
+        Ok(patterns)
+    }
+
+    /// That every entry is finite, as [`new`](Self::new) checks.
+    pub(crate) fn check_finite(&self) -> Result<()> {
+        check_finite("patterns", "the patterns", self.view())
     }
 
     /// The number of stored patterns, at least 1.
     pub fn n_patterns(&self) -> usize {
-        self.rows.nrows()
+        self.n_patterns
     }
 
     /// The number of entries of a pattern, at least 1.
     pub fn dim(&self) -> usize {
-        self.rows.ncols()
+        self.dim
     }
 
     /// All patterns, `[n_patterns, dim]`, row-major.
     pub fn view(&self) -> ArrayView2<'_, T> {
-        self.rows.view()
+        self.rows()
     }
 
     /// Pattern `index`, `[dim]`.
@@ -59,7 +88,7 @@ impl<T: Scalar> Patterns<T> {
     /// # Panics
     /// When `index` is not below [`n_patterns`](Self::n_patterns).
     pub fn row(&self, index: usize) -> ArrayView1<'_, T> {
-        self.rows.row(index)
+        self.view().index_axis_move(Axis(0), index)
     }
 
     /// The first `n_patterns` patterns, sharing their entries. The released U-Hop retrieval
@@ -82,9 +111,28 @@ impl<T: Scalar> Patterns<T> {
             let domain = format!("from 1 to {}, the patterns stored", self.n_patterns());
             return Err(Error::domain("patterns", "n_patterns", n_patterns, domain));
         }
-        let mut rows = self.rows.clone();
-        rows.slice_collapse(s![..n_patterns, ..]);
-        Ok(Self { rows })
+        Ok(Self { n_patterns, ..self.clone() })
+    }
+}
+
+impl<T> Patterns<T> {
+    fn rows(&self) -> ArrayView2<'_, T> {
+        let entries = &(*self.entries).as_ref()[..self.n_patterns * self.dim];
+        ArrayView2::from_shape((self.n_patterns, self.dim), entries)
+            .expect("as many entries as the shape has")
+    }
+}
+
+/// Equal shapes and equal entries, wherever they are kept.
+impl<T: PartialEq> PartialEq for Patterns<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.rows() == other.rows()
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Patterns<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Patterns").field(&self.rows()).finish()
     }
 }
 
@@ -94,14 +142,23 @@ pub(crate) fn check_rows<T: Scalar>(
     what: &'static str,
     rows: ArrayView2<'_, T>,
 ) -> Result<()> {
-    if rows.is_empty() {
-        return Err(Error::empty(
-            operation,
-            what,
-            rows.shape(),
-            "at least one row and one column are needed",
-        ));
+    check_not_empty(operation, what, rows.shape())?;
+    check_finite(operation, what, rows)
+}
+
+fn check_not_empty(operation: &'static str, what: &'static str, shape: &[usize]) -> Result<()> {
+    if shape.contains(&0) {
+        let need = "at least one row and one column are needed";
+        return Err(Error::empty(operation, what, shape, need));
     }
+    Ok(())
+}
+
+fn check_finite<T: Scalar>(
+    operation: &'static str,
+    what: &'static str,
+    rows: ArrayView2<'_, T>,
+) -> Result<()> {
     match rows.indexed_iter().find(|(_, value)| !value.is_finite()) {
         None => Ok(()),
         Some(((i, j), value)) => Err(Error::non_finite(operation, what, &[i, j], value.widen())),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use rayon::prelude::*;
 
 use crate::scalar::Scalar;
@@ -17,29 +17,50 @@ pub(crate) const TILE: usize = 64;
 /// `A · B` for `A` of shape `[m, k]` and `B` of shape `[k, n]`, in the current rayon pool.
 pub(crate) fn product<T: Scalar>(a: ArrayView2<'_, T>, b: ArrayView2<'_, T>) -> Array2<T> {
     debug_assert_eq!(a.ncols(), b.nrows());
-    let (m, n) = (a.nrows(), b.ncols());
-    let mut result = Array2::zeros((m, n));
+    let mut result = Array2::zeros((a.nrows(), b.ncols()));
     if result.is_empty() {
         return result;
     }
     let (a, b) = (Operand::new(a), Operand::new(b));
     let (a, b) = (a.as_mat(), b.as_mat());
     result.axis_chunks_iter_mut(Axis(0), TILE).into_par_iter().enumerate().for_each(
-        |(tile, mut rows)| {
-            let n_rows = rows.nrows();
-            let rows = rows.as_slice_mut().expect("rows of a fresh array are contiguous");
-            matmul(
-                MatMut::from_row_major_slice_mut(rows, n_rows, n),
-                Accum::Replace,
-                a.subrows(tile * TILE, n_rows),
-                b,
-                T::one(),
-                Par::Seq,
-            );
-            vector_state::clear();
+        |(tile, rows)| {
+            let a = a.subrows(tile * TILE, rows.nrows());
+            multiply(rows, Accum::Replace, a, b);
         },
     );
     result
+}
+
+/// Replaces the rows of `result`, which are contiguous, by `A · B`, in this thread.
+pub(crate) fn product_into<T: Scalar>(
+    result: ArrayViewMut2<'_, T>,
+    a: ArrayView2<'_, T>,
+    b: ArrayView2<'_, T>,
+) {
+    multiply(result, Accum::Replace, Operand::new(a).as_mat(), Operand::new(b).as_mat());
+}
+
+/// Adds `A · B` to the rows of `result`, which are contiguous, in this thread.
+pub(crate) fn add_product<T: Scalar>(
+    result: ArrayViewMut2<'_, T>,
+    a: ArrayView2<'_, T>,
+    b: ArrayView2<'_, T>,
+) {
+    multiply(result, Accum::Add, Operand::new(a).as_mat(), Operand::new(b).as_mat());
+}
+
+fn multiply<T: Scalar>(
+    mut result: ArrayViewMut2<'_, T>,
+    accum: Accum,
+    a: MatRef<'_, T>,
+    b: MatRef<'_, T>,
+) {
+    let (m, n) = result.dim();
+    let rows = result.as_slice_mut().expect("rows of a fresh array are contiguous");
+    let rows = MatMut::from_row_major_slice_mut(rows, m, n);
+    matmul(rows, accum, a, b, T::one(), Par::Seq);
+    vector_state::clear();
 }
 
 /// A matrix in one of the two contiguous layouts; anything else is copied once.

@@ -1,13 +1,15 @@
 //! Scores s = similarity(Ξ, x): larger means closer, always.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
+use std::ops::Range;
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix2, Zip, s};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::feature_map::{LinearMap, normalize_rows};
 use crate::pairs::{squared_distance, squared_norms};
 use crate::patterns::{Patterns, check_states};
-use crate::product::{TILE, product};
+use crate::product::{TILE, product_into};
 use crate::scalar::Scalar;
 
 /// How close a stored pattern ξ is to a state x, both of length `dim`.
@@ -87,7 +89,7 @@ impl<T: Scalar> Similarity<T> {
             Self::Manhattan => Kind::Manhattan,
             Self::Kernel(map) => {
                 let features = map.apply(patterns.view())?;
-                check_finite("a feature", features.view())?;
+                check_finite("a feature", features.view(), (0, 0))?;
                 Kind::Kernel { features, map: map.clone() }
             }
         };
@@ -148,26 +150,81 @@ impl<T: Scalar> Keys<T> {
     }
 
     pub(crate) fn scores_of_checked(&self, states: ArrayView2<'_, T>) -> Result<Array2<T>> {
-        let keys = self.patterns.view();
-        let mut scores = match &self.kind {
-            Kind::Dot => product(states, keys.t()),
-            Kind::Cosine { keys } => {
+        let states = self.prepare(states)?;
+        let n_patterns = self.patterns.n_patterns();
+        let mut scores = Array2::zeros((states.n_states(), n_patterns));
+        // No product amortises a tile of absolute differences: small ones share the work better.
+        let tile = if matches!(self.kind, Kind::Manhattan) { TILE / 8 } else { TILE };
+        scores.axis_chunks_iter_mut(Axis(0), tile).into_par_iter().enumerate().try_for_each(
+            |(i, scores)| {
+                let start = i * tile;
+                let rows = start..start + scores.nrows();
+                self.scores_into(&states, rows, 0..n_patterns, scores)
+            },
+        )?;
+        Ok(scores)
+    }
+
+    /// States as the keys are: normalised, moved to the same origin, or mapped.
+    pub(crate) fn prepare<'a>(&self, states: ArrayView2<'a, T>) -> Result<Prepared<'a, T>> {
+        let mut norms = None;
+        let states = match &self.kind {
+            Kind::Dot | Kind::Manhattan => states.into(),
+            Kind::Cosine { .. } => {
                 let mut states = states.to_owned();
                 normalize_rows(&mut states);
-                product(states.view(), keys.t())
+                states.into()
             }
-            Kind::Euclidean { keys, half_norms, center } => {
-                return euclidean((&states - center).view(), keys.view(), half_norms.view());
+            Kind::Euclidean { center, .. } => {
+                let states = &states - center;
+                norms = Some(half_norms(states.view())?);
+                states.into()
             }
-            Kind::Manhattan => manhattan(states, keys),
-            Kind::Kernel { features, map } => product(map.features(states).view(), features.t()),
+            Kind::Kernel { map, .. } => map.features(states).into(),
         };
-        check_finite("a score", scores.view())?;
-        if let Kind::Cosine { .. } = self.kind {
-            // Rounding may leave a hair outside.
-            scores.mapv_inplace(|score| score.max(-T::one()).min(T::one()));
+        Ok(Prepared { states, half_norms: norms })
+    }
+
+    /// The scores of some states against some of the patterns, in this thread.
+    pub(crate) fn scores_into(
+        &self,
+        states: &Prepared<'_, T>,
+        rows: Range<usize>,
+        patterns: Range<usize>,
+        mut scores: ArrayViewMut2<'_, T>,
+    ) -> Result<()> {
+        let origin = (rows.start, patterns.start);
+        let keys = self.keys();
+        let keys = keys.slice(s![patterns.clone(), ..]);
+        let half_norms = states.half_norms.as_ref().map(|norms| norms.slice(s![rows.clone()]));
+        let states = states.states.slice(s![rows, ..]);
+        match &self.kind {
+            Kind::Manhattan => manhattan(states, keys, scores.view_mut()),
+            _ => product_into(scores.view_mut(), states, keys.t()),
         }
-        Ok(scores)
+        check_finite("a score", scores.view(), origin)?;
+        match (&self.kind, half_norms) {
+            // Rounding may leave a hair outside.
+            (Kind::Cosine { .. }, _) => {
+                scores.mapv_inplace(|score| score.max(-T::one()).min(T::one()));
+            }
+            (Kind::Euclidean { half_norms, .. }, Some(state_half_norms)) => {
+                let half_norms = half_norms.slice(s![patterns]);
+                euclidean(states, state_half_norms, keys, half_norms, scores.view_mut());
+                check_finite("a score", scores.view(), origin)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// What states are compared with, `[n_patterns, _]`.
+    fn keys(&self) -> ArrayView2<'_, T> {
+        match &self.kind {
+            Kind::Dot | Kind::Manhattan => self.patterns.view(),
+            Kind::Cosine { keys } | Kind::Euclidean { keys, .. } => keys.view(),
+            Kind::Kernel { features, .. } => features.view(),
+        }
     }
 
     /// The features Φ(Ξ), `[n_patterns, dim_features]`, if there is a feature map.
@@ -179,21 +236,33 @@ impl<T: Scalar> Keys<T> {
     }
 }
 
-/// −½‖ξ−x‖² = ⟨ξ,x⟩ − ½‖ξ‖² − ½‖x‖² of every state and key.
+/// States prepared for one [`Keys`].
+pub(crate) struct Prepared<'a, T> {
+    states: CowArray<'a, T, Ix2>,
+    /// ½‖x‖² of each, where distances need it.
+    half_norms: Option<Array1<f64>>,
+}
+
+impl<T> Prepared<'_, T> {
+    pub(crate) fn n_states(&self) -> usize {
+        self.states.nrows()
+    }
+}
+
+/// Turns products into −½‖ξ−x‖² = ⟨ξ,x⟩ − ½‖ξ‖² − ½‖x‖².
 ///
 /// The sum is off by at most e = dim·ε·(½‖ξ‖² + ½‖x‖²) (the product by half of that, as ‖ξ‖‖x‖ is at
 /// most that sum; its roundings to `T` by less). A score within e of 0 may have lost every digit: it
 /// is one of the nearest, and is computed directly.
 fn euclidean<T: Scalar>(
     states: ArrayView2<'_, T>,
+    state_half_norms: ArrayView1<'_, f64>,
     keys: ArrayView2<'_, T>,
     half_norms: ArrayView1<'_, f64>,
-) -> Result<Array2<T>> {
-    let state_half_norms = self::half_norms(states)?;
-    let mut scores = product(states, keys.t());
-    check_finite("a score", scores.view())?;
+    mut scores: ArrayViewMut2<'_, T>,
+) {
     let epsilon = (keys.ncols() + 2) as f64 * T::epsilon().widen();
-    Zip::from(scores.rows_mut()).and(states.rows()).and(&state_half_norms).par_for_each(
+    Zip::from(scores.rows_mut()).and(states.rows()).and(&state_half_norms).for_each(
         |mut scores, state, &state_half_norm| {
             Zip::from(&mut scores).and(keys.rows()).and(half_norms).for_each(
                 |score, key, &half_norm| {
@@ -208,8 +277,6 @@ fn euclidean<T: Scalar>(
             );
         },
     );
-    check_finite("a score", scores.view())?;
-    Ok(scores)
 }
 
 /// ½‖u‖² of every row, in `f64`.
@@ -221,23 +288,18 @@ fn half_norms<T: Scalar>(rows: ArrayView2<'_, T>) -> Result<Array1<f64>> {
     }
 }
 
-/// −‖ξ−x‖₁ by tiles of states; no product can compute it.
-fn manhattan<T: Scalar>(states: ArrayView2<'_, T>, keys: ArrayView2<'_, T>) -> Array2<T> {
-    let mut scores = Array2::zeros((states.nrows(), keys.nrows()));
-    let tile = TILE / 8;
-    scores
-        .axis_chunks_iter_mut(Axis(0), tile)
-        .into_par_iter()
-        .zip(states.axis_chunks_iter(Axis(0), tile))
-        .for_each(|(mut scores, states)| {
-            // A key is read once for all the states of the tile.
-            for (mut column, key) in scores.columns_mut().into_iter().zip(keys.outer_iter()) {
-                for (score, state) in column.iter_mut().zip(states.outer_iter()) {
-                    *score = -l1_distance(key, state);
-                }
-            }
-        });
-    scores
+/// −‖ξ−x‖₁; no product can compute it.
+fn manhattan<T: Scalar>(
+    states: ArrayView2<'_, T>,
+    keys: ArrayView2<'_, T>,
+    mut scores: ArrayViewMut2<'_, T>,
+) {
+    // A key is read once for all the states.
+    for (mut column, key) in scores.columns_mut().into_iter().zip(keys.outer_iter()) {
+        for (score, state) in column.iter_mut().zip(states.outer_iter()) {
+            *score = -l1_distance(key, state);
+        }
+    }
 }
 
 /// ‖u − v‖₁ in eight running sums, which also keeps the rounding error of the total small.
@@ -268,10 +330,16 @@ fn mean<T: Scalar>(rows: ArrayView2<'_, T>) -> Array1<T> {
     mean.mapv(T::narrow)
 }
 
-fn check_finite<T: Scalar>(what: &str, values: ArrayView2<'_, T>) -> Result<()> {
+/// `values` are a part of a larger matrix, whose first entry is at `origin`.
+fn check_finite<T: Scalar>(
+    what: &str,
+    values: ArrayView2<'_, T>,
+    origin: (usize, usize),
+) -> Result<()> {
     match values.indexed_iter().find(|(_, value)| !value.is_finite()) {
         None => Ok(()),
         Some(((i, j), _)) => {
+            let (i, j) = (origin.0 + i, origin.1 + j);
             Err(Error::overflow("similarity", format!("{what} (entry [{i}, {j}])"), T::NAME))
         }
     }

@@ -24,6 +24,7 @@ const LAYERS: &[&str] = &[
     "model",
     "memory",
     "energy",
+    "update",
     "dynamics",
     "theory",
     "saved",

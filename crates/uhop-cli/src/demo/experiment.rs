@@ -12,6 +12,7 @@ use uhop_data::{Corruption, sample};
 
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::learning::{AVERAGE_LOSS_RATE, MAX_LOSS_RATE, stage1};
 
 /// A digit counts as recalled when its sum of squared errors is at most this: about one pixel
@@ -73,6 +74,7 @@ pub(super) struct Row {
     pub(super) error: f64,
     pub(super) recall_rate: f64,
     pub(super) support_size: Option<f64>,
+    pub(super) perplexity: Option<f64>,
     pub(super) stage1_seconds: Option<f64>,
     pub(super) retrieve_seconds: Option<f64>,
     pub(super) retrieved: Array2<f32>,
@@ -150,13 +152,17 @@ impl Row {
         queries: ArrayView2<'_, f32>,
     ) -> Result<Self, Failure> {
         let beta = has_beta.then(|| model.beta());
+        interrupt::check()?;
         let memory = Memory::new(patterns.clone(), model)?;
         let started = Instant::now();
         let recalled = memory.retrieve(queries, &Dynamics::one_step())?;
         let seconds = started.elapsed().as_secs_f64();
+        let n_queries = recalled.reports.len() as f64;
         let support: usize = recalled.reports.iter().map(|report| report.support_size).sum();
+        let perplexity: f64 = recalled.reports.iter().map(|report| report.perplexity).sum();
         Ok(Self {
-            support_size: Some(support as f64 / recalled.reports.len() as f64),
+            support_size: Some(support as f64 / n_queries),
+            perplexity: Some(perplexity / n_queries),
             stage1_seconds,
             retrieve_seconds: Some(seconds),
             ..Self::new(name, beta, patterns.view(), recalled.retrieved)?
@@ -177,6 +183,7 @@ impl Row {
             recall_rate: metrics::recall_rate(errors.view(), RECALL_THRESHOLD)?,
             errors: errors.to_vec(),
             support_size: None,
+            perplexity: None,
             stage1_seconds: None,
             retrieve_seconds: None,
             retrieved,

@@ -4,12 +4,17 @@ mod experiment;
 mod picture;
 mod report;
 
+use std::error::Error as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
+
+use uhop_data::OutputFile;
 
 use crate::args::DemoArgs;
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::interrupt;
 
 /// Memory sizes; the last is the one that is drawn.
 const MEMORY_SIZES: [usize; 2] = [100, 500];
@@ -19,10 +24,9 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     // Before the work, so that what cannot be written costs no waiting.
     fs::create_dir_all(&args.out).map_err(|error| Failure::unwritable(&args.out, &error))?;
     let (table, picture) = (args.out.join("demo.csv"), args.out.join("demo.png"));
-    for target in [&table, &picture] {
-        let file = fs::OpenOptions::new().create(true).append(true).open(target);
-        file.map_err(|error| Failure::unwritable(target, &error))?;
-    }
+    interrupt::hold();
+    let table_file = create(&table)?;
+    let picture_file = create(&picture)?;
 
     let digits = experiment::Drawn::new(args.seed).map_err(Failure::ours)?;
     let mut memories = Vec::new();
@@ -37,16 +41,28 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
         table: &table,
         picture: &picture,
     };
-    write(&table, &report::csv(&demo)?)?;
-    if let Some(largest) = memories.last() {
-        write(&picture, &picture::png(largest, &digits, args.seed)?)?;
-    }
+    let written = report::csv(&demo)?;
+    let drawn = match memories.last() {
+        Some(largest) => picture::png(largest, &digits, args.seed)?,
+        None => Vec::new(),
+    };
+    write(table_file, &table, &written)?;
+    write(picture_file, &picture, &drawn)?;
     if args.output.json {
         return console.json(&report::json(&demo));
     }
     console.data(&report::text(&demo))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    fs::write(path, bytes).map_err(|error| Failure::unwritable(path, &error))
+/// A file that gets its name when it is complete.
+fn create(path: &Path) -> Result<OutputFile, Failure> {
+    OutputFile::create(path).map_err(|error| match error.source() {
+        Some(reason) => Failure::unwritable(path, &reason),
+        None => error.into(),
+    })
+}
+
+fn write(mut file: OutputFile, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    file.write_all(bytes).map_err(|error| Failure::unwritable(path, &error))?;
+    Ok(file.commit()?)
 }

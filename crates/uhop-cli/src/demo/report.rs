@@ -28,8 +28,8 @@ pub(super) fn text(demo: &Demo<'_>) -> String {
         "Handwritten digits ({DATA}).\n\
          Each pixel of a query was removed with probability 1/2 ({corruption}).\n\
          One update step, seed {seed}, uhop {VERSION}. error: sum of squared pixel differences,\n\
-         mean; recalled: share of digits with error ≤ {RECALL_THRESHOLD}; support: patterns with \
-         weight above 0,\nmean; Stage I: time to learn Φ; time: to recall all digits.\n",
+         mean; recalled: share of digits with error ≤ {RECALL_THRESHOLD}; perplexity: effective \
+         number of\npatterns recalled together, mean; Stage I: time to learn Φ; time: to recall all digits.\n",
         corruption = demo.corruption,
         seed = demo.seed,
     );
@@ -54,14 +54,14 @@ fn rows_as_table(rows: &[Row]) -> String {
     let absent = || "–".to_owned();
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
-    table.set_header(["model", "β", "error", "recalled", "support", "Stage I", "time"]);
+    table.set_header(["model", "β", "error", "recalled", "perplexity", "Stage I", "time"]);
     for row in rows {
         table.add_row([
             row.model.to_owned(),
             row.beta.map_or_else(absent, |beta| beta.to_string()),
             format!("{:.3}", row.error),
             format!("{:.1} %", 100.0 * row.recall_rate),
-            row.support_size.map_or_else(absent, |size| format!("{size:.1}")),
+            row.perplexity.map_or_else(absent, |number| format!("{number:.1}")),
             row.stage1_seconds.map_or_else(absent, |seconds| format!("{seconds:.1} s")),
             row.retrieve_seconds.map_or_else(absent, |s| format!("{:.1} ms", 1e3 * s)),
         ]);
@@ -101,6 +101,7 @@ struct Record {
     error: f64,
     recall_rate: f64,
     support_size: Option<f64>,
+    perplexity: Option<f64>,
     stage1_seconds: Option<f64>,
     retrieve_seconds: Option<f64>,
     seed: u64,
@@ -118,6 +119,7 @@ fn records(demo: &Demo<'_>) -> impl Iterator<Item = Record> {
             error: row.error,
             recall_rate: row.recall_rate,
             support_size: row.support_size,
+            perplexity: row.perplexity,
             stage1_seconds: row.stage1_seconds,
             retrieve_seconds: row.retrieve_seconds,
             seed,

@@ -2,9 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not see as tests")]
 
+mod changes;
+mod corrupt;
 mod demo;
+#[cfg(unix)]
+mod interrupt;
 mod memory;
+mod shell;
+#[cfg(unix)]
+mod snapshots;
 mod streams;
+#[cfg(unix)]
+mod tutorial;
 mod usage;
 
 use std::path::Path;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::{documented, fields, stderr, stdout, uhop};
 
 /// Three patterns, each containing the one before, and two damaged queries.
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     let folder = TempDir::new().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     write("patterns.csv", "1,1,0,0\n1,1,1,0\n1,1,1,1\n");

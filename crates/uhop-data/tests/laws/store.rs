@@ -130,7 +130,7 @@ fn a_file_marked_read_only_is_not_replaced() {
         assert!(error.is_io());
         assert!(check_message(&error, &path).contains("marked read-only"));
     }
-    assert_eq!(store::read(&path).unwrap().base_bytes().unwrap(), b"old");
+    assert_eq!(store::read(&path).unwrap().base_bytes().unwrap()[..], *b"old");
     assert_eq!(names(folder.path()), ["file"]);
 }
 
@@ -170,7 +170,7 @@ fn a_writer_whose_file_was_replaced_refuses_to_go_on() {
     drop(writer);
     let mut writer = Writer::open(&path).unwrap();
     assert_eq!(writer.append(b"first").unwrap(), 1);
-    assert_eq!(store::read(&path).unwrap().base_bytes().unwrap(), b"other");
+    assert_eq!(store::read(&path).unwrap().base_bytes().unwrap()[..], *b"other");
 }
 
 #[test]
@@ -311,7 +311,7 @@ mod unix {
             let text = check_message(&error, &path);
             assert!(text.ends_with("; choose a folder in which you may create files"), "{text}");
         }
-        assert_eq!(store::read(&path).unwrap().base_bytes().unwrap(), b"old");
+        assert_eq!(store::read(&path).unwrap().base_bytes().unwrap()[..], *b"old");
         assert_eq!(names(folder.path()), ["file"]);
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     }
@@ -334,7 +334,7 @@ mod unix {
             .unwrap();
         assert!(status.success(), "{status}");
         let snapshot = store::read(&path).unwrap();
-        assert_eq!(snapshot.base_bytes().unwrap(), b"old");
+        assert_eq!(snapshot.base_bytes().unwrap()[..], *b"old");
         assert_eq!(snapshot.records().collect::<Vec<_>>(), [&b"record"[..], b"small"]);
         assert_eq!(names(folder.path()), ["file", "file.journal", "file.lock"]);
     }
@@ -378,7 +378,7 @@ fn counted(n: u64) -> Vec<u8> {
 fn count(snapshot: &Snapshot) -> u64 {
     let base = snapshot.base_bytes().unwrap();
     let mut n = u64::from_le_bytes(base[..8].try_into().unwrap());
-    assert_eq!(base, counted(n), "the base is one version");
+    assert_eq!(base[..], counted(n), "the base is one version");
     for record in snapshot.records() {
         n += 1;
         assert_eq!(record, n.to_le_bytes(), "records follow each other");

@@ -1,10 +1,10 @@
 //! Ids of stored patterns: integers or names, no two alike.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use safetensors::Dtype;
 
-use super::tensors::{Stored, Tensor};
+use super::tensors::{Stored, Tensor, integer_tensor, integers};
 use crate::error::{Error, Result};
 
 /// An id for each stored pattern, no two alike: all integers or all names.
@@ -69,15 +69,66 @@ impl Ids {
         }
     }
 
+    /// Whether they are names.
+    pub fn are_names(&self) -> bool {
+        matches!(self.0, Kind::Names(_))
+    }
+
+    /// The positions of the patterns with these ids, in ascending order.
+    ///
+    /// ```
+    /// use uhop::saved::Ids;
+    ///
+    /// let ids = Ids::numbers(vec![30, 10, 20])?;
+    /// assert_eq!(ids.positions(&["20", "30"])?, [0, 2]);
+    /// assert!(ids.positions(&["40"]).unwrap_err().to_string().contains("40"));
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_out_of_domain`](Error::is_out_of_domain) for an id that is not there or given twice.
+    pub fn positions(&self, ids: &[impl AsRef<str>]) -> Result<Vec<usize>> {
+        let mut at: HashMap<String, usize> =
+            (0..self.len()).filter_map(|index| Some((self.get(index)?, index))).collect();
+        let position = |id: &str| {
+            // Removed, so that a second one is not found again.
+            at.remove(id)
+                .ok_or_else(|| Error::domain("ids", "an id", id, "one of the memory's, given once"))
+        };
+        let mut positions: Vec<usize> =
+            ids.iter().map(AsRef::as_ref).map(position).collect::<Result<_>>()?;
+        positions.sort_unstable();
+        Ok(positions)
+    }
+
+    /// The ids of the pieces, in this order: each names a piece and a position in it.
+    ///
+    /// # Errors
+    /// As for ids given together; and when some are integers and some are names.
+    pub(super) fn gather(pieces: &[&Self], order: &[(usize, usize)]) -> Result<Self> {
+        let mixed = || {
+            let have = "integers in one and names in the other";
+            Error::domain("ids", "their kind", have, "the same for added and stored patterns")
+        };
+        if matches!(pieces.first(), Some(Self(Kind::Numbers(_)))) {
+            let pick = |&(piece, index): &(usize, usize)| match &pieces[piece].0 {
+                Kind::Numbers(ids) => Ok(ids[index]),
+                Kind::Names(_) => Err(mixed()),
+            };
+            Self::numbers(order.iter().map(pick).collect::<Result<_>>()?)
+        } else {
+            let pick = |&(piece, index): &(usize, usize)| match &pieces[piece].0 {
+                Kind::Names(ids) => Ok(ids[index].clone()),
+                Kind::Numbers(_) => Err(mixed()),
+            };
+            Self::names(order.iter().map(pick).collect::<Result<_>>()?)
+        }
+    }
+
     /// Integers as one tensor; names as their bytes joined and where each ends.
     pub(super) fn store(&self) -> Vec<(&'static str, Tensor<'static>)> {
-        let numbers = |name, numbers: &[i64]| {
-            let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-            let shape = vec![numbers.len()];
-            (name, Tensor { dtype: Dtype::I64, shape, bytes: bytes.into() })
-        };
         match &self.0 {
-            Kind::Numbers(ids) => vec![numbers(IDS, ids)],
+            Kind::Numbers(ids) => vec![(IDS, integer_tensor(ids))],
             Kind::Names(ids) => {
                 let bytes = ids.concat().into_bytes();
                 let ends = ids.iter().scan(0, |end, id| {
@@ -87,21 +138,20 @@ impl Ids {
                 let ends: Vec<i64> = ends.collect();
                 let shape = vec![bytes.len()];
                 let text = Tensor { dtype: Dtype::U8, shape, bytes: bytes.into() };
-                vec![(IDS, text), numbers(ENDS, &ends)]
+                vec![(IDS, text), (ENDS, integer_tensor(&ends))]
             }
         }
     }
 
-    pub(super) fn take(stored: &mut Stored<'_>) -> Result<Option<Self>> {
+    pub(super) fn take(stored: &mut Stored) -> Result<Option<Self>> {
         if !stored.has(IDS) {
             return Ok(None);
         }
-        let ids = stored.take(IDS)?;
-        match ids.dtype {
-            Dtype::I64 => Self::numbers(integers(IDS, &ids)?).map(Some),
+        match stored.dtype(IDS)? {
+            Dtype::I64 => Self::numbers(integers(IDS, &stored.take(IDS)?)?).map(Some),
             Dtype::U8 => {
                 let ends = integers(ENDS, &stored.take(ENDS)?)?;
-                Self::names(split(&ids.bytes, &ends)?).map(Some)
+                Self::names(split(&stored.take(IDS)?.bytes, &ends)?).map(Some)
             }
             other => Err(Error::malformed(format!(
                 "tensor `{IDS}` is {other:?}; it must be I64, or U8 with `{ENDS}`"
@@ -119,17 +169,6 @@ fn distinct<I: std::hash::Hash + Eq + std::fmt::Display>(ids: &[I]) -> Result<()
             Err(Error::domain("ids", "an id", what, "different from every other"))
         }
     }
-}
-
-fn integers(name: &str, tensor: &Tensor<'_>) -> Result<Vec<i64>> {
-    if tensor.dtype != Dtype::I64 || tensor.shape.len() != 1 {
-        return Err(Error::malformed(format!(
-            "tensor `{name}` is {:?} of shape {:?}; it must be a row of I64",
-            tensor.dtype, tensor.shape,
-        )));
-    }
-    let (numbers, _) = tensor.bytes.as_chunks();
-    Ok(numbers.iter().map(|&number| i64::from_le_bytes(number)).collect())
 }
 
 /// The names whose bytes are joined in `text`, each ending where `ends` says.

@@ -3,29 +3,33 @@
 //! Safetensors with one JSON description in its metadata, specified in `docs/memory-format.md`. No
 //! file is touched here: where the bytes come from and how they are kept is the caller's.
 
+mod change;
 mod description;
 mod ids;
 mod tensors;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+pub use change::Change;
 use description::Description;
 pub use ids::Ids;
-use safetensors::SafeTensors;
-use tensors::Stored;
 pub use tensors::StoredTensor;
+use tensors::{Bytes, Check, Stored, cannot, entry, matrix};
 
 use crate::error::{Error, Result};
 use crate::feature_map::LinearMap;
 use crate::memory::Memory;
 use crate::model::Model;
-use crate::patterns::Patterns;
 use crate::scalar::Scalar;
 use crate::similarity::Similarity;
 use crate::stage1;
 
 /// The name of the metadata entry that holds the description.
 const ENTRY: &str = "uhop";
+const PATTERNS: &str = "patterns";
+const VALUES: &str = "values";
+const WEIGHT: &str = "feature_map.weight";
 
 /// A memory and what is kept beside it.
 ///
@@ -39,7 +43,7 @@ const ENTRY: &str = "uhop";
 /// let saved = SavedMemory::new(memory).with_ids(Ids::numbers(vec![17, 4])?)?;
 /// let bytes = saved.to_bytes()?;
 ///
-/// let AnyMemory::F32(read) = AnyMemory::from_bytes(&bytes)? else { panic!("saved as f32") };
+/// let AnyMemory::F32(read) = AnyMemory::from_bytes(bytes)? else { panic!("saved as f32") };
 /// assert_eq!(read.memory().model(), saved.memory().model());
 /// assert_eq!(read.ids(), saved.ids());
 /// # Ok::<(), uhop::Error>(())
@@ -133,12 +137,12 @@ impl<T: Scalar> SavedMemory<T> {
     where
         T: StoredTensor,
     {
-        let mut tensors = vec![("patterns", T::store(self.memory.patterns().view()))];
+        let mut tensors = vec![(PATTERNS, matrix(self.memory.patterns().view()))];
         if !self.memory.is_auto_associative() {
-            tensors.push(("values", T::store(self.memory.values().view())));
+            tensors.push((VALUES, matrix(self.memory.values().view())));
         }
         if let Similarity::Kernel(map) = self.memory.model().similarity() {
-            tensors.push(("feature_map.weight", T::store(map.weight())));
+            tensors.push((WEIGHT, matrix(map.weight())));
         }
         if let Some(ids) = &self.ids {
             tensors.extend(ids.store());
@@ -156,34 +160,90 @@ impl<T: Scalar> SavedMemory<T> {
 /// assert!(!uhop::saved::is_memory(b"some other file"));
 /// ```
 pub fn is_memory(bytes: &[u8]) -> bool {
-    SafeTensors::read_metadata(bytes).is_ok_and(|(_, header)| {
-        header.metadata().as_ref().is_some_and(|metadata| metadata.contains_key(ENTRY))
-    })
+    entry(bytes, ENTRY).is_ok_and(|description| description.is_some())
 }
 
 impl AnyMemory {
     /// The memory in the bytes of a file, every tensor checked against its checksum.
     ///
-    /// Allocates no more than about twice the size of the file, whatever its header claims (three
-    /// times with a feature map or a similarity that keeps its own copy of the patterns).
+    /// Patterns and values stay in `bytes`, be it a vector or a file mapped into memory; beside
+    /// them, no more is allocated than about the size of the file, whatever its header claims (a
+    /// feature map, or a similarity that keeps its own copy of the patterns).
     ///
     /// # Errors
     /// [`is_malformed`](Error::is_malformed) when the bytes are not a memory file, are damaged,
     /// hold something this version does not understand, or were written by a newer format;
     /// otherwise whatever the constructors of the parts refuse.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let (_, header) =
-            SafeTensors::read_metadata(bytes).map_err(|error| cannot("read", &error))?;
-        let metadata = header.metadata().as_ref();
-        let json = metadata.and_then(|metadata| metadata.get(ENTRY)).ok_or_else(|| {
+    pub fn from_bytes(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Self> {
+        Self::checked(Arc::new(bytes), Check::Everything)
+    }
+
+    /// As [`from_bytes`](Self::from_bytes), but patterns and values are not read, so that a large
+    /// memory opens at once: damage in them is not found, and a number that is not finite shows
+    /// later, as a score or readout that is not.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::saved::{AnyMemory, SavedMemory};
+    /// use uhop::{Memory, Model, Patterns};
+    ///
+    /// let memory = Memory::new(Patterns::new(array![[1.0, 2.0]])?, Model::dense(1.0)?)?;
+    /// let mut bytes = SavedMemory::new(memory).to_bytes()?;
+    /// *bytes.last_mut().unwrap() ^= 1; // in the patterns
+    /// assert!(AnyMemory::from_bytes(bytes.clone()).unwrap_err().is_malformed());
+    /// assert!(AnyMemory::from_trusted_bytes(bytes).is_ok());
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`from_bytes`](Self::from_bytes), for everything else in the file.
+    pub fn from_trusted_bytes(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Self> {
+        Self::checked(Arc::new(bytes), Check::AllButRows)
+    }
+
+    /// The memory after the changes in these records of a journal, in their order.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::saved::{AnyMemory, Change, SavedMemory};
+    /// use uhop::{Memory, Model, Patterns};
+    ///
+    /// let memory = Memory::new(Patterns::new(array![[1.0], [2.0]])?, Model::dense(1.0)?)?;
+    /// let file = SavedMemory::new(memory).to_bytes()?;
+    /// let record = Change::<f64>::remove(vec![0]).to_bytes()?;
+    /// let AnyMemory::F64(read) = AnyMemory::from_bytes(file)?.with_records([record])? else {
+    ///     panic!("saved as f64")
+    /// };
+    /// assert_eq!(read.memory().patterns().view(), array![[2.0]]);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Change::from_bytes`] and [`SavedMemory::with_changes`].
+    pub fn with_records(
+        self,
+        records: impl IntoIterator<Item = impl AsRef<[u8]> + Send + Sync + 'static>,
+    ) -> Result<Self> {
+        fn changes<T: StoredTensor>(
+            records: impl IntoIterator<Item = impl AsRef<[u8]> + Send + Sync + 'static>,
+        ) -> Result<Vec<Change<T>>> {
+            records.into_iter().map(Change::from_bytes).collect()
+        }
+        Ok(match self {
+            Self::F32(saved) => Self::F32(saved.with_changes(&changes(records)?)?),
+            Self::F64(saved) => Self::F64(saved.with_changes(&changes(records)?)?),
+        })
+    }
+
+    fn checked(file: Bytes, check: Check) -> Result<Self> {
+        let json = entry((*file).as_ref(), ENTRY)?.ok_or_else(|| {
             let hint = "it is a safetensors file, but not one of a memory; give it where patterns \
                         are read, or make a memory of it with `fit`";
             Error::malformed(format!("no `{ENTRY}` entry in the metadata; {hint}"))
         })?;
-        let description = Description::from_json(json)?;
-        let stored = SafeTensors::deserialize(bytes).map_err(|error| cannot("read", &error))?;
-        let mut stored = Stored::verified(&stored, &description.tensors)?;
-        let read = match stored.dtype("patterns")? {
+        let description = Description::from_json(&json)?;
+        let mut stored = Stored::of(file)?.recorded(&description.tensors, check)?;
+        let read = match stored.dtype(PATTERNS)? {
             safetensors::Dtype::F64 => Self::F64(description.assemble(&mut stored)?),
             _ => Self::F32(description.assemble(&mut stored)?),
         };
@@ -194,15 +254,15 @@ impl AnyMemory {
 
 impl Description {
     /// The memory that this description and the stored tensors make.
-    fn assemble<T: StoredTensor>(&self, stored: &mut Stored<'_>) -> Result<SavedMemory<T>> {
-        let patterns = Patterns::new(stored.take_matrix("patterns")?)?;
+    fn assemble<T: StoredTensor>(&self, stored: &mut Stored) -> Result<SavedMemory<T>> {
+        let patterns = stored.take_rows(PATTERNS)?;
         let map = match self.has_feature_map() {
-            true => Some(LinearMap::new(stored.take_matrix("feature_map.weight")?)?),
+            true => Some(LinearMap::new(stored.take_matrix(WEIGHT)?)?),
             false => None,
         };
         let mut memory = Memory::new(patterns, self.model(map)?)?;
-        if stored.has("values") {
-            memory = memory.with_values(Patterns::new(stored.take_matrix("values")?)?)?;
+        if stored.has(VALUES) {
+            memory = memory.with_values(stored.take_rows(VALUES)?)?;
         }
         let mut saved = SavedMemory::new(memory);
         if let Some(ids) = Ids::take(stored)? {
@@ -213,8 +273,4 @@ impl Description {
             None => saved,
         })
     }
-}
-
-fn cannot(verb: &str, error: &safetensors::SafeTensorError) -> Error {
-    Error::malformed(format!("cannot {verb} it as safetensors: {error}"))
 }

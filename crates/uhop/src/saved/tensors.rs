@@ -3,30 +3,41 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::Arc;
 
+use bytemuck::Pod;
 use ndarray::{Array2, ArrayView2};
 use safetensors::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::patterns::{Entries, Patterns};
 use crate::scalar::Scalar;
 
 /// A scalar that a file can hold. Sealed through [`Scalar`].
-pub trait StoredTensor: Scalar {
-    /// The array as a tensor of a file.
+pub trait StoredTensor: Scalar + Pod {
+    /// What the file calls it.
     #[doc(hidden)]
-    fn store(rows: ArrayView2<'_, Self>) -> Tensor<'static>;
+    const DTYPE: Dtype;
 
-    /// The numbers of a tensor of this type, or the error that it is of another.
+    /// The number of these little-endian bytes, one for each of its own.
     #[doc(hidden)]
-    fn numbers(name: &str, tensor: &Tensor<'_>) -> Result<Vec<Self>>;
+    fn from_le_slice(bytes: &[u8]) -> Self;
+
+    /// Appends the number in little-endian bytes.
+    #[doc(hidden)]
+    fn extend_le(self, bytes: &mut Vec<u8>);
 }
 
+/// The bytes of a file, whoever owns them.
+pub(super) type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
 /// A tensor as a file holds it.
-#[doc(hidden)]
 #[derive(Debug, Clone)]
-pub struct Tensor<'a> {
+pub(super) struct Tensor<'a> {
     pub(super) dtype: Dtype,
     pub(super) shape: Vec<usize>,
     pub(super) bytes: Cow<'a, [u8]>,
@@ -51,22 +62,16 @@ impl Tensor<'_> {
 macro_rules! stored {
     ($scalar:ty, $dtype:ident) => {
         impl StoredTensor for $scalar {
-            fn store(rows: ArrayView2<'_, Self>) -> Tensor<'static> {
-                let bytes: Vec<u8> = rows.iter().flat_map(|number| number.to_le_bytes()).collect();
-                let bytes = bytes.into();
-                Tensor { dtype: Dtype::$dtype, shape: rows.shape().to_vec(), bytes }
+            const DTYPE: Dtype = Dtype::$dtype;
+
+            fn from_le_slice(bytes: &[u8]) -> Self {
+                let mut own = [0; size_of::<Self>()];
+                own.copy_from_slice(bytes);
+                Self::from_le_bytes(own)
             }
 
-            fn numbers(name: &str, tensor: &Tensor<'_>) -> Result<Vec<Self>> {
-                if tensor.dtype != Dtype::$dtype {
-                    return Err(Error::malformed(format!(
-                        "tensor `{name}` is {:?}; it must be {:?}, as `patterns` is",
-                        tensor.dtype,
-                        Dtype::$dtype,
-                    )));
-                }
-                let (numbers, _) = tensor.bytes.as_chunks();
-                Ok(numbers.iter().map(|&number| Self::from_le_bytes(number)).collect())
+            fn extend_le(self, bytes: &mut Vec<u8>) {
+                bytes.extend(self.to_le_bytes());
             }
         }
     };
@@ -74,6 +79,40 @@ macro_rules! stored {
 
 stored!(f32, F32);
 stored!(f64, F64);
+
+/// Rows as a tensor, without a copy where the machine stores numbers as the file does.
+pub(super) fn matrix<T: StoredTensor>(rows: ArrayView2<'_, T>) -> Tensor<'_> {
+    let shape = rows.shape().to_vec();
+    let bytes = match rows.to_slice() {
+        Some(entries) if cfg!(target_endian = "little") => {
+            Cow::Borrowed(bytemuck::cast_slice(entries))
+        }
+        _ => {
+            let mut bytes = Vec::with_capacity(size_of::<T>() * rows.len());
+            rows.iter().for_each(|entry| entry.extend_le(&mut bytes));
+            Cow::Owned(bytes)
+        }
+    };
+    Tensor { dtype: T::DTYPE, shape, bytes }
+}
+
+/// A row of integers.
+pub(super) fn integer_tensor(numbers: &[i64]) -> Tensor<'static> {
+    let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    Tensor { dtype: Dtype::I64, shape: vec![numbers.len()], bytes: bytes.into() }
+}
+
+/// The integers of a row.
+pub(super) fn integers(name: &str, tensor: &Tensor<'_>) -> Result<Vec<i64>> {
+    if tensor.dtype != Dtype::I64 || tensor.shape.len() != 1 {
+        return Err(Error::malformed(format!(
+            "tensor `{name}` is {:?} of shape {:?}; it must be a row of I64",
+            tensor.dtype, tensor.shape,
+        )));
+    }
+    let (numbers, _) = tensor.bytes.as_chunks();
+    Ok(numbers.iter().map(|&number| i64::from_le_bytes(number)).collect())
+}
 
 impl View for Tensor<'_> {
     fn dtype(&self) -> Dtype {
@@ -101,34 +140,70 @@ pub(super) fn digest(bytes: &[u8]) -> String {
     })
 }
 
-/// The tensors of a file that have not been taken yet.
-pub(super) struct Stored<'a> {
-    tensors: BTreeMap<String, Tensor<'a>>,
+/// The metadata entry of this name, if the bytes are a safetensors file that has one.
+pub(super) fn entry(bytes: &[u8], name: &str) -> Result<Option<String>> {
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| cannot("read", &error))?;
+    Ok(header.metadata().as_ref().and_then(|metadata| metadata.get(name)).cloned())
 }
 
-impl<'a> Stored<'a> {
-    /// The tensors of `file`, each of them as it was recorded when written.
-    pub(super) fn verified(
-        file: &SafeTensors<'a>,
+/// How much of a file is read to check it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Check {
+    /// Every tensor against its digest, every number for being finite.
+    Everything,
+    /// As that, but patterns and values are not read.
+    AllButRows,
+}
+
+/// The tensors of a file that have not been taken yet.
+pub(super) struct Stored {
+    file: Bytes,
+    tensors: BTreeMap<String, Place>,
+    check: Check,
+}
+
+/// Where in the file a tensor is, and what it should be.
+struct Place {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    range: Range<usize>,
+    /// `None` where the checksum is elsewhere.
+    sha256: Option<String>,
+}
+
+impl Stored {
+    /// The tensors of `file`, whose bytes are checked elsewhere.
+    pub(super) fn of(file: Bytes) -> Result<Self> {
+        let (n_header, header) =
+            SafeTensors::read_metadata((*file).as_ref()).map_err(|error| cannot("read", &error))?;
+        let start = size_of::<u64>() + n_header;
+        let place = |name: String| {
+            header.info(&name).map(|info| {
+                let (from, to) = info.data_offsets;
+                let range = start + from..start + to;
+                let (dtype, shape) = (info.dtype, info.shape.clone());
+                (name, Place { dtype, shape, range, sha256: None })
+            })
+        };
+        let tensors = header.offset_keys().into_iter().filter_map(place).collect();
+        Ok(Self { file, tensors, check: Check::Everything })
+    }
+
+    /// With the records made when they were written: types and shapes are compared now, digests
+    /// when a tensor is taken.
+    pub(super) fn recorded(
+        mut self,
         records: &BTreeMap<String, Record>,
+        check: Check,
     ) -> Result<Self> {
-        let mut tensors = BTreeMap::new();
-        for (name, view) in file.tensors() {
-            let tensor = Tensor {
-                dtype: view.dtype(),
-                shape: view.shape().to_vec(),
-                bytes: Cow::Borrowed(view.data()),
-            };
-            if records.get(&name) != Some(&tensor.record()) {
-                return Err(Error::malformed(format!(
-                    "tensor `{name}` is damaged: it is not as its description says; restore the \
-                     file from a copy"
-                )));
-            }
-            tensors.insert(name, tensor);
+        for (name, place) in &mut self.tensors {
+            let record = records
+                .get(name)
+                .filter(|record| (record.dtype, &record.shape) == (place.dtype, &place.shape));
+            place.sha256 = Some(record.ok_or_else(|| damaged(name))?.sha256.clone());
         }
-        match records.keys().find(|name| !tensors.contains_key(*name)) {
-            None => Ok(Self { tensors }),
+        match records.keys().find(|name| !self.tensors.contains_key(*name)) {
+            None => Ok(Self { check, ..self }),
             Some(name) => Err(missing(name)),
         }
     }
@@ -138,23 +213,42 @@ impl<'a> Stored<'a> {
     }
 
     pub(super) fn dtype(&self, name: &str) -> Result<Dtype> {
-        self.tensors.get(name).map(|tensor| tensor.dtype).ok_or_else(|| missing(name))
+        self.tensors.get(name).map(|place| place.dtype).ok_or_else(|| missing(name))
     }
 
     /// Takes a tensor out: what is never taken is something this version does not understand.
-    pub(super) fn take(&mut self, name: &str) -> Result<Tensor<'a>> {
-        self.tensors.remove(name).ok_or_else(|| missing(name))
+    pub(super) fn take(&mut self, name: &str) -> Result<Tensor<'_>> {
+        let place = self.remove(name)?;
+        self.check_digest(name, &place)?;
+        let bytes = Cow::Borrowed(&(*self.file).as_ref()[place.range]);
+        Ok(Tensor { dtype: place.dtype, shape: place.shape, bytes })
     }
 
+    /// A matrix, copied out of the file.
     pub(super) fn take_matrix<T: StoredTensor>(&mut self, name: &str) -> Result<Array2<T>> {
         let tensor = self.take(name)?;
-        let [rows, columns] = tensor.shape[..] else {
-            let what = format!("tensor `{name}` has shape {:?}; it must be a matrix", tensor.shape);
-            return Err(Error::malformed(what));
-        };
-        let numbers = T::numbers(name, &tensor)?;
-        Array2::from_shape_vec((rows, columns), numbers)
+        let (n_rows, dim) = matrix_shape::<T>(name, tensor.dtype, &tensor.shape)?;
+        Array2::from_shape_vec((n_rows, dim), decoded(&tensor.bytes))
             .map_err(|error| Error::malformed(format!("tensor `{name}`: {error}")))
+    }
+
+    /// Rows that stay in the file, wherever that is, unless the machine cannot read them there.
+    pub(super) fn take_rows<T: StoredTensor>(&mut self, name: &str) -> Result<Patterns<T>> {
+        let place = self.remove(name)?;
+        let (n_rows, dim) = matrix_shape::<T>(name, place.dtype, &place.shape)?;
+        let range = place.range.clone();
+        let file = Arc::clone(&self.file);
+        let entries: Entries<T> = match InFile::new(file, range) {
+            Some(entries) => Arc::new(entries),
+            None => Arc::new(decoded::<T>(&(*self.file).as_ref()[place.range.clone()])),
+        };
+        let rows = Patterns::from_shared(entries, n_rows, dim)?;
+        if self.check == Check::Everything {
+            let (digest, finite) =
+                rayon::join(|| self.check_digest(name, &place), || rows.check_finite());
+            digest.and(finite)?;
+        }
+        Ok(rows)
     }
 
     pub(super) fn nothing_left(&self) -> Result<()> {
@@ -165,8 +259,83 @@ impl<'a> Stored<'a> {
             ))),
         }
     }
+
+    fn remove(&mut self, name: &str) -> Result<Place> {
+        self.tensors.remove(name).ok_or_else(|| missing(name))
+    }
+
+    fn check_digest(&self, name: &str, place: &Place) -> Result<()> {
+        let bytes = &(*self.file).as_ref()[place.range.clone()];
+        match &place.sha256 {
+            Some(sha256) if *sha256 != digest(bytes) => Err(damaged(name)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Numbers where they are in a file.
+struct InFile<T> {
+    file: Bytes,
+    range: Range<usize>,
+    number: PhantomData<fn() -> T>,
+}
+
+impl<T: StoredTensor> InFile<T> {
+    /// `None` when the machine has another byte order or the bytes are not aligned.
+    fn new(file: Bytes, range: Range<usize>) -> Option<Self> {
+        let bytes = &(*file).as_ref()[range.clone()];
+        let castable = bytemuck::try_cast_slice::<u8, T>(bytes).is_ok();
+        (cfg!(target_endian = "little") && castable).then_some(Self {
+            file,
+            range,
+            number: PhantomData,
+        })
+    }
+}
+
+impl<T: StoredTensor> AsRef<[T]> for InFile<T> {
+    fn as_ref(&self) -> &[T] {
+        bytemuck::cast_slice(&(*self.file).as_ref()[self.range.clone()])
+    }
+}
+
+fn decoded<T: StoredTensor>(bytes: &[u8]) -> Vec<T> {
+    bytes.chunks_exact(size_of::<T>()).map(T::from_le_slice).collect()
+}
+
+/// The shape of a matrix of `T`.
+fn matrix_shape<T: StoredTensor>(
+    name: &str,
+    dtype: Dtype,
+    shape: &[usize],
+) -> Result<(usize, usize)> {
+    if dtype != T::DTYPE {
+        let expected = T::DTYPE;
+        return Err(Error::malformed(format!(
+            "tensor `{name}` is {dtype:?}; it must be {expected:?}, as `patterns` is"
+        )));
+    }
+    match *shape {
+        [n_rows, dim] => Ok((n_rows, dim)),
+        _ => {
+            let what = format!("tensor `{name}` has shape {shape:?}; it must be a matrix");
+            Err(Error::malformed(what))
+        }
+    }
+}
+
+/// That the safetensors format does not allow it.
+pub(super) fn cannot(verb: &str, error: &safetensors::SafeTensorError) -> Error {
+    Error::malformed(format!("cannot {verb} it as safetensors: {error}"))
 }
 
 fn missing(name: &str) -> Error {
     Error::malformed(format!("tensor `{name}` is missing"))
+}
+
+fn damaged(name: &str) -> Error {
+    Error::malformed(format!(
+        "tensor `{name}` is damaged: it is not as its description says; restore the file from a \
+         copy"
+    ))
 }

@@ -330,6 +330,18 @@ impl Separation {
         self.0
     }
 
+    /// Which patterns can carry weight.
+    pub(crate) fn reach(&self) -> Reach {
+        match self.0 {
+            Kind::Softmax => Reach::All(Shape::Exponential),
+            Kind::Polynomial { degree } => Reach::All(Shape::Polynomial { degree }),
+            Kind::Sparsemax => Reach::Margin(1.0),
+            Kind::Entmax15 => Reach::Margin(2.0),
+            Kind::Entmax { alpha } => Reach::Margin(1.0 / (alpha - 1.0)),
+            Kind::TopK { k } => Reach::Best(k),
+        }
+    }
+
     /// Whether this separation can be applied to `n_scores` scores.
     pub(crate) fn check_length(&self, n_scores: usize) -> Result<()> {
         match self.0 {
@@ -348,6 +360,59 @@ impl Separation {
         };
         check_finite("separation", "the scores", scores)?;
         self.check_length(length)
+    }
+}
+
+/// exp(−Σ p ln p): the effective number of weights, from 1 for a single one to n for equal ones.
+pub(crate) fn perplexity(weights: &[f64]) -> f64 {
+    let above = weights.iter().filter(|&&p| p > 0.0);
+    (-sum(above.map(|p| p * p.ln()))).exp().max(1.0)
+}
+
+/// Which of the scores of a row can get a weight above 0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Reach {
+    /// Any, by this shape.
+    All(Shape),
+    /// Those less than this below the best.
+    Margin(f64),
+    /// The k best.
+    Best(usize),
+}
+
+/// Weights up to a factor that they share: a function of a score and the best one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Shape {
+    /// exp(z − best)
+    Exponential,
+    /// ([z]₊ / best)ⁿ
+    Polynomial { degree: u32 },
+}
+
+impl Shape {
+    /// The best score before any is known, beside which each positive weight is 0.
+    pub(crate) fn nothing(self) -> f64 {
+        match self {
+            Self::Exponential => f64::NEG_INFINITY,
+            Self::Polynomial { .. } => 0.0,
+        }
+    }
+
+    /// The weight of score z relative to that of the best one, from 0 to 1.
+    pub(crate) fn weight(self, z: f64, best: f64) -> f64 {
+        match self {
+            Self::Exponential => (z - best).exp(),
+            Self::Polynomial { .. } if z <= 0.0 => 0.0,
+            Self::Polynomial { degree } => (z / best).powf(f64::from(degree)),
+        }
+    }
+
+    /// Whether a score has a weight above 0, however small.
+    pub(crate) fn reaches<T: Scalar>(self, score: T) -> bool {
+        match self {
+            Self::Exponential => true,
+            Self::Polynomial { .. } => score > T::zero(),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not see as tests")]
 
+mod changes;
 mod common;
 mod energy;
 mod golden;
@@ -11,3 +12,4 @@ mod separation;
 mod similarity;
 mod stage1;
 mod theory;
+mod update;

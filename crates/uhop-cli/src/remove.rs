@@ -1,0 +1,47 @@
+//! `uhop remove`: patterns out of a memory file.
+
+use uhop::saved::{AnyMemory, Change, Ids, SavedMemory, StoredTensor};
+
+use crate::args::{RemoveArgs, WhichArgs};
+use crate::changing::Changing;
+use crate::failure::Failure;
+use crate::input;
+
+pub(crate) fn run(args: &RemoveArgs) -> Result<(), Failure> {
+    match Changing::open(&args.memory)? {
+        (file, AnyMemory::F32(saved)) => remove(args, file, saved),
+        (file, AnyMemory::F64(saved)) => remove(args, file, saved),
+    }
+}
+
+fn remove<T: StoredTensor>(
+    args: &RemoveArgs,
+    file: Changing,
+    saved: SavedMemory<T>,
+) -> Result<(), Failure> {
+    let rows = positions(args, &args.which, saved.ids())?;
+    let kept = file.keep(saved, Change::remove(rows), args.keep, "remove")?;
+    kept.show(args.output_args)
+}
+
+/// The rows that the arguments name.
+fn positions(
+    args: &RemoveArgs,
+    which: &WhichArgs,
+    ids: Option<&Ids>,
+) -> Result<Vec<usize>, Failure> {
+    let named = match &which.ids_from {
+        Some(path) => input::lines(path)?,
+        None => which.ids.clone(),
+    };
+    if named.is_empty() && which.ids_from.is_none() {
+        return Ok(which.rows.clone());
+    }
+    match ids {
+        Some(ids) => ids.positions(&named).map_err(|error| input::at(&args.memory, &error)),
+        None => {
+            let message = format!("{}: its patterns have no ids", args.memory.display());
+            Err(Failure::user(message).hint("name them by their rows with --rows"))
+        }
+    }
+}

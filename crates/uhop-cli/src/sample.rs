@@ -1,0 +1,42 @@
+//! `uhop sample`: the built-in digits as a file, to try the other verbs on.
+
+use ndarray::s;
+use serde::Serialize;
+use uhop_data::image_folder::{Colour, Shape};
+use uhop_data::{Matrix, sample};
+
+use crate::args::SampleArgs;
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::output;
+
+/// What docs/json.md describes.
+#[derive(Serialize)]
+struct Document {
+    command: &'static str,
+    version: &'static str,
+    n_rows: usize,
+    dim: usize,
+    output: String,
+}
+
+pub(crate) fn run(args: &SampleArgs) -> Result<(), Failure> {
+    output::check(&args.output, args.output_args)?;
+    let digits = sample::digits();
+    let images = digits.images();
+    let rows = images.patterns().slice(s![..usize::from(args.count), ..]).to_owned();
+    let (n_rows, dim) = rows.dim();
+    let (width, height) = (images.width() as u32, images.height() as u32);
+    let shape = Shape { width, height, colour: Colour::Grey };
+    output::write(&args.output, &Matrix::from(rows), Some(shape))?;
+    if output::is_stdout(&args.output) {
+        return Ok(());
+    }
+    let output = args.output.display().to_string();
+    let console = Console::new(args.output_args);
+    if args.output_args.json {
+        let version = env!("CARGO_PKG_VERSION");
+        return console.json(&Document { command: "sample", version, n_rows, dim, output });
+    }
+    console.data(&format!("digits  {n_rows} of {width} x {height} pixels\noutput  {output}\n"))
+}

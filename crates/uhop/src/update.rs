@@ -1,0 +1,159 @@
+//! One update x⁺ = pᵀΞ of a batch of states, in one pass over the memory.
+//!
+//! The scores of a tile of patterns are computed, turned into weights and read out before the next
+//! tile is looked at, so that the scores of all patterns are never held at once. The slow and clear
+//! way, all scores, all weights, one product, is [`Memory::weights`] and [`readout`](crate::readout()).
+//!
+//! **Every pattern may carry weight** (softmax, polynomial): weights are kept relative to the best
+//! score so far, and all sums scaled down when a better one comes. **Few can** (α > 1, top-k): a
+//! pattern is out when its score is 1/(β(α−1)) below the best so far, or below the best k so far.
+//! What is left at the end is a short row, to which the separation is applied as it is to a long one.
+//!
+//! The memory is cut into shards and the states into blocks, by their numbers alone; a task is one
+//! block against one shard, in one thread; the results of the shards are joined in their order. So
+//! nothing depends on the number of threads.
+
+mod dense;
+mod sparse;
+
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::memory::Memory;
+use crate::scalar::Scalar;
+use crate::separation::Reach;
+use crate::similarity::Prepared;
+
+/// Patterns scored at a time: their part of the memory and the scores stay in a core's cache.
+const TILE: usize = 512;
+/// Shards at most: what they hold before they are joined is as many times the readout.
+const MAX_SHARDS: usize = 16;
+/// States of a task when the memory has enough shards to share; they amortise reading a tile.
+const MANY_STATES: usize = 256;
+/// States of a task when only the states can be shared.
+const FEW_STATES: usize = 64;
+
+/// What an update gives.
+pub(crate) struct Update<T> {
+    /// pᵀΞ, `[n_states, dim]`.
+    pub(crate) next: Array2<T>,
+    /// pᵀV, `[n_states, dim_out]`, for values other than the patterns.
+    pub(crate) output: Option<Array2<T>>,
+    /// Patterns that carry weight, for each state: all of them for softmax, however small.
+    pub(crate) support_size: Vec<usize>,
+    /// exp(−Σ p ln p), for each state.
+    pub(crate) perplexity: Vec<f64>,
+}
+
+/// A batch being updated.
+struct Pass<'a, T> {
+    memory: &'a Memory<T>,
+    states: Prepared<'a, T>,
+    /// Ξ, and V when it is another.
+    readouts: Vec<ArrayView2<'a, T>>,
+}
+
+impl<T: Scalar> Memory<T> {
+    /// One update of every state, `[n_states, dim]`.
+    pub(crate) fn update_of_checked(&self, states: ArrayView2<'_, T>) -> Result<Update<T>> {
+        let mut readouts = vec![self.patterns().view()];
+        if !self.is_auto_associative() {
+            readouts.push(self.values().view());
+        }
+        let pass = Pass { memory: self, states: self.keys().prepare(states)?, readouts };
+        match self.model().separation().reach() {
+            Reach::All(shape) => dense::update(&pass, shape),
+            Reach::Margin(margin) => sparse::update(&pass, sparse::Rule::Margin(margin)),
+            Reach::Best(k) => sparse::update(&pass, sparse::Rule::Best(k)),
+        }
+    }
+}
+
+impl<T: Scalar> Pass<'_, T> {
+    fn n_patterns(&self) -> usize {
+        self.memory.patterns().n_patterns()
+    }
+
+    fn beta(&self) -> f64 {
+        self.memory.model().beta()
+    }
+
+    /// The blocks of states, and for each the results of its shards in order.
+    fn shards<R: Send>(
+        &self,
+        work: impl Fn(Range<usize>, Range<usize>) -> Result<R> + Sync,
+    ) -> Result<Vec<(Range<usize>, Vec<R>)>> {
+        let n_shards = self.n_patterns().div_ceil(TILE).min(MAX_SHARDS);
+        let shard = self.n_patterns().div_ceil(n_shards).next_multiple_of(TILE);
+        let shards: Vec<_> = pieces(0..self.n_patterns(), shard).collect();
+        let block = if n_shards == MAX_SHARDS { MANY_STATES } else { FEW_STATES };
+        pieces(0..self.states.n_states(), block)
+            .collect::<Vec<_>>()
+            .into_par_iter()
+            .map(|rows| {
+                let of_shard = |patterns: &Range<usize>| work(rows.clone(), patterns.clone());
+                let results: Result<Vec<R>> = shards.par_iter().map(of_shard).collect();
+                Ok((rows.clone(), results?))
+            })
+            .collect()
+    }
+
+    /// Shows the scores of some states against some patterns, tile by tile: the patterns of a tile,
+    /// and a row of finite scores for each state, which may be overwritten.
+    fn tiles(
+        &self,
+        rows: Range<usize>,
+        patterns: Range<usize>,
+        mut visit: impl FnMut(Range<usize>, ArrayViewMut2<'_, T>) -> Result<()>,
+    ) -> Result<()> {
+        let mut buffer = vec![T::zero(); rows.len() * TILE.min(patterns.len())];
+        for tile in pieces(patterns, TILE) {
+            let shape = (rows.len(), tile.len());
+            let buffer = &mut buffer[..rows.len() * tile.len()];
+            let mut scores =
+                ArrayViewMut2::from_shape(shape, buffer).expect("as many entries as the shape has");
+            let keys = self.memory.keys();
+            keys.scores_into(&self.states, rows.clone(), tile.clone(), scores.view_mut())?;
+            visit(tile, scores)?;
+        }
+        Ok(())
+    }
+
+    /// β times the largest and the smallest score of a row, both finite.
+    fn extremes(&self, scores: &[T]) -> Result<(f64, f64)> {
+        let first = scores[0];
+        let (largest, smallest) = scores.iter().fold((first, first), |(largest, smallest), &s| {
+            (if s > largest { s } else { largest }, if s < smallest { s } else { smallest })
+        });
+        let extremes = (self.beta() * largest.widen(), self.beta() * smallest.widen());
+        if extremes.0.is_finite() && extremes.1.is_finite() {
+            Ok(extremes)
+        } else {
+            Err(Error::overflow("separation", "beta times a score".to_owned(), "f64"))
+        }
+    }
+
+    /// The update whose readouts are these, one for each of `readouts`; with the support size and
+    /// the perplexity of each state.
+    fn finish(&self, readouts: Vec<Array2<T>>, spread: Vec<(usize, f64)>) -> Update<T> {
+        let mut readouts = readouts.into_iter();
+        let next = readouts.next().expect("the patterns are read out first");
+        let (support_size, perplexity) = spread.into_iter().unzip();
+        Update { next, output: readouts.next(), support_size, perplexity }
+    }
+
+    /// Room for the readouts of all states.
+    fn room(&self) -> Vec<Array2<T>> {
+        let n_states = self.states.n_states();
+        self.readouts.iter().map(|values| Array2::zeros((n_states, values.ncols()))).collect()
+    }
+}
+
+/// The range in pieces of this length, the last one shorter.
+fn pieces(range: Range<usize>, length: usize) -> impl Iterator<Item = Range<usize>> {
+    let end = range.end;
+    range.step_by(length).map(move |start| start..(start + length).min(end))
+}

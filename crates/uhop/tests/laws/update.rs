@@ -1,0 +1,123 @@
+//! The update in one pass over the memory is the one by all scores, all weights and one product.
+
+use ndarray::{Array2, ArrayView1, Zip};
+use uhop::{Dynamics, Memory, Model, Scalar, Separation, Similarity, readout};
+
+use crate::common::{epsilon, in_pool, normal, similarities, stored};
+
+/// Multiples of a quarter between −1 and 1: scores are exact in any order of summation, and among
+/// hundreds of patterns many are equal, score the same, or lie just at a threshold.
+fn coarse<T: Scalar>(rows: usize, columns: usize, seed: u64) -> Array2<T> {
+    normal::<f64>(rows, columns, seed).mapv(|x| T::narrow((x.clamp(-1.0, 1.0) * 4.0).round() / 4.0))
+}
+
+fn separations(n: usize) -> Vec<Separation> {
+    let mut all: Vec<_> =
+        [1.0, 1.1, 1.5, 2.0, 4.0].map(|alpha| Separation::entmax(alpha).unwrap()).to_vec();
+    all.extend([1, 3, n].map(|k| Separation::top_k(k.min(n)).unwrap()));
+    all.extend([1, 4].map(|degree| Separation::polynomial(degree).unwrap()));
+    all
+}
+
+fn model_of<T: Scalar>(separation: Separation, beta: f64) -> Model<T> {
+    Model::new(Similarity::Dot, separation, beta).unwrap()
+}
+
+fn is_the_one_by_weights<T: Scalar>(
+    (n, n_queries): (usize, usize),
+    separations: &[Separation],
+    betas: &[f64],
+) {
+    let (patterns, values) = (coarse::<T>(n, 5, 1), coarse::<T>(n, 2, 2));
+    let queries = coarse::<T>(n_queries, 5, 3);
+    for separation in separations {
+        for &beta in betas {
+            let memory = Memory::new(stored(&patterns), model_of(*separation, beta)).unwrap();
+            let memory = memory.with_values(stored(&values)).unwrap();
+            let found = memory.retrieve(queries.view(), &Dynamics::one_step()).unwrap();
+            let weights = memory.weights(queries.view()).unwrap();
+            let expected = readout(weights.weights.view(), values.view()).unwrap();
+            let sizes = readout(weights.weights.view(), values.mapv(T::abs).view()).unwrap();
+            // Each path rounds n weights, n products and n sums, each by half an ε of a part of
+            // Σ p|v|; relative weights are scaled once per tile and once per shard.
+            let tolerance = (2 * n + 2 * n.div_ceil(512) + 16) as f64 * epsilon::<T>();
+            Zip::from(&found.retrieved).and(&expected).and(&sizes).for_each(|&a, &b, &size| {
+                let error = (a.widen() - b.widen()).abs();
+                let bound = tolerance * size.widen();
+                assert!(error <= bound, "{separation} {n} β = {beta}: {error:e} {bound:e}");
+            });
+            let wide = Memory::new(stored(&patterns.mapv(T::widen)), model_of(*separation, beta));
+            let exact = wide.unwrap().weights(queries.mapv(T::widen).view()).unwrap().weights;
+            for (report, p) in found.reports.iter().zip(exact.outer_iter()) {
+                let above = p.iter().filter(|&&p| p > 0.0);
+                let perplexity = (-above.map(|p| p * p.ln()).sum::<f64>()).exp();
+                // n terms of at most 1/e, and as many weights and logarithms, in f64.
+                let tolerance =
+                    (8 * n + 64) as f64 * f64::EPSILON * perplexity * perplexity.ln().max(1.0);
+                let error = (report.perplexity - perplexity).abs();
+                assert!(error <= tolerance, "{separation} {n}: {error:e} {tolerance:e}");
+            }
+            for (report, &rounded) in found.reports.iter().zip(&weights.support_size) {
+                // Of softmax all; a polynomial weight can be above 0 and round to 0.
+                let fits = match separation.alpha() {
+                    Some(1.0) => report.support_size == n,
+                    None if separation.to_string().starts_with("polynomial") => {
+                        (rounded..=n).contains(&report.support_size)
+                    }
+                    _ => report.support_size == rounded,
+                };
+                assert!(fits, "{separation} {n}: {} {rounded}", report.support_size);
+            }
+        }
+    }
+}
+
+/// Sizes on both sides of a tile (512) and of one tile a shard (8192).
+#[test]
+fn one_pass_is_all_weights_and_one_product() {
+    for size in [(1, 3), (2, 65), (511, 2), (512, 1), (513, 3), (1025, 2), (8192, 2), (8193, 2)] {
+        let separations = separations(size.0);
+        is_the_one_by_weights::<f32>(size, &separations, &[0.25, 1.0, 64.0]);
+        is_the_one_by_weights::<f64>(size, &separations, &[0.25, 1.0, 64.0]);
+    }
+}
+
+/// More states than a task takes.
+#[test]
+fn one_pass_takes_any_number_of_states() {
+    let separations = [Separation::softmax(), Separation::sparsemax()];
+    for size in [(600, 200), (8200, 257)] {
+        is_the_one_by_weights::<f32>(size, &separations, &[1.0]);
+    }
+}
+
+#[test]
+fn one_pass_does_not_depend_on_the_number_of_threads() {
+    let (patterns, queries) = (normal::<f32>(8700, 6, 4), normal::<f32>(9, 6, 5));
+    for similarity in similarities::<f32>(6, 6) {
+        for separation in separations(8700) {
+            let model = Model::new(similarity.clone(), separation, 2.0).unwrap();
+            let memory = Memory::new(stored(&patterns), model).unwrap();
+            let run = |threads| {
+                let steps = Dynamics::steps(2).unwrap();
+                in_pool(threads, || memory.retrieve(queries.view(), &steps).unwrap())
+            };
+            assert_eq!(run(1), run(3), "{separation}");
+        }
+    }
+}
+
+/// Weights far below the best one would be denormal numbers, on which products are slow; they
+/// count as 0, and nobody can tell.
+#[test]
+fn tiny_weights_change_nothing() {
+    let mut patterns = Array2::<f32>::zeros((600, 1));
+    patterns[[0, 0]] = 90.0;
+    patterns[[599, 0]] = 1.0;
+    let memory = Memory::new(stored(&patterns), Model::dense(1.0).unwrap()).unwrap();
+    let query = ndarray::array![[1.0_f32]];
+    let found = memory.retrieve(query.view(), &Dynamics::one_step()).unwrap();
+    let far = |row: ArrayView1<'_, f32>| (f64::from(row[0]) - 90.0).abs();
+    assert!(far(found.retrieved.row(0)) <= 90.0 * f64::from(f32::EPSILON));
+    assert_eq!(found.reports[0].support_size, 600);
+}
