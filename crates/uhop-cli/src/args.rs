@@ -434,9 +434,15 @@ pub(crate) struct RetrieveArgs {
     #[arg(value_name = "QUERIES")]
     pub(crate) queries: PathBuf,
 
-    /// Where to write what is recalled, a folder (ending in /) for images; `-` writes .npy to stdout
+    /// Where to write what is recalled, a folder (ending in /) for images; a name without an ending
+    /// gets the kind of the queries; `-` writes .npy to stdout
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: PathBuf,
+
+    /// Where to write the weights of the last update too: n_queries × n_patterns numbers of 4 or 8
+    /// bytes, even where most are 0
+    #[arg(long, value_name = "OUT")]
+    pub(crate) weights: Option<PathBuf>,
 
     /// Updates of each query, at most
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -63,13 +63,19 @@ impl Console {
         }
     }
 
-    /// A live bar of `steps` steps on stderr, or an invisible one.
-    pub(crate) fn bar(&self, steps: usize, label: &str) -> ProgressBar {
+    /// A live bar of `steps` steps on stderr, or a count where the end is not known, or an invisible
+    /// one.
+    pub(crate) fn bar(&self, steps: impl Into<Option<usize>>, label: &str) -> ProgressBar {
+        let steps = steps.into();
         let target =
             if self.bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {msg}")
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
-        ProgressBar::with_draw_target(Some(steps as u64), target)
+        let template = match steps {
+            Some(_) => "{prefix} {bar:30} {pos}/{len} {msg}",
+            None => "{prefix} {spinner} {pos} {msg}",
+        };
+        let style =
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        ProgressBar::with_draw_target(steps.map(|steps| steps as u64), target)
             .with_style(style)
             .with_prefix(label.to_owned())
     }

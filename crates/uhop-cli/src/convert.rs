@@ -3,11 +3,14 @@
 use std::path::Path;
 
 use serde::Serialize;
+use uhop_data::{Kind, WriteOptions};
 
 use crate::args::ConvertArgs;
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::{input, output};
+use crate::input::{self, Input};
+use crate::interrupt;
+use crate::output::{self, Output};
 
 /// What docs/json.md describes.
 #[derive(Serialize)]
@@ -21,19 +24,41 @@ struct Document {
 
 pub(crate) fn run(args: &ConvertArgs) -> Result<(), Failure> {
     output::check(&args.output, args.output_args)?;
-    let rows = input::rows(&args.input, &args.read)?;
-    output::write(&args.output, &rows.matrix, rows.images)?;
+    let console = Console::new(args.output_args);
+    let Input { mut rows, images, .. } = input::open(&args.input, &args.read)?;
+    let (dim, names) = (rows.dim(), rows.names().map(<[String]>::to_vec));
+    let options = WriteOptions { images, names: names.as_deref(), n_rows: rows.n_rows() };
+    let kind = if args.output == Path::new("-") { Kind::Npy } else { Kind::of(&args.output)? };
+    let bar = console.bar(rows.n_rows(), "converting");
+    let mut n_rows = 0;
+    // Made for the first rows: until then a signal ends the program at once.
+    let mut output = None;
+    while let Some(batch) = rows.next_batch(input::batch_rows(dim))? {
+        interrupt::check()?;
+        let output = match &mut output {
+            Some(output) => output,
+            None => {
+                let row = (batch.element(), dim);
+                output.insert(Output::create(&args.output, kind, row, &options)?)
+            }
+        };
+        output.write(&batch)?;
+        n_rows += batch.n_rows();
+        bar.set_position(n_rows as u64);
+    }
+    interrupt::check()?;
+    output.map_or(Ok(()), Output::commit)?;
+    bar.finish_and_clear();
     if args.output == Path::new("-") {
         return Ok(());
     }
     let document = Document {
         command: "convert",
         version: env!("CARGO_PKG_VERSION"),
-        n_rows: rows.matrix.n_rows(),
-        dim: rows.matrix.dim(),
+        n_rows,
+        dim,
         output: args.output.display().to_string(),
     };
-    let console = Console::new(args.output_args);
     if args.output_args.json {
         return console.json(&document);
     }

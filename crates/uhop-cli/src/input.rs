@@ -14,6 +14,36 @@ use uhop_data::{Kind, Matrix, ReadOptions, idx, npy, parquet};
 use crate::args::{ModelArgs, ReadArgs, SimilarityArg};
 use crate::failure::Failure;
 
+/// Bytes of the numbers that a batch holds, unless a single row takes more.
+const BATCH_BYTES: usize = 1 << 26;
+
+/// Rows of a batch, unless they are too long for [`BATCH_BYTES`].
+const BATCH_ROWS: usize = 1024;
+
+/// A file of any kind, open to be read in batches.
+pub(crate) struct Input {
+    pub(crate) rows: uhop_data::Rows,
+    pub(crate) kind: Kind,
+    /// The shape of an image, if that is what the rows are or the options make of them.
+    pub(crate) images: Option<Shape>,
+}
+
+/// Opens a file of any kind; `-` is .npy from stdin.
+pub(crate) fn open(path: &Path, args: &ReadArgs) -> Result<Input, Failure> {
+    let (rows, kind) = if path == Path::new("-") {
+        (uhop_data::Rows::from_npy(io::stdin(), "<stdin>")?, Kind::Npy)
+    } else {
+        let kind = Kind::of(path)?;
+        (kind.open(path, &options(args)).map_err(member_hint)?, kind)
+    };
+    Ok(Input { images: rows.images().or(shape(args)), rows, kind })
+}
+
+/// How many rows to hold at a time when each takes this many numbers in all.
+pub(crate) fn batch_rows(n_numbers: usize) -> usize {
+    (BATCH_BYTES / n_numbers.saturating_mul(8).max(1)).clamp(1, BATCH_ROWS)
+}
+
 /// The rows of a file, and the shape of an image if that is what they are.
 pub(crate) struct Rows {
     pub(crate) matrix: Matrix,
@@ -27,10 +57,7 @@ pub(crate) fn rows(path: &Path, args: &ReadArgs) -> Result<Rows, Failure> {
         let matrix = npy::parse(io::stdin().lock()).map_err(|error| error.at("<stdin>"))?;
         return Ok(Rows { matrix, images });
     }
-    let options = ReadOptions {
-        member: args.member.as_deref(),
-        images: image_folder::ReadOptions { size: args.size, colour: colour(args) },
-    };
+    let options = options(args);
     match Kind::of(path)? {
         Kind::Images => {
             let folder = image_folder::read(path, &options.images)?;
@@ -43,15 +70,20 @@ pub(crate) fn rows(path: &Path, args: &ReadArgs) -> Result<Rows, Failure> {
             Ok(Rows { matrix, images })
         }
         Kind::Parquet => {
-            let (matrix, own) = parquet::read(path, &options).map_err(unread)?;
+            let (matrix, own) = parquet::read(path, &options).map_err(member_hint)?;
             Ok(Rows { matrix, images: own.or(images) })
         }
-        kind => Ok(Rows { matrix: kind.read(path, &options).map_err(unread)?, images }),
+        kind => Ok(Rows { matrix: kind.read(path, &options).map_err(member_hint)?, images }),
     }
 }
 
+fn options(args: &ReadArgs) -> ReadOptions<'_> {
+    let images = image_folder::ReadOptions { size: args.size, colour: colour(args) };
+    ReadOptions { member: args.member.as_deref(), images }
+}
+
 /// A file that cannot be read, with a next step when it holds several matrices.
-fn unread(error: uhop_data::Error) -> Failure {
+fn member_hint(error: uhop_data::Error) -> Failure {
     let several = error.is_ambiguous();
     Failure::from(error).hint_if(several, "choose one with --member NAME")
 }

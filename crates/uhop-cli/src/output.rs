@@ -1,10 +1,10 @@
-//! Rows to a file of any kind.
+//! Rows to a file of any kind, batch by batch.
 
 use std::io;
 use std::path::Path;
 
 use uhop_data::image_folder::Shape;
-use uhop_data::{Kind, Matrix, WriteOptions, npy};
+use uhop_data::{Element, Kind, Matrix, RowSink, WriteOptions};
 
 use crate::args::OutputArgs;
 use crate::failure::Failure;
@@ -17,40 +17,84 @@ pub(crate) fn is_stdout(path: &Path) -> bool {
 
 /// Refuses a name that cannot be written before any work is done for it.
 pub(crate) fn check(path: &Path, args: OutputArgs) -> Result<(), Failure> {
-    if path != Path::new("-") {
+    if !is_stdout(path) {
         Kind::of(path)?;
-    } else if args.json {
+    }
+    check_stdout(path, args)
+}
+
+/// Refuses a name as [`check`] does, but for one without an ending: see [`kind_like`].
+pub(crate) fn check_like(path: &Path, args: OutputArgs) -> Result<(), Failure> {
+    match path.extension() {
+        Some(_) => check(path, args),
+        None => check_stdout(path, args),
+    }
+}
+
+fn check_stdout(path: &Path, args: OutputArgs) -> Result<(), Failure> {
+    if is_stdout(path) && args.json {
         let message = "--json and an output of - both write to stdout".to_owned();
         return Err(Failure::user(message).hint("write the output to a file"));
     }
     Ok(())
 }
 
-/// Writes rows as the kind that the path says; `-` is .npy to stdout.
-pub(crate) fn write(path: &Path, matrix: &Matrix, images: Option<Shape>) -> Result<(), Failure> {
-    if is_stdout(path) {
-        interrupt::partial();
-        return match npy::write_to(io::stdout().lock(), matrix) {
-            Err(error) if is_closed(&error) => Err(Failure::Closed),
-            other => Ok(other.map_err(|error| error.at("<stdout>"))?),
-        };
+/// The kind that the path says, and `like` for a name without an ending.
+pub(crate) fn kind_like(path: &Path, like: Kind) -> Result<Kind, Failure> {
+    match Kind::of(path) {
+        Err(_) if path.extension().is_none() => Ok(like),
+        other => Ok(other?),
     }
-    let kind = Kind::of(path)?;
-    match kind {
-        Kind::Images => interrupt::partial(),
-        _ => interrupt::hold(),
-    }
-    let written = kind.write(path, matrix, &WriteOptions { images, names: None });
-    let no_shape = kind == Kind::Images && images.is_none();
-    written.map_err(|error| {
-        Failure::from(error).hint_if(no_shape, "say which with --size WxH, and --grey if so")
-    })
 }
 
-/// Whether whoever read stdout went away.
-fn is_closed(error: &uhop_data::Error) -> bool {
-    let source = std::error::Error::source(error);
-    source
-        .and_then(|source| source.downcast_ref::<io::Error>())
-        .is_some_and(|source| source.kind() == io::ErrorKind::BrokenPipe)
+/// Writes rows as the kind that the path says; `-` is .npy to stdout.
+pub(crate) fn write(path: &Path, matrix: &Matrix, images: Option<Shape>) -> Result<(), Failure> {
+    let kind = if is_stdout(path) { Kind::Npy } else { Kind::of(path)? };
+    let row = (matrix.element(), matrix.dim());
+    let options = WriteOptions { images, n_rows: Some(matrix.n_rows()), names: None };
+    let mut output = Output::create(path, kind, row, &options)?;
+    output.write(matrix)?;
+    output.commit()
+}
+
+/// A file being written, which appears when it is complete.
+pub(crate) struct Output(RowSink);
+
+impl Output {
+    /// Starts a file; `-` is .npy to stdout.
+    pub(crate) fn create(
+        path: &Path,
+        kind: Kind,
+        (element, dim): (Element, usize),
+        options: &WriteOptions<'_>,
+    ) -> Result<Self, Failure> {
+        if is_stdout(path) {
+            interrupt::partial();
+            let sink = RowSink::npy(io::stdout(), "<stdout>", element, dim, options.n_rows);
+            return sink.map(Self).map_err(failure);
+        }
+        interrupt::hold();
+        let no_shape = kind == Kind::Images && options.images.is_none();
+        kind.create(path, element, dim, options).map(Self).map_err(|error| {
+            Failure::from(error).hint_if(no_shape, "say which with --size WxH, and --grey if so")
+        })
+    }
+
+    pub(crate) fn write(&mut self, batch: &Matrix) -> Result<(), Failure> {
+        self.0.write(batch).map_err(failure)
+    }
+
+    pub(crate) fn commit(self) -> Result<(), Failure> {
+        self.0.commit().map_err(failure)
+    }
+}
+
+/// Whoever read a pipe may have gone away.
+fn failure(error: uhop_data::Error) -> Failure {
+    let source = std::error::Error::source(&error);
+    let cause = source.and_then(|source| source.downcast_ref::<io::Error>());
+    if cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe) {
+        return Failure::Closed;
+    }
+    Failure::from(error)
 }

@@ -1,25 +1,30 @@
 //! `uhop retrieve`: queries to what the memory recalls.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use ndarray::{Array2, Axis};
+use ndarray::Array2;
 use serde::Serialize;
 use uhop::saved::AnyMemory;
-use uhop::{Dynamics, Memory, Model, QueryReport, Scalar, StopReason};
-use uhop_data::Matrix;
+use uhop::{Dynamics, Memory, Model, QueryReport, Retrieval, Scalar, StopReason};
+use uhop_data::{Kind, Matrix, WriteOptions};
 
 use crate::args::RetrieveArgs;
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::input::{self, Source};
-use crate::{interrupt, output};
-
-/// Queries recalled between two moves of the bar.
-const BATCH: usize = 1024;
+use crate::input::{self, Input, Source};
+use crate::interrupt;
+use crate::output::{self, Output};
 
 pub(crate) fn run(args: &RetrieveArgs) -> Result<(), Failure> {
-    output::check(&args.output, args.output_args)?;
+    output::check_like(&args.output, args.output_args)?;
+    if let Some(weights) = &args.weights {
+        output::check_like(weights, args.output_args)?;
+        if *weights == args.output {
+            let message = format!("--output and --weights are both {}", weights.display());
+            return Err(Failure::user(message).hint("name two files"));
+        }
+    }
     let open = if args.trust { AnyMemory::from_trusted_bytes } else { AnyMemory::from_bytes };
     match input::source(&args.memory, &args.read, open)? {
         Source::Memory(memory) => match *memory {
@@ -48,8 +53,10 @@ struct Document {
     converged: usize,
     steps: f64,
     support_size: f64,
+    perplexity: f64,
     seconds: f64,
     output: String,
+    weights: Option<String>,
 }
 
 fn retrieve<T: Scalar>(
@@ -63,54 +70,176 @@ where
     let console = Console::new(args.output_args);
     let model = input::model(stored.model().clone(), &args.model)?;
     let memory = stored.with_model(model)?;
+    let dynamics = dynamics(args)?;
+    let mut queries = input::open(&args.queries, &args.read)?;
+    let (n_patterns, dim) = memory.patterns().view().dim();
+    check_dim(&args.queries, queries.rows.dim(), dim)?;
+    let bar = console.bar(queries.rows.n_rows(), "recalling");
+    // Made for the first results: until then a signal ends the program at once.
+    let mut outputs = None;
+    let mut tally = Tally::default();
+    let n_weights = if args.weights.is_some() { n_patterns } else { 0 };
+    let batch_rows = input::batch_rows(dim + memory.values().dim() + n_weights);
+    while let Some(batch) = queries.rows.next_batch(batch_rows)? {
+        let batch = into_t(batch);
+        check_finite(&args.queries, tally.n_queries, &batch)?;
+        let started = Instant::now();
+        let recalled = memory.retrieve(batch.view(), &dynamics);
+        let recalled = recalled.map_err(|error| input::at(&args.queries, &error))?;
+        tally.add(&recalled.reports, started.elapsed());
+        interrupt::check()?;
+        let outputs = match &mut outputs {
+            Some(outputs) => outputs,
+            None => outputs.insert(Outputs::create(args, &memory, &queries)?),
+        };
+        outputs.write(recalled)?;
+        bar.set_position(tally.n_queries as u64);
+    }
+    interrupt::check()?;
+    outputs.map_or(Ok(()), Outputs::commit)?;
+    bar.finish_and_clear();
+    report(args, &console, &tally, (n_patterns, dim))
+}
+
+fn dynamics(args: &RetrieveArgs) -> Result<Dynamics, Failure> {
     let dynamics = match args.tolerance {
         Some(tolerance) => Dynamics::until(tolerance, args.max_steps)?,
         None => Dynamics::steps(args.max_steps)?,
     };
-    let queries = input::rows(&args.queries, &args.read)?;
-    let (queries, images) = (into_t(queries.matrix), queries.images);
-    let started = Instant::now();
-    let bar = console.bar(queries.nrows(), "recalling");
-    let mut retrieved = Array2::zeros((0, memory.values().dim()));
-    let mut reports: Vec<QueryReport> = Vec::with_capacity(queries.nrows());
-    for batch in queries.axis_chunks_iter(Axis(0), BATCH) {
-        interrupt::check()?;
-        let recalled = memory.retrieve(batch, &dynamics)?;
-        retrieved.append(Axis(0), recalled.retrieved.view()).map_err(|error| Failure::Ours {
-            message: format!("batches of one memory differ in shape: {error}"),
-        })?;
-        reports.extend(recalled.reports);
-        bar.set_position(reports.len() as u64);
-    }
-    bar.finish_and_clear();
-    let seconds = started.elapsed().as_secs_f64();
-    output::write(&args.output, &Matrix::from(retrieved), images)?;
-    if args.output == Path::new("-") {
+    Ok(if args.weights.is_some() { dynamics.record_weights() } else { dynamics })
+}
+
+fn check_dim(path: &Path, found: usize, expected: usize) -> Result<(), Failure> {
+    if found == expected {
         return Ok(());
     }
-    let n_queries = reports.len();
-    let mean = |of: fn(&QueryReport) -> usize| {
-        reports.iter().map(of).sum::<usize>() as f64 / n_queries as f64
-    };
-    let converged = reports.iter().filter(|report| report.stop == StopReason::Converged).count();
+    Err(Failure::user(format!(
+        "{}: expected queries of {expected} numbers, as the patterns of the memory have, found {found}",
+        path.display()
+    )))
+}
+
+/// The library would say the same, but counts the rows of the batch.
+fn check_finite<T: Scalar>(path: &Path, n_before: usize, batch: &Array2<T>) -> Result<(), Failure> {
+    match batch.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        None => Ok(()),
+        Some(((row, column), value)) => Err(Failure::user(format!(
+            "{}: entry [{}, {column}] of the queries is {value}; every entry must be finite",
+            path.display(),
+            n_before + row
+        ))),
+    }
+}
+
+/// What is recalled, and its weights if asked for.
+struct Outputs {
+    retrieved: Output,
+    weights: Option<Output>,
+}
+
+impl Outputs {
+    fn create<T: Scalar>(
+        args: &RetrieveArgs,
+        memory: &Memory<T>,
+        queries: &Input,
+    ) -> Result<Self, Failure>
+    where
+        Matrix: From<Array2<T>>,
+    {
+        let element = Matrix::from(Array2::<T>::zeros((0, 0))).element();
+        let n_rows = queries.rows.n_rows();
+        let (names, images) = (queries.rows.names(), queries.images);
+        let weights = match &args.weights {
+            Some(path) => {
+                let kind = output::kind_like(path, Kind::Npy)?;
+                let row = (element, memory.patterns().n_patterns());
+                let options = WriteOptions { n_rows, ..WriteOptions::default() };
+                Some(Output::create(path, kind, row, &options)?)
+            }
+            None => None,
+        };
+        let kind = output::kind_like(&args.output, queries.kind)?;
+        let row = (element, memory.values().dim());
+        let options = WriteOptions { images, names, n_rows };
+        Ok(Self { retrieved: Output::create(&args.output, kind, row, &options)?, weights })
+    }
+
+    fn write<T>(&mut self, recalled: Retrieval<T>) -> Result<(), Failure>
+    where
+        Matrix: From<Array2<T>>,
+    {
+        self.retrieved.write(&Matrix::from(recalled.retrieved))?;
+        if let (Some(output), Some(weights)) = (&mut self.weights, recalled.weights) {
+            output.write(&Matrix::from(weights))?;
+        }
+        Ok(())
+    }
+
+    fn commit(self) -> Result<(), Failure> {
+        self.weights.map_or(Ok(()), Output::commit)?;
+        self.retrieved.commit()
+    }
+}
+
+/// What the queries' reports add up to.
+#[derive(Default)]
+struct Tally {
+    n_queries: usize,
+    converged: usize,
+    steps: usize,
+    support_size: usize,
+    perplexity: f64,
+    time: Duration,
+}
+
+impl Tally {
+    fn add(&mut self, reports: &[QueryReport], time: Duration) {
+        self.n_queries += reports.len();
+        self.converged +=
+            reports.iter().filter(|report| report.stop == StopReason::Converged).count();
+        self.steps += reports.iter().map(|report| report.steps).sum::<usize>();
+        self.support_size += reports.iter().map(|report| report.support_size).sum::<usize>();
+        self.perplexity += reports.iter().map(|report| report.perplexity).sum::<f64>();
+        self.time += time;
+    }
+}
+
+fn report(
+    args: &RetrieveArgs,
+    console: &Console,
+    tally: &Tally,
+    (n_patterns, dim): (usize, usize),
+) -> Result<(), Failure> {
+    let stdout = Path::new("-");
+    if args.output == stdout || args.weights.as_deref() == Some(stdout) {
+        return Ok(());
+    }
+    let mean = |sum: f64| sum / tally.n_queries as f64;
     let document = Document {
         command: "retrieve",
         version: env!("CARGO_PKG_VERSION"),
-        n_queries,
-        n_patterns: memory.patterns().n_patterns(),
-        dim: memory.patterns().dim(),
-        converged,
-        steps: mean(|report| report.steps),
-        support_size: mean(|report| report.support_size),
-        seconds,
+        n_queries: tally.n_queries,
+        n_patterns,
+        dim,
+        converged: tally.converged,
+        steps: mean(tally.steps as f64),
+        support_size: mean(tally.support_size as f64),
+        perplexity: mean(tally.perplexity),
+        seconds: tally.time.as_secs_f64(),
         output: args.output.display().to_string(),
+        weights: args.weights.as_ref().map(|path| path.display().to_string()),
     };
     if args.output_args.json {
         return console.json(&document);
     }
+    let weights = document.weights.map(|path| format!("weights {path}\n")).unwrap_or_default();
     console.data(&format!(
-        "{n_queries} queries recalled from {} patterns in {seconds:.2} s; mean support {:.1}, mean \
-         steps {:.1}\noutput  {}\n",
-        document.n_patterns, document.support_size, document.steps, document.output,
+        "{} queries recalled from {n_patterns} patterns in {:.2} s; mean support {:.1}, mean steps \
+         {:.1}\noutput  {}\n{weights}",
+        document.n_queries,
+        document.seconds,
+        document.support_size,
+        document.steps,
+        document.output,
     ))
 }

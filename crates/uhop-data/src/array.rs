@@ -126,12 +126,7 @@ impl Layout {
     }
 
     /// Reads the next `n_rows` rows of an array in row-major order.
-    pub(crate) fn read_rows(
-        &self,
-        stream: &mut dyn Read,
-        n_rows: usize,
-    ) -> Result<Matrix, Failure> {
-        debug_assert!(self.is_row_major());
+    fn read_rows(&self, stream: &mut dyn Read, n_rows: usize) -> Result<Matrix, Failure> {
         Ok(match self.element() {
             Element::F32 => Matrix::F32(rows(n_rows, self.dim, self.f32s(stream, n_rows, false)?)),
             Element::F64 => Matrix::F64(rows(n_rows, self.dim, self.f64s(stream, n_rows, false)?)),
@@ -172,6 +167,49 @@ impl Layout {
             .expect("the reader took as many values as the shape declares");
         // In logical order, last index fastest, which is that of the flattened rows.
         rows(self.n_rows, self.dim, array.iter().copied().collect())
+    }
+}
+
+/// The rows of an array in row-major order that have not been read yet.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    pub(crate) layout: Layout,
+    n_left: usize,
+}
+
+impl Unread {
+    pub(crate) fn new(layout: Layout) -> Self {
+        debug_assert!(layout.is_row_major());
+        Self { n_left: layout.n_rows, layout }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.n_left == 0
+    }
+
+    /// Reads the next rows, at most `max_rows` (0 counts as 1), or nothing after the last ones. A
+    /// failure ends the reading.
+    pub(crate) fn next(
+        &mut self,
+        stream: &mut dyn Read,
+        max_rows: usize,
+    ) -> Result<Option<Matrix>, Failure> {
+        if self.is_empty() {
+            return Ok(None);
+        }
+        let n_rows = self.n_left.min(max_rows.max(1));
+        let n_done = self.layout.n_rows - self.n_left;
+        let n_left = std::mem::take(&mut self.n_left) - n_rows;
+        let batch = self.layout.read_rows(stream, n_rows).map_err(|failure| match failure {
+            Failure::EndsEarly(found) => {
+                // Exact, as the layout has been checked to be addressable.
+                let row = self.layout.n_bytes / self.layout.n_rows as u64;
+                Failure::EndsEarly(row * n_done as u64 + found)
+            }
+            read => read,
+        })?;
+        self.n_left = n_left;
+        Ok(Some(batch))
     }
 }
 

@@ -39,7 +39,9 @@ use std::path::Path;
 use ndarray::{Array2, ArrayView2};
 
 use crate::bytes::quoted;
-use crate::{Error, Matrix, Result, output};
+use crate::row_sink::Sink;
+use crate::rows::Source;
+use crate::{Element, Error, Matrix, OutputFile, Result, output};
 pub(crate) use problem::Problem;
 
 /// Some programs put it in front of a text.
@@ -79,39 +81,126 @@ pub fn read(path: impl AsRef<Path>) -> Result<Matrix> {
 ///
 /// See the [module](self).
 pub fn parse<R: Read>(reader: R) -> Result<Matrix> {
-    let mut reader = BufReader::with_capacity(1 << 16, reader);
-    let (mut line, mut values) = (Vec::new(), Vec::new());
-    let (mut line_number, mut n_rows, mut dim) = (0, 0, 0);
-    let mut is_first = true;
-    while next_line(&mut reader, &mut line, &mut line_number)? {
-        let fields = || line.trim_ascii().split(|&byte| byte == b',');
-        if std::mem::take(&mut is_first) && fields().all(|field| number(field).is_none()) {
-            continue;
+    let mut reader = RowReader::new(reader)?;
+    let mut values = std::mem::take(&mut reader.first);
+    let mut n_rows = 1;
+    while reader.read_row(&mut values)? {
+        n_rows += 1;
+    }
+    Ok(matrix(n_rows, reader.dim, values))
+}
+
+/// Opens a file to read its rows in batches.
+pub(crate) fn open_rows(path: &Path) -> Result<Box<dyn Source>> {
+    let file = File::open(path).map_err(Error::io)?;
+    Ok(Box::new(RowReader::new(file)?))
+}
+
+/// Reads line by line.
+struct RowReader<R> {
+    reader: BufReader<R>,
+    line: Vec<u8>,
+    line_number: u64,
+    dim: usize,
+    /// The first row, which tells the length of all, until it is given out.
+    first: Vec<f64>,
+}
+
+impl<R: Read> RowReader<R> {
+    /// Reads the header, if there is one, and the first row.
+    fn new(reader: R) -> Result<Self> {
+        let reader = BufReader::with_capacity(1 << 16, reader);
+        let mut rows = Self { reader, line: Vec::new(), line_number: 0, dim: 0, first: Vec::new() };
+        let mut is_there = rows.next_line()?;
+        if is_there && rows.fields().all(|field| number(field).is_none()) {
+            is_there = rows.next_line()?;
         }
+        if !is_there {
+            return Err(Error::format(Problem::Empty));
+        }
+        let mut first = Vec::new();
+        rows.dim = rows.fields().count();
+        rows.numbers(&mut first)?;
+        Ok(Self { first, ..rows })
+    }
+
+    /// Appends the values of the next row, or says that there is none.
+    fn read_row(&mut self, values: &mut Vec<f64>) -> Result<bool> {
+        if !self.next_line()? {
+            return Ok(false);
+        }
+        self.numbers(values)?;
+        Ok(true)
+    }
+
+    /// Reads the next line that is not empty, or nothing at the end. Lines count from 1.
+    fn next_line(&mut self) -> Result<bool> {
+        let Self { reader, line, line_number, .. } = self;
+        loop {
+            line.clear();
+            if reader.read_until(b'\n', line).map_err(Error::io)? == 0 {
+                return Ok(false);
+            }
+            *line_number += 1;
+            if *line_number == 1 && line.starts_with(BYTE_ORDER_MARK) {
+                line.drain(..BYTE_ORDER_MARK.len());
+            }
+            if !line.trim_ascii().is_empty() {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn fields(&self) -> impl Iterator<Item = &[u8]> {
+        self.line.trim_ascii().split(|&byte| byte == b',')
+    }
+
+    /// Appends the values of the line.
+    fn numbers(&self, values: &mut Vec<f64>) -> Result<()> {
+        let line = self.line_number;
         let mut n_fields = 0;
-        for field in fields() {
+        for field in self.fields() {
             n_fields += 1;
             let Some(value) = number(field) else {
                 let found = quoted(&String::from_utf8_lossy(field.trim_ascii()));
-                let problem = Problem::NotANumber { line: line_number, column: n_fields, found };
-                return Err(Error::format(problem));
+                return Err(Error::format(Problem::NotANumber { line, column: n_fields, found }));
             };
             values.push(value);
         }
-        if n_rows == 0 {
-            dim = n_fields;
-        }
-        if n_fields != dim {
-            let problem = Problem::Length { line: line_number, expected: dim, found: n_fields };
+        if n_fields != self.dim {
+            let problem = Problem::Length { line, expected: self.dim, found: n_fields };
             return Err(Error::format(problem));
         }
-        n_rows += 1;
+        Ok(())
     }
-    if n_rows == 0 {
-        return Err(Error::format(Problem::Empty));
+}
+
+impl<R: Read + Send> Source for RowReader<R> {
+    fn dim(&self) -> usize {
+        self.dim
     }
+
+    fn element(&self) -> Element {
+        Element::F64
+    }
+
+    fn n_rows(&self) -> Option<usize> {
+        None
+    }
+
+    fn next_batch(&mut self, max_rows: usize) -> Result<Option<Matrix>> {
+        let mut values = std::mem::take(&mut self.first);
+        let mut n_rows = usize::from(!values.is_empty());
+        while n_rows < max_rows && self.read_row(&mut values)? {
+            n_rows += 1;
+        }
+        Ok((n_rows > 0).then(|| matrix(n_rows, self.dim, values)))
+    }
+}
+
+fn matrix(n_rows: usize, dim: usize, values: Vec<f64>) -> Matrix {
     let rows = Array2::from_shape_vec((n_rows, dim), values);
-    Ok(Matrix::F64(rows.expect("every line has dim fields")))
+    Matrix::F64(rows.expect("every line has dim fields"))
 }
 
 /// Writes a CSV file without a header; an older file of that name is replaced only when the new one
@@ -148,29 +237,32 @@ pub fn write(path: impl AsRef<Path>, matrix: &Matrix) -> Result<()> {
 pub fn write_to<W: Write>(writer: W, matrix: &Matrix) -> Result<()> {
     matrix.check_not_empty().map_err(Error::argument)?;
     let mut writer = BufWriter::with_capacity(1 << 16, writer);
-    match matrix {
-        Matrix::F32(rows) => write_rows(&mut writer, rows.view(), write_f32),
-        Matrix::F64(rows) => {
-            write_rows(&mut writer, rows.view(), |writer, value| write!(writer, "{value:?}"))
-        }
-    }
-    .and_then(|()| writer.flush())
-    .map_err(Error::write)
+    write_lines(&mut writer, matrix).and_then(|()| writer.flush()).map_err(Error::write)
 }
 
-/// Reads the next line that is not empty, or nothing at the end. Lines count from 1.
-fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>, number: &mut u64) -> Result<bool> {
-    loop {
-        line.clear();
-        if reader.read_until(b'\n', line).map_err(Error::io)? == 0 {
-            return Ok(false);
-        }
-        *number += 1;
-        if *number == 1 && line.starts_with(BYTE_ORDER_MARK) {
-            line.drain(..BYTE_ORDER_MARK.len());
-        }
-        if !line.trim_ascii().is_empty() {
-            return Ok(true);
+/// Starts a file to which rows are written in batches.
+pub(crate) fn create_rows(path: &Path) -> Result<Box<dyn Sink>> {
+    let file = OutputFile::create(path)?;
+    Ok(Box::new(CsvSink(BufWriter::with_capacity(1 << 16, file))))
+}
+
+struct CsvSink(BufWriter<OutputFile>);
+
+impl Sink for CsvSink {
+    fn write(&mut self, batch: &Matrix) -> Result<()> {
+        write_lines(&mut self.0, batch).map_err(Error::write)
+    }
+
+    fn commit(self: Box<Self>, _n_rows: usize) -> Result<()> {
+        self.0.into_inner().map_err(|error| Error::write(error.into_error()))?.commit()
+    }
+}
+
+fn write_lines<W: Write>(writer: &mut W, matrix: &Matrix) -> io::Result<()> {
+    match matrix {
+        Matrix::F32(rows) => write_rows(writer, rows.view(), write_f32),
+        Matrix::F64(rows) => {
+            write_rows(writer, rows.view(), |writer, value| write!(writer, "{value:?}"))
         }
     }
 }

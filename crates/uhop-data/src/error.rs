@@ -209,6 +209,19 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Adds the file unless the failure has named one already, such as an image in a folder.
+    pub(crate) fn within(self, file: &Path) -> Self {
+        match &*self.0 {
+            Kind::Io { path: None, .. }
+            | Kind::Write { path: None, .. }
+            | Kind::Format { path: None, .. }
+            | Kind::Argument { path: None, .. } => self.at(file),
+            _ => self,
+        }
+    }
+}
+
 /// `path: ` in front of a message, or nothing when there is no path.
 struct Place<'a>(&'a Option<PathBuf>);
 

@@ -58,17 +58,18 @@ mod values;
 mod writing;
 
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::io::{Read, Write};
 use std::path::Path;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use ndarray::Array2;
 
 use crate::image_folder::{Colour, Shape};
-use crate::{Error, Images, Matrix, Result, output};
-use header::Header;
+use crate::row_sink::Sink;
+use crate::rows::Source;
+use crate::{Element, Error, Images, Matrix, Result};
+use header::{ElementType, Header};
 pub(crate) use problem::Problem;
+use stream::Stream;
 pub use values::Values;
 pub(crate) use writing::ArgumentProblem;
 use writing::Plan;
@@ -179,15 +180,91 @@ pub fn read_labels(path: impl AsRef<Path>) -> Result<Vec<u8>> {
 /// assert!(error.to_string().contains("found 3"));
 /// ```
 pub fn parse<R: Read>(reader: R) -> Result<Idx> {
-    stream::decompressed(reader, |stream| {
-        let header = Header::read(stream)?;
-        let values = Values::read(stream, &header)?;
-        // Reaching the end is also what makes the gzip decoder compare its checksum.
-        if stream::read_full(stream, &mut [0])? != 0 {
-            return Err(Problem::TrailingData { header: header.clone() }.into());
+    let mut rows = RowReader::new(reader)?;
+    let n_rows = rows.header.shape[0];
+    rows.read(n_rows)
+}
+
+/// Opens a file to read its rows in batches.
+pub(crate) fn open_rows(path: &Path) -> Result<Box<dyn Source>> {
+    let reader = RowReader::new(File::open(path).map_err(Error::io)?)?;
+    let Header { shape, element, .. } = &reader.header;
+    if shape.len() == 1 {
+        let (shape, element) = (shape.clone(), *element);
+        return Err(Error::format(Problem::NotPatterns { shape, element }));
+    }
+    Ok(Box::new(reader))
+}
+
+/// A stream open at one of the entries of the first dimension.
+struct RowReader<R> {
+    stream: Stream<R>,
+    header: Header,
+    n_left: usize,
+}
+
+impl<R: Read> RowReader<R> {
+    fn new(reader: R) -> Result<Self> {
+        let mut stream = Stream::new(reader).map_err(Error::io)?;
+        let header = Header::read(&mut stream).map_err(|failure| stream.error(failure))?;
+        Ok(Self { n_left: header.shape[0], header, stream })
+    }
+
+    /// Reads the next `n_rows` entries, and the end with the last of them.
+    fn read(&mut self, n_rows: usize) -> Result<Idx> {
+        let Self { stream, header, n_left } = self;
+        let row = header.n_values / header.shape[0];
+        let start = row * (header.shape[0] - *n_left);
+        *n_left -= n_rows;
+        let is_last = *n_left == 0;
+        let mut read = || {
+            let values = Values::read(stream, header, start..start + row * n_rows)?;
+            // Reaching the end is also what makes the gzip decoder compare its checksum.
+            if is_last && stream::read_full(stream, &mut [0])? != 0 {
+                return Err(Problem::TrailingData { header: header.clone() }.into());
+            }
+            Ok(values)
+        };
+        let values = read().map_err(|failure| self.stream.error(failure))?;
+        let mut shape = self.header.shape.clone();
+        shape[0] = n_rows;
+        Ok(Idx { shape, values })
+    }
+}
+
+impl<R: Read + Send> Source for RowReader<R> {
+    fn dim(&self) -> usize {
+        self.header.n_values / self.header.shape[0]
+    }
+
+    fn element(&self) -> Element {
+        match self.header.element {
+            ElementType::I32 | ElementType::F64 => Element::F64,
+            _ => Element::F32,
         }
-        Ok(Idx { shape: header.shape, values })
-    })
+    }
+
+    fn n_rows(&self) -> Option<usize> {
+        Some(self.header.shape[0])
+    }
+
+    fn images(&self) -> Option<Shape> {
+        match (self.header.element, &self.header.shape[..]) {
+            (ElementType::U8, &[_, height, width]) => Some(Shape {
+                width: u32::try_from(width).ok()?,
+                height: u32::try_from(height).ok()?,
+                colour: Colour::Grey,
+            }),
+            _ => None,
+        }
+    }
+
+    fn next_batch(&mut self, max_rows: usize) -> Result<Option<Matrix>> {
+        match self.n_left.min(max_rows) {
+            0 => Ok(None),
+            n_rows => Ok(Some(self.read(n_rows)?.into_matrix()?)),
+        }
+    }
 }
 
 /// Writes an IDX file, gzip-compressed when its name ends in `.gz`; an older file of that name is
@@ -222,15 +299,13 @@ pub fn parse<R: Read>(reader: R) -> Result<Idx> {
 /// ```
 pub fn write(path: impl AsRef<Path>, matrix: &Matrix, images: Option<Shape>) -> Result<()> {
     let path = path.as_ref();
-    let is_packed = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
-    output::write_file(path, |file| {
-        if !is_packed {
-            return write_to(file, matrix, images);
-        }
-        let mut encoder = GzEncoder::new(file, Compression::default());
-        write_to(&mut encoder, matrix, images)?;
-        encoder.finish().map(drop).map_err(Error::write)
-    })
+    let n_rows = matrix.n_rows();
+    matrix
+        .check_not_empty()
+        .map_err(Error::argument)
+        .and_then(|()| create_rows(path, matrix.element(), matrix.dim(), images))
+        .and_then(|mut sink| sink.write(matrix).and_then(|()| sink.commit(n_rows)))
+        .map_err(|error| error.within(path))
 }
 
 /// Writes a matrix as the bytes of a plain IDX file, as [`write()`].
@@ -248,9 +323,18 @@ pub fn write(path: impl AsRef<Path>, matrix: &Matrix, images: Option<Shape>) -> 
 /// # Ok::<(), uhop_data::Error>(())
 /// ```
 pub fn write_to<W: Write>(writer: W, matrix: &Matrix, images: Option<Shape>) -> Result<()> {
-    let plan = Plan::new(matrix, images)?;
-    let mut writer = BufWriter::new(writer);
-    plan.write(&mut writer, matrix).and_then(|()| writer.flush()).map_err(Error::write)
+    writing::write_to(writer, matrix, images)
+}
+
+/// Starts a file to which rows are written in batches.
+pub(crate) fn create_rows(
+    path: &Path,
+    element: Element,
+    dim: usize,
+    images: Option<Shape>,
+) -> Result<Box<dyn Sink>> {
+    let plan = Plan::new(element, dim, images)?;
+    Ok(Box::new(writing::IdxSink::create(path, plan)?))
 }
 
 impl Idx {

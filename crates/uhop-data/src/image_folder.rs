@@ -16,8 +16,8 @@
 //! # Memory
 //!
 //! One file, its pixels as decoded (up to 8 bytes each, 2^29 bytes in all) and as floats (12 bytes
-//! each), and the rows: 4 or 12 bytes for each pixel of the size asked for, or of the images. For one
-//! image as it is these are 32 bytes a pixel, and so at most 264,192 times the size of its file.
+//! each), the names, and the rows: 4 or 12 bytes for each pixel of the size asked for, or of the images.
+//! For one image as it is these are 32 bytes a pixel, and so at most 264,192 times the size of its file.
 //! Resizing takes 16 bytes for each pixel of the width of the image times the height asked for.
 //!
 //! # Example
@@ -45,20 +45,22 @@
 mod decode;
 mod names;
 mod problem;
+mod reading;
 mod suspect;
+mod writing;
 
-use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
-use image::codecs::png::PngEncoder;
-use image::{ExtendedColorType, ImageEncoder};
 use ndarray::{Array2, ArrayView2};
 
+use crate::row_sink::Sink;
+use crate::rows::Source;
 use crate::{Error, Matrix, Result};
 pub(crate) use decode::decode;
 pub(crate) use problem::{ArgumentProblem, Problem};
+pub(crate) use reading::check_size;
+pub(crate) use writing::{check, check_values, pixels};
 
 /// What a pixel is made of.
 ///
@@ -211,40 +213,22 @@ impl Folder {
 /// See the [module](self).
 pub fn read(folder: impl AsRef<Path>, options: &ReadOptions) -> Result<Folder> {
     let folder = folder.as_ref();
-    check_size(options).map_err(Error::argument)?;
-    let names = image_names(folder).map_err(|error| Error::io(error).at(folder))?;
+    let mut reader = reading::Reader::open(folder, options)?;
+    let n_images = reader.names().len();
     let mut values = Vec::new();
-    let mut size = options.size;
-    for name in &names {
-        let path = folder.join(name);
-        let bytes = fs::read(&path).map_err(|error| Error::io(error).at(&path))?;
-        let image = decode(&bytes, options).map_err(|problem| Error::format(problem).at(&path))?;
-        drop(bytes);
-        let expected = *size.get_or_insert(image.size);
-        if image.size != expected {
-            let first = names[0].to_string_lossy().into_owned();
-            let problem = Problem::OtherSize { expected, found: image.size, first };
-            return Err(Error::format(problem).at(&path));
-        }
-        if values.is_empty() {
-            // One image is a fair guess of the others; the product cannot overflow addresses by
-            // itself, and a refusal shows below as growth that fails.
-            let _ = values.try_reserve_exact(image.values.len().saturating_mul(names.len()));
-        }
-        if values.try_reserve(image.values.len()).is_err() {
+    // The first image is a fair guess of the others; a refusal shows below as growth that fails.
+    let _ = values.try_reserve_exact(reader.dim().saturating_mul(n_images));
+    while let Some(image) = reader.next_image()? {
+        if values.try_reserve(image.len()).is_err() {
             return Err(Error::io(io::ErrorKind::OutOfMemory.into()).at(folder));
         }
-        values.extend(image.values);
+        values.extend(image);
     }
-    let Some((width, height)) = size.filter(|_| !names.is_empty()) else {
-        return Err(Error::format(Problem::NoImages).at(folder));
-    };
-    let dim = values.len() / names.len();
-    let rows = Array2::from_shape_vec((names.len(), dim), values);
+    let rows = Array2::from_shape_vec((n_images, reader.dim()), values);
     Ok(Folder {
         rows: rows.expect("every image has the same size"),
-        shape: Shape { width, height, colour: options.colour },
-        names: names.iter().map(|name| name.to_string_lossy().into_owned()).collect(),
+        shape: reader.shape(),
+        names: reader.into_names(),
     })
 }
 
@@ -253,13 +237,14 @@ pub fn read(folder: impl AsRef<Path>, options: &ReadOptions) -> Result<Folder> {
 ///
 /// The folder must be empty or not there yet, so that nothing is replaced and nothing old is taken
 /// for a result. Files are named `000000.png` and so on in the order of the rows, or as `names` say,
-/// one per row; `.png` is added to a name that has no such ending. Rows written before a failure
-/// stay.
+/// one per row; `.png` is added to a name that has no such ending. The images are written to a
+/// hidden folder beside, which is renamed at the end: all of them appear or none. Folders above it
+/// are made when missing.
 ///
 /// # Errors
 ///
 /// [`is_io`](Error::is_io) when the folder or a file cannot be written,
-/// [`is_invalid_argument`](Error::is_invalid_argument), before anything is written, when
+/// [`is_invalid_argument`](Error::is_invalid_argument) when
 ///
 /// - the matrix has no rows, its `dim` is not that of the shape, or it holds NaN;
 /// - a side is 0 or above 16,384;
@@ -291,110 +276,23 @@ pub fn write(
 ) -> Result<()> {
     let folder = folder.as_ref();
     matrix.check_not_empty().map_err(|problem| Error::argument(problem).at(folder))?;
-    let names = check(matrix, shape)
-        .and_then(|()| match names {
-            Some(names) => names::given(names, matrix.n_rows()),
-            None => Ok(names::counted(matrix.n_rows())),
-        })
-        .map_err(|problem| Error::argument(problem).at(folder))?;
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::read_dir(folder))
-        .map_err(|error| Error::write(error).at(folder))
-        .and_then(|mut entries| match entries.next() {
-            None => Ok(()),
-            Some(_) => Err(Error::argument(ArgumentProblem::NotEmpty).at(folder)),
-        })?;
-    for (row, name) in names.iter().enumerate() {
-        let pixels = pixels(matrix, row);
-        let path = folder.join(name);
-        let write = || -> io::Result<()> {
-            let bytes = encode(&pixels, shape)?;
-            // Never through a link that appeared meanwhile.
-            let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-            file.write_all(&bytes)
-        };
-        write().map_err(|error| Error::write(error).at(&path))?;
-    }
-    Ok(())
+    let (dim, n_rows) = (matrix.dim(), matrix.n_rows());
+    let mut sink = Box::new(writing::Folder::create(folder, dim, shape, names, Some(n_rows))?);
+    sink.write(matrix).and_then(|()| sink.commit(n_rows)).map_err(|error| error.within(folder))
 }
 
-/// Errors when the size asked for is not one of images.
-pub(crate) fn check_size(options: &ReadOptions) -> Result<(), ArgumentProblem> {
-    match options.size {
-        Some((width, height))
-            if [width, height].iter().any(|side| !(1..=decode::MAX_SIDE).contains(side)) =>
-        {
-            Err(ArgumentProblem::Size { width, height })
-        }
-        _ => Ok(()),
-    }
+/// Opens a folder to read its images in batches.
+pub(crate) fn open_rows(folder: &Path, options: &ReadOptions) -> Result<Box<dyn Source>> {
+    Ok(Box::new(reading::Reader::open(folder, options)?))
 }
 
-/// The names of the images, in order.
-fn image_names(folder: &Path) -> io::Result<Vec<OsString>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        // Not through `DirEntry`: a link to an image is an image. A dangling one is an error later.
-        let is_file = fs::metadata(entry.path()).map_or(true, |metadata| metadata.is_file());
-        if is_image_name(&name) && is_file {
-            names.push(name);
-        }
-    }
-    names.sort_unstable();
-    Ok(names)
-}
-
-fn is_image_name(name: &OsString) -> bool {
-    let is_hidden = name.as_encoded_bytes().starts_with(b".");
-    let extension = Path::new(name).extension();
-    !is_hidden
-        && extension.is_some_and(|extension| {
-            ["png", "jpg", "jpeg"].iter().any(|known| extension.eq_ignore_ascii_case(known))
-        })
-}
-
-/// Errors unless the rows are images of this shape, without NaN.
-pub(crate) fn check(matrix: &Matrix, shape: Shape) -> Result<(), ArgumentProblem> {
-    let Shape { width, height, colour } = shape;
-    if [width, height].iter().any(|side| !(1..=decode::MAX_SIDE).contains(side)) {
-        return Err(ArgumentProblem::Size { width, height });
-    }
-    if shape.dim() != Some(matrix.dim()) {
-        let (n_values, n_rows, dim) = (colour.n_values(), matrix.n_rows(), matrix.dim());
-        return Err(ArgumentProblem::Dim { width, height, n_values, n_rows, dim });
-    }
-    let position = match matrix {
-        Matrix::F32(rows) => rows.iter().position(|value| value.is_nan()),
-        Matrix::F64(rows) => rows.iter().position(|value| value.is_nan()),
-    };
-    match position {
-        None => Ok(()),
-        Some(i) => {
-            Err(ArgumentProblem::NotANumber { row: i / matrix.dim(), column: i % matrix.dim() })
-        }
-    }
-}
-
-/// The values of a row limited to `[0, 1]`, scaled by 255 and rounded.
-pub(crate) fn pixels(matrix: &Matrix, row: usize) -> Vec<u8> {
-    // The conversion of floats saturates; that of f32 to f64 is exact.
-    let byte = |value: f64| (value * 255.0).round() as u8;
-    match matrix {
-        Matrix::F32(rows) => rows.row(row).iter().map(|&value| byte(f64::from(value))).collect(),
-        Matrix::F64(rows) => rows.row(row).iter().map(|&value| byte(value)).collect(),
-    }
-}
-
-fn encode(pixels: &[u8], shape: Shape) -> io::Result<Vec<u8>> {
-    let colour = match shape.colour {
-        Colour::Grey => ExtendedColorType::L8,
-        Colour::Rgb => ExtendedColorType::Rgb8,
-    };
-    let mut bytes = Vec::new();
-    PngEncoder::new(&mut bytes)
-        .write_image(pixels, shape.width, shape.height, colour)
-        .map_err(io::Error::other)?;
-    Ok(bytes)
+/// Starts a folder to which images are written in batches.
+pub(crate) fn create_rows(
+    folder: &Path,
+    dim: usize,
+    shape: Shape,
+    names: Option<&[String]>,
+    n_rows: Option<usize>,
+) -> Result<Box<dyn Sink>> {
+    Ok(Box::new(writing::Folder::create(folder, dim, shape, names, n_rows)?))
 }

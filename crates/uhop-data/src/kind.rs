@@ -4,7 +4,10 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::{Error, Matrix, Result, bytes, csv, idx, image_folder, npy, npz, parquet, safetensors};
+use crate::{
+    Element, Error, Matrix, Result, RowSink, Rows, bytes, csv, idx, image_folder, matrix, npy, npz,
+    parquet, safetensors,
+};
 
 /// A kind of file that holds a [`Matrix`].
 ///
@@ -60,7 +63,7 @@ pub struct ReadOptions<'a> {
     pub images: image_folder::ReadOptions,
 }
 
-/// How to write images.
+/// How to write images, and how much there is to write.
 ///
 /// Options that do not concern the kind of file are ignored.
 ///
@@ -76,6 +79,9 @@ pub struct WriteOptions<'a> {
     pub images: Option<image_folder::Shape>,
     /// Names of images, one per row; numbers when not given.
     pub names: Option<&'a [String]>,
+    /// The number of rows, where it is known before they are written in batches: `.npy` then goes
+    /// through a pipe as the rows come, and images get as many digits as they need.
+    pub n_rows: Option<usize>,
 }
 
 /// Every file name and every way of writing that is refused.
@@ -201,6 +207,72 @@ impl Kind {
                 image_folder::read(path, &options.images).map(image_folder::Folder::into_matrix)
             }
         }
+    }
+
+    /// Opens a file of this kind, whatever its name, to read its rows in batches.
+    ///
+    /// All batches together are what [`read`](Self::read) returns.
+    ///
+    /// # Errors
+    ///
+    /// Those of the kind's own `read`, as far as they show before the first row: a header, a first
+    /// line, a first image. The rest shows in [`Rows::next_batch`].
+    ///
+    /// # Example
+    ///
+    /// See [`Rows`].
+    pub fn open(self, path: impl AsRef<Path>, options: &ReadOptions<'_>) -> Result<Rows> {
+        let path = path.as_ref();
+        let source = match self {
+            Self::Npy => npy::open_rows(path),
+            Self::Npz => npz::open_rows(path, options.member),
+            Self::Safetensors => safetensors::open_rows(path, options.member),
+            Self::Csv => csv::open_rows(path),
+            Self::Idx => idx::open_rows(path),
+            Self::Parquet => parquet::open_rows(path, options),
+            Self::Images => image_folder::open_rows(path, &options.images),
+        };
+        Ok(Rows::new(source.map_err(|error| error.within(path))?, path))
+    }
+
+    /// Starts a file of this kind, whatever its name, to which rows are written in batches: of
+    /// `element` and `dim` values each. Tensors and members are named `patterns`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the kind's own `write`, as far as they show before the first row, and
+    /// [`is_invalid_argument`](Error::is_invalid_argument) for [`Parquet`](Self::Parquet), which is
+    /// read only, and for [`Images`](Self::Images) without a shape.
+    ///
+    /// # Example
+    ///
+    /// See [`RowSink`].
+    pub fn create(
+        self,
+        path: impl AsRef<Path>,
+        element: Element,
+        dim: usize,
+        options: &WriteOptions<'_>,
+    ) -> Result<RowSink> {
+        let path = path.as_ref();
+        if dim == 0 {
+            return Err(Error::argument(matrix::Problem::Empty { n_rows: 1, dim }).at(path));
+        }
+        let sink = match self {
+            Self::Npy => npy::create_rows(path, element, dim, options.n_rows),
+            Self::Npz => npz::create_rows(path, "patterns", element, dim),
+            Self::Safetensors => safetensors::create_rows(path, element, dim),
+            Self::Csv => csv::create_rows(path),
+            Self::Idx => idx::create_rows(path, element, dim, options.images),
+            Self::Parquet => Err(Error::argument(Problem::ParquetOutput)),
+            Self::Images => match options.images {
+                Some(shape) => {
+                    image_folder::create_rows(path, dim, shape, options.names, options.n_rows)
+                }
+                None => Err(Error::argument(Problem::NoShape)),
+            },
+        };
+        Ok(RowSink::new(sink.map_err(|error| error.within(path))?, path, element, dim))
     }
 
     /// Writes a file of this kind, whatever its name. Tensors and members are named `patterns`.

@@ -26,9 +26,8 @@
 //! - [`Kind`] tells files apart by their names, and reads and writes a [`Matrix`] from and to each:
 //!   [`npy`], [`npz`], [`safetensors`], [`csv`], [`idx`], [`parquet`] (read only) and
 //!   [`image_folder`].
-//! - [`npy::RowReader`] and [`npy::RowWriter`] do so in batches of rows, for files larger than memory
-//!   and for streams.
-//! - [`parquet::RowReader`] reads a column of lists or of images in batches of rows.
+//! - [`Rows`] and [`RowSink`], from [`Kind::open`] and [`Kind::create`], do so in batches of rows, for
+//!   files larger than memory; [`npy::RowReader`] and [`npy::RowWriter`] also for streams.
 //! - [`OutputFile`] is a file that appears under its name only when complete.
 //! - [`idx`] reads and writes IDX files, the format of MNIST, plain or gzip-compressed:
 //!   [`idx::read_images`], [`idx::read_labels`], and [`idx::read`] for everything else the format can
@@ -53,6 +52,8 @@ pub mod npy;
 pub mod npz;
 mod output;
 pub mod parquet;
+mod row_sink;
+mod rows;
 pub mod safetensors;
 pub mod sample;
 pub mod store;
@@ -63,3 +64,5 @@ pub use images::Images;
 pub use kind::{Kind, ReadOptions, WriteOptions};
 pub use matrix::{Element, Matrix};
 pub use output::OutputFile;
+pub use row_sink::RowSink;
+pub use rows::Rows;

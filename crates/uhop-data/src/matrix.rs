@@ -121,6 +121,15 @@ impl Matrix {
         }
     }
 
+    /// Errors when the rows are not of this element and `dim`.
+    pub(crate) fn check_batch(&self, element: Element, dim: usize) -> Result<(), Problem> {
+        if (self.element(), self.dim()) == (element, dim) {
+            return Ok(());
+        }
+        let (found_element, found_rows, found_dim) = (self.element(), self.n_rows(), self.dim());
+        Err(Problem::Batch { element, dim, found_element, found_rows, found_dim })
+    }
+
     /// Errors when there is nothing to write: the readers refuse such a file.
     pub(crate) fn check_not_empty(&self) -> Result<(), Problem> {
         match (self.n_rows(), self.dim()) {
@@ -184,4 +193,10 @@ pub(crate) enum Problem {
     Member { found: String },
     #[error("writing rows: expected {expected} rows in all, found {found}")]
     RowCount { expected: usize, found: usize },
+    #[error(
+        "writing rows: [{n_rows}, {dim}] take more bytes than this machine can address; write less"
+    )]
+    TooLarge { n_rows: usize, dim: usize },
+    #[error("writing rows: an earlier batch was refused or failed; start the file again")]
+    Stopped,
 }

@@ -18,6 +18,7 @@
 //! size; memory grows as data arrive, never because a header asks for it. The values take 4 times
 //! the size of a u8 file and once that of a float file, twice that in Fortran order, three times
 //! from a stream. [`RowReader`] holds one batch, with room to grow: three times its values.
+//! [`Rows`](crate::Rows) too, except in Fortran order.
 //!
 //! # Source
 //!
@@ -48,11 +49,15 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use crate::array::{self, Layout};
+use crate::array::{self, Layout, Unread};
 use crate::bytes::read_full;
-use crate::{Error, Matrix, Result, output};
-pub(crate) use header::Header;
+use crate::row_sink::Sink;
+use crate::rows::{Source, Whole};
+use crate::{Element, Error, Matrix, OutputFile, Result, output};
+use header::Header;
+pub(crate) use header::encode;
 pub(crate) use problem::Problem;
+pub(crate) use rows::NpySink;
 pub use rows::{RowReader, RowWriter};
 
 pub(crate) type Failure = crate::bytes::Failure<Problem>;
@@ -158,28 +163,77 @@ fn open(path: &Path) -> io::Result<(File, Option<u64>)> {
     Ok((file, n_bytes))
 }
 
+/// Opens a file to read its rows in batches.
+pub(crate) fn open_rows(path: &Path) -> Result<Box<dyn Source>> {
+    let (file, n_bytes) = open(path).map_err(Error::io)?;
+    rows_of(file, n_bytes)
+}
+
+/// Starts a file to which rows are written in batches.
+pub(crate) fn create_rows(
+    path: &Path,
+    element: Element,
+    dim: usize,
+    n_rows: Option<usize>,
+) -> Result<Box<dyn Sink>> {
+    Ok(Box::new(NpySink::to_file(OutputFile::create(path)?, element, dim, n_rows)?))
+}
+
+/// Reads the rows of a stream in batches, or all at once where they do not follow each other.
+pub(crate) fn rows_of<R: Read + Send + 'static>(
+    mut stream: R,
+    n_bytes: Option<u64>,
+) -> Result<Box<dyn Source>> {
+    let layout = layout(&mut stream, n_bytes)?;
+    if layout.is_row_major() {
+        return Ok(Box::new(RowReader::of_rows(stream, layout)));
+    }
+    let matrix = read_all(&layout, &mut stream, n_bytes.is_some())?;
+    Ok(Box::new(Whole::new(matrix)))
+}
+
 /// Reads header, values and the end. `n_bytes` is the size of everything, when it is known.
 fn read_array(stream: &mut dyn Read, n_bytes: Option<u64>) -> Result<Matrix, Failure> {
+    let layout = layout(stream, n_bytes)?;
+    read_all(&layout, stream, n_bytes.is_some())
+}
+
+/// Reads the header. `n_bytes` is the size of everything, when it is known.
+pub(crate) fn layout(stream: &mut dyn Read, n_bytes: Option<u64>) -> Result<Layout, Failure> {
     let header = Header::read(stream)?;
     if let Some(n_bytes) = n_bytes {
         header.check_size(n_bytes)?;
     }
-    let matrix = read_values(&header.layout, stream, n_bytes.is_some())?;
-    check_end(&header.layout, stream)?;
-    Ok(matrix)
+    Ok(header.layout)
 }
 
-/// Reads the values after a header; see [`Layout::read`] for `reserve`.
-pub(crate) fn read_values(
+/// Reads the values after a header and the end; see [`Layout::read`] for `reserve`.
+pub(crate) fn read_all(
     layout: &Layout,
     stream: &mut dyn Read,
     reserve: bool,
 ) -> Result<Matrix, Failure> {
-    layout.read(stream, reserve).map_err(|failure| problem(layout, failure))
+    let matrix = layout.read(stream, reserve).map_err(|failure| problem(layout, failure))?;
+    check_end(layout, stream)?;
+    Ok(matrix)
+}
+
+/// Reads the next rows after a header, and the end with the last of them.
+pub(crate) fn next_rows(
+    unread: &mut Unread,
+    stream: &mut dyn Read,
+    max_rows: usize,
+) -> Result<Option<Matrix>, Failure> {
+    let batch =
+        unread.next(stream, max_rows).map_err(|failure| problem(&unread.layout, failure))?;
+    if batch.is_some() && unread.is_empty() {
+        check_end(&unread.layout, stream)?;
+    }
+    Ok(batch)
 }
 
 /// Errors unless the stream is at its end.
-pub(crate) fn check_end(layout: &Layout, stream: &mut dyn Read) -> Result<(), Failure> {
+fn check_end(layout: &Layout, stream: &mut dyn Read) -> Result<(), Failure> {
     match read_full(stream, &mut [0])? {
         0 => Ok(()),
         _ => Err(Problem::TrailingData { layout: layout.clone() }.into()),

@@ -41,15 +41,18 @@ mod directory;
 mod problem;
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Take, Write};
 use std::path::Path;
 
 use flate2::Crc;
 use flate2::read::DeflateDecoder;
 
+use crate::array::{self, Layout, Unread};
 use crate::bytes::{Watched, names, quoted};
-use crate::npy::{self, Header};
-use crate::{Error, Matrix, Result, matrix, output};
+use crate::output::Seekable;
+use crate::row_sink::Sink;
+use crate::rows::{Source, Whole};
+use crate::{Element, Error, Matrix, OutputFile, Result, matrix, npy, output};
 use directory::{Entry, Method};
 pub(crate) use problem::Problem;
 
@@ -103,7 +106,9 @@ pub fn read(path: impl AsRef<Path>, member: Option<&str>) -> Result<Matrix> {
 /// assert!(uhop_data::npz::parse(Cursor::new("PK"), None).unwrap_err().is_format());
 /// ```
 pub fn parse<R: Read + Seek>(mut reader: R, member: Option<&str>) -> Result<Matrix> {
-    Ok(read_archive(&mut reader, member)?)
+    let mut member = Member::find(&mut reader, member)?;
+    let layout = member.layout()?;
+    Ok(member.rest(&layout)?)
 }
 
 /// Writes an `.npz` file with one member; an older file of that name is replaced only when the new
@@ -133,18 +138,88 @@ pub fn write(path: impl AsRef<Path>, member: &str, matrix: &Matrix) -> Result<()
 ///
 /// See the [module](self).
 pub fn write_to<W: Write>(mut writer: W, member: &str, matrix: &Matrix) -> Result<()> {
-    let name = member.strip_suffix(".npy").unwrap_or(member);
-    if name.is_empty() || name.len() > 255 || name.contains(is_unsafe) {
-        return Err(Error::argument(matrix::Problem::Member { found: quoted(name) }));
-    }
+    let name = file_name(member).map_err(Error::argument)?;
     // The size and the checksum stand before the values, so the values are encoded twice rather
     // than held.
     let mut sink = Checksum { crc: Crc::new(), n_bytes: 0 };
     npy::write_to(&mut sink, matrix)?;
-    let (start, end) = directory::encode(&format!("{name}.npy"), sink.crc.sum(), sink.n_bytes);
+    let (start, end) = directory::encode(&name, sink.crc.sum(), sink.n_bytes);
     writer.write_all(&start).map_err(Error::write)?;
     npy::write_to(&mut writer, matrix)?;
     writer.write_all(&end).and_then(|()| writer.flush()).map_err(Error::write)
+}
+
+/// Starts a file to whose one stored member rows are written in batches.
+pub(crate) fn create_rows(
+    path: &Path,
+    member: &str,
+    element: Element,
+    dim: usize,
+) -> Result<Box<dyn Sink>> {
+    let name = file_name(member).map_err(Error::argument)?;
+    let mut target = Seekable::file(OutputFile::create(path)?).map_err(Error::write)?;
+    // Size, checksum and the number of rows are filled in at the end.
+    let (start, _) = directory::encode(&name, 0, 0);
+    target
+        .write_all(&start)
+        .and_then(|()| target.write_all(&npy::encode(element, 0, dim)))
+        .map_err(Error::write)?;
+    let values = Checksum { crc: Crc::new(), n_bytes: 0 };
+    Ok(Box::new(MemberSink { target, name, element, dim, values }))
+}
+
+struct MemberSink {
+    target: Seekable,
+    name: String,
+    element: Element,
+    dim: usize,
+    /// Of everything after the `.npy` header.
+    values: Checksum,
+}
+
+impl Sink for MemberSink {
+    fn write(&mut self, batch: &Matrix) -> Result<()> {
+        array::write_values(&mut Both(&mut self.target, &mut self.values), batch)
+            .map_err(Error::write)
+    }
+
+    fn commit(mut self: Box<Self>, n_rows: usize) -> Result<()> {
+        let header = npy::encode(self.element, n_rows, self.dim);
+        let mut crc = Crc::new();
+        crc.update(&header);
+        crc.combine(&self.values.crc);
+        let n_bytes = header.len() as u64 + self.values.n_bytes;
+        let (mut start, end) = directory::encode(&self.name, crc.sum(), n_bytes);
+        start.extend(header);
+        self.target
+            .write_all(&end)
+            .and_then(|()| output::patch(&mut self.target, 0, &start))
+            .map_err(Error::write)?;
+        self.target.commit()
+    }
+}
+
+/// A writer and the sum of what it took.
+struct Both<'a>(&'a mut Seekable, &'a mut Checksum);
+
+impl Write for Both<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n_written = self.0.write(bytes)?;
+        self.1.write(&bytes[..n_written])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// The name of a member as that of a file.
+fn file_name(member: &str) -> Result<String, matrix::Problem> {
+    let name = member.strip_suffix(".npy").unwrap_or(member);
+    if name.is_empty() || name.len() > 255 || name.contains(is_unsafe) {
+        return Err(matrix::Problem::Member { found: quoted(name) });
+    }
+    Ok(format!("{name}.npy"))
 }
 
 fn is_unsafe(character: char) -> bool {
@@ -169,67 +244,156 @@ impl Write for Checksum {
     }
 }
 
-fn read_archive<R: Read + Seek>(reader: &mut R, member: Option<&str>) -> Result<Matrix, Failure> {
-    let entries = directory::read(reader)?;
-    let entry = choose(&entries, member)?;
-    let start = directory::data_start(reader, entry)?;
-    reader.seek(SeekFrom::Start(start))?;
-
-    let name = || entry.member().to_owned();
-    let mut source =
-        Watched { reader: Read::take(&mut *reader, entry.n_compressed), failed: false };
-    let outcome = match entry.method {
-        Method::Deflated => read_member(&mut DeflateDecoder::new(&mut source), entry),
-        Method::Stored | Method::Other(_) => read_member(&mut source, entry),
-    };
-    outcome.map_err(|failure| match failure {
-        npy::Failure::Problem(problem) => Problem::Member { name: name(), problem }.into(),
-        npy::Failure::Read(error) if source.failed => Failure::Read(error),
-        npy::Failure::Read(error) if error.kind() == io::ErrorKind::OutOfMemory => {
-            Failure::Read(error)
-        }
-        npy::Failure::Read(error) => {
-            Problem::Damaged { name: name(), detail: error.to_string() }.into()
-        }
-    })
-}
-
-/// Reads the `.npy` file inside a member; a wrong size or checksum is a failed read.
-///
-/// The memory is taken at once: [`Entry::check`] has bounded the size by that of the file.
-fn read_member(stream: &mut dyn Read, entry: &Entry) -> Result<Matrix, npy::Failure> {
-    let mut summed = Summed { stream, crc: Crc::new() };
-    let header = Header::read(&mut summed)?;
-    header.check_size(entry.n_bytes)?;
-    let matrix = npy::read_values(&header.layout, &mut summed, true)?;
-    npy::check_end(&header.layout, &mut summed)?;
-    if summed.crc.sum() != entry.crc {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "wrong checksum").into());
+/// Opens a file to read the rows of a member in batches.
+pub(crate) fn open_rows(path: &Path, member: Option<&str>) -> Result<Box<dyn Source>> {
+    let file = File::open(path).map_err(Error::io)?;
+    let mut member = Member::find(BufReader::new(file), member)?;
+    let layout = member.layout()?;
+    if layout.is_row_major() {
+        return Ok(Box::new(MemberRows { member, unread: Unread::new(layout) }));
     }
-    Ok(matrix)
+    Ok(Box::new(Whole::new(member.rest(&layout)?)))
 }
 
-struct Summed<'a> {
-    stream: &'a mut dyn Read,
+/// A member open at its first byte.
+struct Member<R> {
+    stream: Summed<R>,
+    entry: Entry,
+}
+
+impl<R: Read + Seek> Member<R> {
+    fn find(mut reader: R, member: Option<&str>) -> Result<Self, Failure> {
+        let mut entries = directory::read(&mut reader)?;
+        let index = choose(&entries, member)?;
+        let entry = entries.swap_remove(index);
+        let start = directory::data_start(&mut reader, &entry)?;
+        reader.seek(SeekFrom::Start(start))?;
+        let source = Watched { reader: reader.take(entry.n_compressed), failed: false };
+        let content = match entry.method {
+            Method::Deflated => Content::Deflated(DeflateDecoder::new(source)),
+            Method::Stored | Method::Other(_) => Content::Stored(source),
+        };
+        Ok(Self { stream: Summed { content, crc: Crc::new() }, entry })
+    }
+}
+
+impl<R: Read> Member<R> {
+    fn layout(&mut self) -> Result<Layout, Failure> {
+        let layout = npy::layout(&mut self.stream, Some(self.entry.n_bytes));
+        layout.map_err(|failure| self.named(failure))
+    }
+
+    /// The values after the header, and the end.
+    ///
+    /// The memory is taken at once: [`Entry::check`] has bounded the size by that of the file.
+    fn rest(&mut self, layout: &Layout) -> Result<Matrix, Failure> {
+        npy::read_all(layout, &mut self.stream, true)
+            .and_then(|matrix| self.check_sum().map(|()| matrix))
+            .map_err(|failure| self.named(failure))
+    }
+
+    /// The next rows after the header, and the end with the last of them.
+    fn next(&mut self, unread: &mut Unread, max_rows: usize) -> Result<Option<Matrix>, Failure> {
+        let batch = npy::next_rows(unread, &mut self.stream, max_rows);
+        batch
+            .and_then(|batch| {
+                if unread.is_empty() {
+                    self.check_sum()?;
+                }
+                Ok(batch)
+            })
+            .map_err(|failure| self.named(failure))
+    }
+
+    /// A wrong checksum is a failed read.
+    fn check_sum(&self) -> Result<(), npy::Failure> {
+        if self.stream.crc.sum() == self.entry.crc {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::InvalidData, "wrong checksum").into())
+    }
+
+    fn named(&self, failure: npy::Failure) -> Failure {
+        let name = self.entry.member().to_owned();
+        match failure {
+            npy::Failure::Problem(problem) => Problem::Member { name, problem }.into(),
+            npy::Failure::Read(error)
+                if self.stream.content.has_failed()
+                    || error.kind() == io::ErrorKind::OutOfMemory =>
+            {
+                Failure::Read(error)
+            }
+            npy::Failure::Read(error) => {
+                Problem::Damaged { name, detail: error.to_string() }.into()
+            }
+        }
+    }
+}
+
+/// A member open at one of its rows.
+struct MemberRows {
+    member: Member<BufReader<File>>,
+    unread: Unread,
+}
+
+impl Source for MemberRows {
+    fn dim(&self) -> usize {
+        self.unread.layout.dim
+    }
+
+    fn element(&self) -> Element {
+        self.unread.layout.element()
+    }
+
+    fn n_rows(&self) -> Option<usize> {
+        Some(self.unread.layout.n_rows)
+    }
+
+    fn next_batch(&mut self, max_rows: usize) -> Result<Option<Matrix>> {
+        Ok(self.member.next(&mut self.unread, max_rows)?)
+    }
+}
+
+/// The bytes of a member as they were before they were packed.
+enum Content<R> {
+    Stored(Watched<Take<R>>),
+    Deflated(DeflateDecoder<Watched<Take<R>>>),
+}
+
+impl<R: Read> Content<R> {
+    /// Whether it was the reader that failed, not the decoder.
+    fn has_failed(&self) -> bool {
+        match self {
+            Self::Stored(source) => source.failed,
+            Self::Deflated(decoder) => decoder.get_ref().failed,
+        }
+    }
+}
+
+struct Summed<R> {
+    content: Content<R>,
     crc: Crc,
 }
 
-impl Read for Summed<'_> {
+impl<R: Read> Read for Summed<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n_read = self.stream.read(buffer)?;
+        let n_read = match &mut self.content {
+            Content::Stored(source) => source.read(buffer),
+            Content::Deflated(decoder) => decoder.read(buffer),
+        }?;
         self.crc.update(&buffer[..n_read]);
         Ok(n_read)
     }
 }
 
-/// The entry of this name, or the only one that is an `.npy` file.
-fn choose<'a>(entries: &'a [Entry], member: Option<&str>) -> Result<&'a Entry, Problem> {
-    let mut arrays = entries.iter().filter(|entry| entry.name.ends_with(".npy"));
+/// The index of the entry of this name, or of the only one that is an `.npy` file.
+fn choose(entries: &[Entry], member: Option<&str>) -> Result<usize, Problem> {
+    let mut arrays = entries.iter().enumerate().filter(|(_, entry)| entry.name.ends_with(".npy"));
     let found = || names(entries.iter().map(Entry::member));
-    let entry = match member {
+    let (index, entry) = match member {
         Some(wanted) => {
             let wanted = wanted.strip_suffix(".npy").unwrap_or(wanted);
-            let mut named = arrays.filter(|entry| entry.member() == wanted);
+            let mut named = arrays.filter(|(_, entry)| entry.member() == wanted);
             match (named.next(), named.next()) {
                 (Some(entry), None) => entry,
                 (Some(_), Some(_)) => return Err(Problem::Twice { name: wanted.to_owned() }),
@@ -245,5 +409,5 @@ fn choose<'a>(entries: &'a [Entry], member: Option<&str>) -> Result<&'a Entry, P
         },
     };
     entry.check()?;
-    Ok(entry)
+    Ok(index)
 }

@@ -1,18 +1,19 @@
 //! Files that appear under their name only when complete.
 
-use std::ffi::OsString;
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use crate::store::Replacement;
 use crate::{Error, Result};
 
 /// A file being written beside its final place.
 ///
 /// The bytes go to a temporary file in the same folder. [`commit`](Self::commit) makes them durable
-/// and gives the file its name, replacing an older one; dropped without it, the temporary file is
-/// removed and an older file is untouched. A path that exists and is not a regular file, such as a
-/// named pipe, is written directly.
+/// and gives the file its name, replacing an older one, with the guarantees of
+/// [`store::replace`](crate::store::replace); dropped without it, the temporary file is removed and
+/// an older file is untouched. A named pipe or a device is written directly.
 ///
 /// # Example
 ///
@@ -29,13 +30,17 @@ use crate::{Error, Result};
 /// assert_eq!(std::fs::read(&path)?, b"new");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
-pub struct OutputFile {
-    file: File,
-    /// Where the file will be; links have been followed.
-    target: PathBuf,
-    /// Nothing when the target is written directly, or after it has got its name.
-    temporary: Option<PathBuf>,
+pub struct OutputFile(Way);
+
+enum Way {
+    Replacement(Replacement),
+    Direct(File),
+}
+
+impl fmt::Debug for OutputFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OutputFile").field(self.file()).finish()
+    }
 }
 
 impl OutputFile {
@@ -43,7 +48,7 @@ impl OutputFile {
     ///
     /// # Errors
     ///
-    /// [`is_io`](Error::is_io) when the folder is missing or cannot be written.
+    /// Those of [`store::replace`](crate::store::replace).
     ///
     /// # Example
     ///
@@ -52,14 +57,20 @@ impl OutputFile {
     /// ```
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        Self::open(path).map_err(|error| Error::write(error).at(path))
+        let is_special =
+            fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
+        if is_special {
+            let file = OpenOptions::new().write(true).open(path);
+            return Ok(Self(Way::Direct(file.map_err(|error| Error::write(error).at(path))?)));
+        }
+        Ok(Self(Way::Replacement(Replacement::create(path).map_err(Error::store)?)))
     }
 
     /// Flushes the bytes to the disk and gives the file its name.
     ///
     /// # Errors
     ///
-    /// [`is_io`](Error::is_io) when the system refuses; an older file is then untouched.
+    /// Those of [`store::replace`](crate::store::replace).
     ///
     /// # Example
     ///
@@ -70,49 +81,87 @@ impl OutputFile {
     /// assert!(path.exists());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn commit(mut self) -> Result<()> {
-        let Some(temporary) = &self.temporary else { return Ok(()) };
-        self.file
-            .sync_all()
-            .and_then(|()| fs::rename(temporary, &self.target))
-            .map_err(|error| Error::write(error).at(&self.target))?;
-        self.temporary = None;
-        // The new name is in place. Not every file system can flush a folder.
-        #[cfg(unix)]
-        if let Ok(folder) = File::open(folder_of(&self.target)) {
-            let _ = folder.sync_all();
+    pub fn commit(self) -> Result<()> {
+        match self.0 {
+            Way::Replacement(replacement) => replacement.commit().map_err(Error::store),
+            Way::Direct(_) => Ok(()),
         }
-        Ok(())
     }
 
-    fn open(path: &Path) -> io::Result<Self> {
-        let target = match fs::canonicalize(path) {
-            Ok(target) => target,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
-            Err(error) => return Err(error),
-        };
-        if target.exists() && !target.is_file() {
-            let file = OpenOptions::new().write(true).open(&target)?;
-            return Ok(Self { file, target, temporary: None });
-        }
-        let Some(name) = target.file_name() else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"));
-        };
-        let mut attempt = 0;
-        loop {
-            let mut hidden = OsString::from(".");
-            hidden.push(name);
-            hidden.push(format!(".{}-{attempt}.tmp", std::process::id()));
-            let temporary = folder_of(&target).join(hidden);
-            match OpenOptions::new().write(true).create_new(true).open(&temporary) {
-                Ok(file) => return Ok(Self { file, target, temporary: Some(temporary) }),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 100 => {
-                    attempt += 1;
-                }
-                Err(error) => return Err(error),
-            }
+    /// Whether it is a pipe or a device, which cannot be completed at its start.
+    pub(crate) fn is_direct(&self) -> bool {
+        matches!(self.0, Way::Direct(_))
+    }
+
+    fn file(&self) -> &File {
+        match &self.0 {
+            Way::Replacement(replacement) => replacement.file(),
+            Way::Direct(file) => file,
         }
     }
+}
+
+/// Where a file is written whose start is only known at its end.
+///
+/// A pipe gets its bytes at the end, from a temporary file without a name.
+pub(crate) enum Seekable {
+    File(OutputFile),
+    Spool { spool: File, target: Box<dyn Write + Send> },
+}
+
+impl Seekable {
+    pub(crate) fn file(file: OutputFile) -> io::Result<Self> {
+        if file.is_direct() { Self::spool(Box::new(file)) } else { Ok(Self::File(file)) }
+    }
+
+    pub(crate) fn spool(target: Box<dyn Write + Send>) -> io::Result<Self> {
+        Ok(Self::Spool { spool: tempfile::tempfile()?, target })
+    }
+
+    pub(crate) fn commit(self) -> Result<()> {
+        match self {
+            Self::File(file) => file.commit(),
+            Self::Spool { mut spool, mut target } => spool
+                .rewind()
+                .and_then(|()| io::copy(&mut spool, &mut target))
+                .and_then(|_| target.flush())
+                .map_err(Error::write),
+        }
+    }
+}
+
+impl Write for Seekable {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.write(bytes),
+            Self::Spool { spool, .. } => spool.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.flush(),
+            Self::Spool { spool, .. } => spool.flush(),
+        }
+    }
+}
+
+impl Seek for Seekable {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        match self {
+            Self::File(file) => file.seek(position),
+            Self::Spool { spool, .. } => spool.seek(position),
+        }
+    }
+}
+
+/// Replaces the bytes at `start` and returns to the end of what was written.
+pub(crate) fn patch<W: Write + Seek>(writer: &mut W, start: u64, bytes: &[u8]) -> io::Result<()> {
+    let end = writer.stream_position()?;
+    writer.seek(SeekFrom::Start(start))?;
+    writer.write_all(bytes)?;
+    writer.seek(SeekFrom::Start(end))?;
+    Ok(())
 }
 
 /// Writes a whole file through an [`OutputFile`], with the path in every error.
@@ -121,37 +170,22 @@ pub(crate) fn write_file(
     write: impl FnOnce(&mut OutputFile) -> Result<()>,
 ) -> Result<()> {
     let mut file = OutputFile::create(path)?;
-    write(&mut file).map_err(|error| error.at(path))?;
+    write(&mut file).map_err(|error| error.within(path))?;
     file.commit()
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    }
 }
 
 impl Write for OutputFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        self.file().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.file().flush()
     }
 }
 
 impl Seek for OutputFile {
     fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
-        self.file.seek(position)
-    }
-}
-
-impl Drop for OutputFile {
-    fn drop(&mut self) {
-        if let Some(temporary) = &self.temporary {
-            let _ = fs::remove_file(temporary);
-        }
+        self.file().seek(position)
     }
 }

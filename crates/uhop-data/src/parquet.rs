@@ -258,6 +258,36 @@ impl RowReader {
     }
 }
 
+/// Opens a file to read its rows in batches.
+pub(crate) fn open_rows(
+    path: &Path,
+    options: &ReadOptions<'_>,
+) -> Result<Box<dyn crate::rows::Source>> {
+    Ok(Box::new(RowReader::open(path, options)?))
+}
+
+impl crate::rows::Source for RowReader {
+    fn dim(&self) -> usize {
+        Self::dim(self)
+    }
+
+    fn element(&self) -> Element {
+        Self::element(self)
+    }
+
+    fn n_rows(&self) -> Option<usize> {
+        Some(Self::n_rows(self))
+    }
+
+    fn images(&self) -> Option<Shape> {
+        Self::images(self)
+    }
+
+    fn next_batch(&mut self, max_rows: usize) -> Result<Option<Matrix>> {
+        Self::next_batch(self, max_rows)
+    }
+}
+
 impl std::fmt::Debug for RowReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { path, column, form, n_rows, .. } = self;

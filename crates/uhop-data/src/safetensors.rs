@@ -46,15 +46,21 @@ use std::path::Path;
 use ::safetensors::Dtype;
 use ::safetensors::tensor::{Metadata, TensorInfo};
 
-use crate::array::{self, Layout, Stored};
+use crate::array::{self, Layout, Stored, Unread};
 use crate::bytes::read_full;
-use crate::{Element, Error, Matrix, Result, output};
+use crate::output::Seekable;
+use crate::row_sink::Sink;
+use crate::rows::Source;
+use crate::{Element, Error, Matrix, OutputFile, Result, matrix, output};
 pub(crate) use problem::Problem;
 
 /// Name of the tensor written.
 const WRITTEN: &str = "patterns";
 
 const MAX_HEADER: u64 = 1 << 24;
+
+/// Bytes before the values of every file written: room for any shape, and a multiple of 64.
+const ENCODED_LENGTH: usize = 128;
 
 /// Bytes of the length of the header, which stands first.
 const N_LENGTH: u64 = 8;
@@ -100,10 +106,55 @@ pub fn read(path: impl AsRef<Path>, tensor: Option<&str>) -> Result<Matrix> {
 /// assert!(uhop_data::safetensors::parse(Cursor::new("{}"), None).unwrap_err().is_format());
 /// ```
 pub fn parse<R: Read + Seek>(mut reader: R, tensor: Option<&str>) -> Result<Matrix> {
+    let layout = find(&mut reader, tensor)?;
+    layout.read(&mut reader, true).map_err(shrunk)
+}
+
+/// Opens a file to read the rows of a tensor in batches.
+pub(crate) fn open_rows(path: &Path, tensor: Option<&str>) -> Result<Box<dyn Source>> {
+    let mut file = File::open(path).map_err(Error::io)?;
+    let layout = find(&mut file, tensor)?;
+    Ok(Box::new(TensorRows { file, unread: Unread::new(layout) }))
+}
+
+/// A file open at a row of its tensor.
+struct TensorRows {
+    file: File,
+    unread: Unread,
+}
+
+impl Source for TensorRows {
+    fn dim(&self) -> usize {
+        self.unread.layout.dim
+    }
+
+    fn element(&self) -> Element {
+        self.unread.layout.element()
+    }
+
+    fn n_rows(&self) -> Option<usize> {
+        Some(self.unread.layout.n_rows)
+    }
+
+    fn next_batch(&mut self, max_rows: usize) -> Result<Option<Matrix>> {
+        self.unread.next(&mut self.file, max_rows).map_err(shrunk)
+    }
+}
+
+/// The size of the file was right when it was opened.
+fn shrunk(failure: array::Failure) -> Error {
+    match failure {
+        array::Failure::Read(error) => Error::io(error),
+        array::Failure::EndsEarly(_) => Error::io(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+/// Checks the header and leaves the reader at the first value of the tensor.
+fn find<R: Read + Seek>(reader: &mut R, tensor: Option<&str>) -> Result<Layout> {
     let n_file = reader.seek(SeekFrom::End(0)).map_err(Error::io)?;
     reader.rewind().map_err(Error::io)?;
     let mut length = [0; N_LENGTH as usize];
-    let n_read = read_full(&mut reader, &mut length).map_err(Error::io)?;
+    let n_read = read_full(reader, &mut length).map_err(Error::io)?;
     let n_header = u64::from_le_bytes(length);
     if n_read < length.len() || n_header > n_file.saturating_sub(N_LENGTH) {
         return Err(Error::format(Problem::Start { n_file }));
@@ -112,7 +163,7 @@ pub fn parse<R: Read + Seek>(mut reader: R, tensor: Option<&str>) -> Result<Matr
         return Err(Error::format(Problem::HeaderLength { found: n_header, limit: MAX_HEADER }));
     }
     let mut header = vec![0; usize::try_from(n_header).expect("at most 16 MiB")];
-    let n_read = read_full(&mut reader, &mut header).map_err(Error::io)?;
+    let n_read = read_full(reader, &mut header).map_err(Error::io)?;
     // Checks that the tensors lie one after the other, each as long as its shape says.
     let metadata: Metadata = serde_json::from_slice(&header[..n_read])
         .map_err(|error| Error::format(Problem::Header { detail: error.to_string() }))?;
@@ -127,11 +178,7 @@ pub fn parse<R: Read + Seek>(mut reader: R, tensor: Option<&str>) -> Result<Matr
     let layout = layout(info)
         .map_err(|problem| Error::format(Problem::Tensor { name: name.clone(), problem }))?;
     reader.seek(SeekFrom::Start(data_start + info.data_offsets.0 as u64)).map_err(Error::io)?;
-    layout.read(&mut reader, true).map_err(|failure| match failure {
-        array::Failure::Read(error) => Error::io(error),
-        // The size was right a moment ago.
-        array::Failure::EndsEarly(_) => Error::io(io::ErrorKind::UnexpectedEof.into()),
-    })
+    Ok(layout)
 }
 
 /// Writes a `.safetensors` file with the one tensor `patterns`; an older file of that name is
@@ -160,25 +207,62 @@ pub fn write(path: impl AsRef<Path>, matrix: &Matrix) -> Result<()> {
 /// See the [module](self).
 pub fn write_to<W: Write>(mut writer: W, matrix: &Matrix) -> Result<()> {
     matrix.check_not_empty().map_err(Error::argument)?;
-    let element = matrix.element();
-    let shape = vec![matrix.n_rows(), matrix.dim()];
-    let n_bytes = shape[0] * shape[1] * element.size();
+    let header = encode(matrix.element(), matrix.n_rows(), matrix.dim())?;
+    writer
+        .write_all(&header)
+        .and_then(|()| array::write_values(&mut writer, matrix))
+        .and_then(|()| writer.flush())
+        .map_err(Error::write)
+}
+
+/// Starts a file to which rows are written in batches.
+pub(crate) fn create_rows(path: &Path, element: Element, dim: usize) -> Result<Box<dyn Sink>> {
+    let file = OutputFile::create(path)?;
+    let mut target = Seekable::file(file).map_err(Error::write)?;
+    // Their number is filled in at the end.
+    target.write_all(&encode(element, 0, dim)?).map_err(Error::write)?;
+    Ok(Box::new(TensorSink { target, element, dim }))
+}
+
+struct TensorSink {
+    target: Seekable,
+    element: Element,
+    dim: usize,
+}
+
+impl Sink for TensorSink {
+    fn write(&mut self, batch: &Matrix) -> Result<()> {
+        array::write_values(&mut self.target, batch).map_err(Error::write)
+    }
+
+    fn commit(mut self: Box<Self>, n_rows: usize) -> Result<()> {
+        let header = encode(self.element, n_rows, self.dim)?;
+        output::patch(&mut self.target, 0, &header).map_err(Error::write)?;
+        self.target.commit()
+    }
+}
+
+/// Everything before the values: of one length whatever the shape, so that it can be replaced.
+fn encode(element: Element, n_rows: usize, dim: usize) -> Result<Vec<u8>> {
+    let too_large = || Error::argument(matrix::Problem::TooLarge { n_rows, dim });
+    let n_bytes = n_rows
+        .checked_mul(dim)
+        .and_then(|n_values| n_values.checked_mul(element.size()))
+        .ok_or_else(too_large)?;
     let dtype = match element {
         Element::F32 => Dtype::F32,
         Element::F64 => Dtype::F64,
     };
-    let info = TensorInfo { dtype, shape, data_offsets: (0, n_bytes) };
+    let info = TensorInfo { dtype, shape: vec![n_rows, dim], data_offsets: (0, n_bytes) };
     let metadata = Metadata::new(None, vec![(WRITTEN.to_owned(), info)])
-        .expect("one tensor whose size is that of a matrix in memory");
-    let mut header = serde_json::to_vec(&metadata).expect("strings and integers");
-    // The format wants the data aligned.
-    header.resize(header.len().next_multiple_of(N_LENGTH as usize), b' ');
-    writer
-        .write_all(&(header.len() as u64).to_le_bytes())
-        .and_then(|()| writer.write_all(&header))
-        .and_then(|()| array::write_values(&mut writer, matrix))
-        .and_then(|()| writer.flush())
-        .map_err(Error::write)
+        .expect("one tensor whose offsets are its size");
+    let mut bytes = (ENCODED_LENGTH as u64 - N_LENGTH).to_le_bytes().to_vec();
+    serde_json::to_writer(&mut bytes, &metadata).expect("strings and integers");
+    // The product of the two sizes has 20 digits at most, so that they have 21 together.
+    debug_assert!(bytes.len() <= ENCODED_LENGTH);
+    // The format allows spaces here, and wants the data aligned.
+    bytes.resize(ENCODED_LENGTH, b' ');
+    Ok(bytes)
 }
 
 /// The tensor of this name, or the only one.

@@ -131,6 +131,7 @@ pub use mapping::Bytes;
 use place::Place;
 pub(crate) use problem::Problem;
 use reading::View;
+pub(crate) use replacement::Replacement;
 use writing::Holder;
 
 /// Replaces the content of a file, or creates it, in one step.

@@ -1,6 +1,6 @@
 //! The dynamics: the update x ← pᵀΞ repeated, with a report for every query.
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis, s};
 
 use crate::error::{Error, Result, positive};
 use crate::memory::Memory;
@@ -27,6 +27,7 @@ pub struct Dynamics {
     max_steps: usize,
     tolerance: Option<f64>,
     record_energy: bool,
+    record_weights: bool,
 }
 
 impl Dynamics {
@@ -38,7 +39,7 @@ impl Dynamics {
     /// assert_eq!(Dynamics::one_step().max_steps(), 1);
     /// ```
     pub fn one_step() -> Self {
-        Self { max_steps: 1, tolerance: None, record_energy: false }
+        Self { max_steps: 1, tolerance: None, record_energy: false, record_weights: false }
     }
 
     /// Exactly `max_steps` updates.
@@ -87,6 +88,27 @@ impl Dynamics {
         Self { record_energy: true, ..self }
     }
 
+    /// Also keeps the weights of the last update of every query, `n_queries × n_patterns` numbers:
+    /// recall in batches what does not fit in memory. Scores are computed twice, so that a step takes
+    /// about twice its time.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{Dynamics, Memory, Model, Patterns};
+    ///
+    /// let patterns = array![[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]];
+    /// let memory = Memory::new(Patterns::new(patterns.clone())?, Model::sparse(1.0)?)?;
+    /// let dynamics = Dynamics::one_step().record_weights();
+    /// let result = memory.retrieve(array![[0.5, 0.5]].view(), &dynamics)?;
+    /// let weights = result.weights.unwrap();
+    /// assert_eq!(weights, array![[0.5, 0.5, 0.0]]);
+    /// assert_eq!(result.retrieved, weights.dot(&patterns));
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    pub fn record_weights(self) -> Self {
+        Self { record_weights: true, ..self }
+    }
+
     /// The largest number of updates.
     pub fn max_steps(&self) -> usize {
         self.max_steps
@@ -106,6 +128,9 @@ pub struct Retrieval<T> {
     pub retrieved: Array2<T>,
     /// One report per query.
     pub reports: Vec<QueryReport>,
+    /// The weights p of the last update of every query, `[n_queries, n_patterns]`, if asked for:
+    /// `retrieved` is p applied to the values.
+    pub weights: Option<Array2<T>>,
 }
 
 /// How one query ran.
@@ -177,15 +202,18 @@ impl<T: Scalar> Memory<T> {
         check_states("retrieve", "the queries", queries, self.patterns().view())?;
         let mut retrieved = Array2::zeros((queries.nrows(), self.values().dim()));
         let mut reports = Vec::with_capacity(queries.nrows());
-        for (queries, mut retrieved) in queries
-            .axis_chunks_iter(Axis(0), QUERY_BLOCK)
-            .zip(retrieved.axis_chunks_iter_mut(Axis(0), QUERY_BLOCK))
-        {
+        let mut weights = self.weights_if(dynamics.record_weights, queries.nrows());
+        for (i, queries) in queries.axis_chunks_iter(Axis(0), QUERY_BLOCK).enumerate() {
             let block = self.retrieve_block(queries, dynamics)?;
-            retrieved.assign(&block.retrieved);
+            let start = i * QUERY_BLOCK;
+            let rows = s![start..start + queries.nrows(), ..];
+            retrieved.slice_mut(rows).assign(&block.retrieved);
+            if let (Some(weights), Some(block)) = (&mut weights, block.weights) {
+                weights.slice_mut(rows).assign(&block);
+            }
             reports.extend(block.reports);
         }
-        Ok(Retrieval { retrieved, reports })
+        Ok(Retrieval { retrieved, reports, weights })
     }
 
     fn retrieve_block(
@@ -205,12 +233,18 @@ impl<T: Scalar> Memory<T> {
                 energy: energy.map(|energy| vec![energy]),
             })
             .collect();
+        let mut last_weights = self.weights_if(dynamics.record_weights, queries.nrows());
         // Row i of `states` is the state of query `active[i]`.
         let mut active: Vec<usize> = (0..queries.nrows()).collect();
         let mut states = queries.to_owned();
         for _ in 0..dynamics.max_steps {
             let Update { next, output, support_size, perplexity } =
                 self.update_of_checked(states.view())?;
+            // The update does not keep its weights: they are computed again, by the same scores.
+            let weights = match last_weights {
+                Some(_) => Some(self.weights_of_checked(states.view())?.weights),
+                None => None,
+            };
             let energies: Vec<_> = self.energy_if(dynamics.record_energy, next.view())?.collect();
             let mut running = Vec::new();
             for (row, &query) in active.iter().enumerate() {
@@ -223,6 +257,9 @@ impl<T: Scalar> Memory<T> {
                     trace.push(energy);
                 }
                 retrieved.row_mut(query).assign(&output.as_ref().unwrap_or(&next).row(row));
+                if let (Some(last), Some(weights)) = (&mut last_weights, &weights) {
+                    last.row_mut(query).assign(&weights.row(row));
+                }
                 if dynamics.tolerance.is_some_and(|tolerance| report.residual <= tolerance) {
                     report.stop = StopReason::Converged;
                 } else {
@@ -236,7 +273,12 @@ impl<T: Scalar> Memory<T> {
                 if running.len() == active.len() { next } else { next.select(Axis(0), &running) };
             active = running.into_iter().map(|row| active[row]).collect();
         }
-        Ok(Retrieval { retrieved, reports })
+        Ok(Retrieval { retrieved, reports, weights: last_weights })
+    }
+
+    /// Room for the weights of every query.
+    fn weights_if(&self, wanted: bool, n_queries: usize) -> Option<Array2<T>> {
+        wanted.then(|| Array2::zeros((n_queries, self.patterns().n_patterns())))
     }
 
     /// The energy of every state, or as many `None`s.
@@ -328,6 +370,40 @@ mod tests {
             same.retrieve(query.view(), &steps).unwrap(),
             memory().retrieve(query.view(), &steps).unwrap(),
         );
+    }
+
+    /// In blocks and with queries that stop one by one: the readout of the weights is what was
+    /// retrieved, for values as for patterns. The tolerance is that of a dot product of three terms
+    /// of at most 30 in another order.
+    #[test]
+    fn what_is_retrieved_is_the_readout_of_the_weights() {
+        let n = QUERY_BLOCK + 3;
+        let queries = Array2::from_shape_fn((n, 3), |(i, j)| ((i * 7 + j * 3) % 11) as f64 * 0.3);
+        let until = Dynamics::until(1e-6, 20).unwrap();
+        let values = Patterns::new(array![[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]]).unwrap();
+        for memory in [memory(), memory().with_values(values).unwrap()] {
+            let plain = memory.retrieve(queries.view(), &until).unwrap();
+            assert_eq!(plain.weights, None);
+            let recorded =
+                memory.retrieve(queries.view(), &until.clone().record_weights()).unwrap();
+            let weights = recorded.weights.unwrap();
+            let steps: Vec<_> = recorded.reports.iter().map(|report| report.steps).collect();
+            assert!(steps.iter().any(|&n| n > 1) && steps.iter().any(|&n| n != steps[0]));
+            for (row, report) in weights.rows().into_iter().zip(&recorded.reports) {
+                assert_eq!(row.iter().filter(|&&p| p > 0.0).count(), report.support_size);
+            }
+            let readout = weights.dot(&memory.values().view());
+            let error = (&readout - &recorded.retrieved).mapv(f64::abs);
+            assert!(error.iter().all(|&error| error <= 30.0 * 4.0 * f64::EPSILON), "{error}");
+            assert_eq!(
+                Retrieval { weights: None, ..plain },
+                Retrieval {
+                    weights: None,
+                    retrieved: recorded.retrieved,
+                    reports: recorded.reports
+                },
+            );
+        }
     }
 
     #[test]

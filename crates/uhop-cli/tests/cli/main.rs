@@ -12,6 +12,7 @@ mod memory;
 mod shell;
 #[cfg(unix)]
 mod snapshots;
+mod streams;
 #[cfg(unix)]
 mod tutorial;
 mod usage;

@@ -235,7 +235,7 @@ fn bad_input_is_one_line_that_names_the_file() {
         (&["fit", "patterns.csv", "-o", "m.safetensors", "--top", "9"], "k is 9"),
         (&["fit", "patterns.txt", "-o", "m.safetensors"], "patterns.txt"),
         (&["fit", "patterns.csv", "-o", "m.csv"], "m.csv"),
-        (&["retrieve", "m.safetensors", "short.csv", "-o", "o.csv"], "[1, 2]"),
+        (&["retrieve", "m.safetensors", "short.csv", "-o", "o.csv"], "short.csv: expected"),
         (&["retrieve", "m.safetensors", "queries.csv", "-o", "o.txt"], "o.txt"),
         (&["retrieve", "damaged.safetensors", "queries.csv", "-o", "o.csv"], "damaged.safetensors"),
         (&["inspect", "damaged.safetensors"], "damaged.safetensors"),

@@ -1,6 +1,7 @@
 //! The values of an array, in the element type of the file.
 
 use std::io::Read;
+use std::ops::Range;
 
 use super::header::{ElementType, Header};
 use super::problem::Problem;
@@ -38,15 +39,19 @@ pub enum Values {
 }
 
 impl Values {
-    /// Reads exactly the values the header declares.
-    pub(super) fn read(stream: &mut dyn Read, header: &Header) -> Result<Self, Failure> {
+    /// Reads the values of the header in this range, at whose start the stream is.
+    pub(super) fn read(
+        stream: &mut dyn Read,
+        header: &Header,
+        range: Range<usize>,
+    ) -> Result<Self, Failure> {
         Ok(match header.element {
-            ElementType::U8 => Self::U8(read_array(stream, header, u8::from_be_bytes)?),
-            ElementType::I8 => Self::I8(read_array(stream, header, i8::from_be_bytes)?),
-            ElementType::I16 => Self::I16(read_array(stream, header, i16::from_be_bytes)?),
-            ElementType::I32 => Self::I32(read_array(stream, header, i32::from_be_bytes)?),
-            ElementType::F32 => Self::F32(read_array(stream, header, f32::from_be_bytes)?),
-            ElementType::F64 => Self::F64(read_array(stream, header, f64::from_be_bytes)?),
+            ElementType::U8 => Self::U8(read_array(stream, header, range, u8::from_be_bytes)?),
+            ElementType::I8 => Self::I8(read_array(stream, header, range, i8::from_be_bytes)?),
+            ElementType::I16 => Self::I16(read_array(stream, header, range, i16::from_be_bytes)?),
+            ElementType::I32 => Self::I32(read_array(stream, header, range, i32::from_be_bytes)?),
+            ElementType::F32 => Self::F32(read_array(stream, header, range, f32::from_be_bytes)?),
+            ElementType::F64 => Self::F64(read_array(stream, header, range, f64::from_be_bytes)?),
         })
     }
 
@@ -74,19 +79,20 @@ impl Values {
     }
 }
 
-/// Reads `header.n_values` values of `SIZE` bytes each.
+/// Reads the values in this range, of `SIZE` bytes each.
 fn read_array<const SIZE: usize, T>(
     stream: &mut dyn Read,
     header: &Header,
+    range: Range<usize>,
     decode: fn([u8; SIZE]) -> T,
 ) -> Result<Vec<T>, Failure> {
     let mut values = Vec::new();
     let mut buffer = [0; CHUNK];
-    while values.len() < header.n_values {
-        let n_wanted = SIZE * (header.n_values - values.len()).min(CHUNK / SIZE);
+    while values.len() < range.len() {
+        let n_wanted = SIZE * (range.len() - values.len()).min(CHUNK / SIZE);
         let n_read = read_full(stream, &mut buffer[..n_wanted])?;
         if n_read < n_wanted {
-            let found = SIZE * values.len() + n_read;
+            let found = SIZE * (range.start + values.len()) + n_read;
             return Err(Problem::TruncatedData { header: header.clone(), found }.into());
         }
         let (chunk, _) = buffer[..n_read].as_chunks();

@@ -29,16 +29,21 @@ pub(crate) enum ArgumentProblem {
     Size { width: u32, height: u32 },
     #[error(
         "writing images: expected rows of {} values, {width} x {height} pixels of {n_values}, \
-         found the shape [{n_rows}, {dim}]; give the size and colour of the images",
+         found rows of {dim}; give the size and colour of the images",
         u64::from(*width) * u64::from(*height) * *n_values as u64
     )]
-    Dim { width: u32, height: u32, n_values: usize, n_rows: usize, dim: usize },
+    Dim { width: u32, height: u32, n_values: usize, dim: usize },
     #[error(
         "writing images: row {row} has NaN at position {column}; remove or replace such values"
     )]
     NotANumber { row: usize, column: usize },
     #[error("writing images: expected an empty or a new folder, found files in it; name another")]
     NotEmpty,
+    #[error(
+        "writing images: expected at most {n_names} rows of a file that does not say how many it \
+         has, found more; convert it to npy first"
+    )]
+    Digits { n_names: usize },
     #[error("writing images: expected {expected} names, one per row, found {found}")]
     NameCount { expected: usize, found: usize },
     #[error("writing images: the name {found} is not a plain file name; rename it")]

@@ -76,7 +76,7 @@ impl Header {
 }
 
 /// The header of a matrix in version 1, the same length for every shape.
-pub(super) fn encode(element: Element, n_rows: usize, dim: usize) -> [u8; ENCODED_LENGTH] {
+pub(crate) fn encode(element: Element, n_rows: usize, dim: usize) -> [u8; ENCODED_LENGTH] {
     let descr = match element {
         Element::F32 => "<f4",
         Element::F64 => "<f8",

@@ -1,13 +1,16 @@
 //! Reading and writing rows in batches, so that memory holds a batch and not the array.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use super::header::{self, ENCODED_LENGTH, Header};
-use super::{Problem, check_end};
-use crate::array::{self, Layout};
+use super::Problem;
+use super::header::{self, ENCODED_LENGTH};
+use crate::array::{self, Layout, Unread};
 use crate::matrix;
+use crate::output::{self, Seekable};
+use crate::row_sink::Sink;
+use crate::rows::Source;
 use crate::{Element, Error, Matrix, OutputFile, Result};
 
 /// Reads an `.npy` file in C order batch by batch.
@@ -34,8 +37,7 @@ use crate::{Element, Error, Matrix, OutputFile, Result};
 #[derive(Debug)]
 pub struct RowReader<R> {
     reader: R,
-    layout: Layout,
-    n_left: usize,
+    unread: Unread,
     path: Option<PathBuf>,
 }
 
@@ -88,7 +90,7 @@ impl<R: Read> RowReader<R> {
     ///
     /// See [`RowReader`].
     pub fn n_rows(&self) -> usize {
-        self.layout.n_rows
+        self.unread.layout.n_rows
     }
 
     /// Number of values in each row.
@@ -97,7 +99,7 @@ impl<R: Read> RowReader<R> {
     ///
     /// See [`RowReader`].
     pub fn dim(&self) -> usize {
-        self.layout.dim
+        self.unread.layout.dim
     }
 
     /// The precision of the batches.
@@ -112,7 +114,7 @@ impl<R: Read> RowReader<R> {
     /// # Ok::<(), uhop_data::Error>(())
     /// ```
     pub fn element(&self) -> Element {
-        self.layout.element()
+        self.unread.layout.element()
     }
 
     /// Reads the next rows, at most `max_rows` (0 counts as 1), or nothing after the last ones.
@@ -126,49 +128,44 @@ impl<R: Read> RowReader<R> {
     ///
     /// See [`RowReader`].
     pub fn next_batch(&mut self, max_rows: usize) -> Result<Option<Matrix>> {
-        if self.n_left == 0 {
-            return Ok(None);
-        }
-        let n_rows = self.n_left.min(max_rows.max(1));
-        let n_done = self.layout.n_rows - self.n_left;
-        let n_left = self.n_left - n_rows;
-        self.n_left = 0;
-        let batch = self.read_rows(n_done, n_rows).map_err(|error| match &self.path {
-            Some(path) => error.at(path),
-            None => error,
-        })?;
-        self.n_left = n_left;
-        Ok(Some(batch))
+        super::next_rows(&mut self.unread, &mut self.reader, max_rows).map_err(|failure| {
+            let error = Error::from(failure);
+            match &self.path {
+                Some(path) => error.at(path),
+                None => error,
+            }
+        })
     }
 
     fn start(mut reader: R, n_bytes: Option<u64>, path: Option<PathBuf>) -> Result<Self> {
-        let header = Header::read(&mut reader)?;
-        if let Some(n_bytes) = n_bytes {
-            header.check_size(n_bytes).map_err(Error::format)?;
-        }
-        let layout = header.layout;
+        let layout = super::layout(&mut reader, n_bytes)?;
         if !layout.is_row_major() {
             return Err(Error::format(Problem::NotRowMajor { layout }));
         }
-        Ok(Self { reader, n_left: layout.n_rows, layout, path })
+        Ok(Self { path, ..Self::of_rows(reader, layout) })
     }
 
-    fn read_rows(&mut self, n_done: usize, n_rows: usize) -> Result<Matrix> {
-        let layout = &self.layout;
-        let batch =
-            layout.read_rows(&mut self.reader, n_rows).map_err(|failure| match failure {
-                array::Failure::Read(error) => Error::io(error),
-                array::Failure::EndsEarly(found) => {
-                    // Exact, as the layout has been checked to be addressable.
-                    let n_bytes_done = layout.n_bytes / layout.n_rows as u64 * n_done as u64;
-                    let found = n_bytes_done + found;
-                    Error::format(Problem::TruncatedData { layout: layout.clone(), found })
-                }
-            })?;
-        if n_done + n_rows == layout.n_rows {
-            check_end(layout, &mut self.reader)?;
-        }
-        Ok(batch)
+    /// Reads the rows that follow a header.
+    pub(super) fn of_rows(reader: R, layout: Layout) -> Self {
+        Self { reader, unread: Unread::new(layout), path: None }
+    }
+}
+
+impl<R: Read + Send> Source for RowReader<R> {
+    fn dim(&self) -> usize {
+        self.dim()
+    }
+
+    fn element(&self) -> Element {
+        self.element()
+    }
+
+    fn n_rows(&self) -> Option<usize> {
+        Some(self.n_rows())
+    }
+
+    fn next_batch(&mut self, max_rows: usize) -> Result<Option<Matrix>> {
+        self.next_batch(max_rows)
     }
 }
 
@@ -299,7 +296,7 @@ impl<W: Write> RowWriter<W> {
             return Err(Error::argument(matrix::Problem::Empty { n_rows: 1, dim }));
         }
         let start = writer.stream_position().map_err(Error::write)?;
-        Self::start(writer, element, 0, dim, Count::Patched(start, patch))
+        Self::start(writer, element, 0, dim, Count::Patched(start, output::patch))
     }
 
     /// Appends the rows of a batch, which must have the element and the `dim` of the writer.
@@ -347,15 +344,7 @@ impl<W: Write> RowWriter<W> {
     }
 
     fn write_batch(&mut self, batch: &Matrix) -> Result<()> {
-        if batch.element() != self.element || batch.dim() != self.dim {
-            return Err(Error::argument(matrix::Problem::Batch {
-                element: self.element,
-                dim: self.dim,
-                found_element: batch.element(),
-                found_rows: batch.n_rows(),
-                found_dim: batch.dim(),
-            }));
-        }
+        batch.check_batch(self.element, self.dim).map_err(Error::argument)?;
         let n_written = self.n_written + batch.n_rows();
         if let Count::Known(expected) = self.count
             && n_written > expected
@@ -393,10 +382,54 @@ impl<W: Write> RowWriter<W> {
     }
 }
 
-fn patch<W: Write + Seek>(writer: &mut W, start: u64, header: &[u8]) -> io::Result<()> {
-    let end = writer.stream_position()?;
-    writer.seek(SeekFrom::Start(start))?;
-    writer.write_all(header)?;
-    writer.seek(SeekFrom::Start(end))?;
-    Ok(())
+/// Into a file, a pipe that knows the number of rows, or a spool.
+pub(crate) enum NpySink {
+    Known(RowWriter<Box<dyn Write + Send>>),
+    Growing(RowWriter<Seekable>),
+}
+
+impl NpySink {
+    /// Writes to a pipe: at once when the number of rows is known, at the end otherwise.
+    pub(crate) fn to_pipe(
+        target: Box<dyn Write + Send>,
+        element: Element,
+        dim: usize,
+        n_rows: Option<usize>,
+    ) -> Result<Self> {
+        Ok(match n_rows {
+            Some(n_rows) => Self::Known(RowWriter::new(target, element, n_rows, dim)?),
+            None => {
+                let spool = Seekable::spool(target).map_err(Error::write)?;
+                Self::Growing(RowWriter::growing(spool, element, dim)?)
+            }
+        })
+    }
+
+    pub(crate) fn to_file(
+        file: OutputFile,
+        element: Element,
+        dim: usize,
+        n_rows: Option<usize>,
+    ) -> Result<Self> {
+        if file.is_direct() {
+            return Self::to_pipe(Box::new(file), element, dim, n_rows);
+        }
+        Ok(Self::Growing(RowWriter::growing(Seekable::File(file), element, dim)?))
+    }
+}
+
+impl Sink for NpySink {
+    fn write(&mut self, batch: &Matrix) -> Result<()> {
+        match self {
+            Self::Known(writer) => writer.write(batch),
+            Self::Growing(writer) => writer.write(batch),
+        }
+    }
+
+    fn commit(self: Box<Self>, _n_rows: usize) -> Result<()> {
+        match *self {
+            Self::Known(writer) => writer.finish().map(|_| ()),
+            Self::Growing(writer) => writer.finish()?.commit(),
+        }
+    }
 }

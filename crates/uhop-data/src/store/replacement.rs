@@ -1,11 +1,12 @@
 //! A new file beside the old one: written, flushed, then renamed over it.
 
 use std::collections::hash_map::RandomState;
+use std::fs::File;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::files::Files;
+use super::files::{Disk, Files};
 use super::identity::{Hasher, Identity};
 use super::place::{Owner, Place};
 use super::problem::{Action, Problem};
@@ -100,9 +101,13 @@ pub(super) fn put_base<F: Files>(
     let mut temporary =
         Temporary::create(files, place, owner).map_err(failed(Action::CreateTemporary))?;
     let identity = temporary.fill(write).map_err(failed(Action::Write))?;
-    temporary.sync().map_err(failed(Action::Write))?;
-    let file = temporary.rename(&place.base).map_err(failed(Action::Rename))?;
-    Ok((file, identity))
+    Ok((put(place, temporary)?, identity))
+}
+
+/// Flushes a complete temporary file and renames it over the base.
+fn put<F: Files>(place: &Place, temporary: Temporary<'_, F>) -> Result<F::File, Problem> {
+    temporary.sync().map_err(|source| place.failed(Action::Write, source))?;
+    temporary.rename(&place.base).map_err(|source| place.failed(Action::Rename, source))
 }
 
 /// Replaces the base durably, without a lock and without looking at a journal.
@@ -112,7 +117,39 @@ pub(super) fn replace<F: Files>(
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Problem> {
     put_base(files, place, Owner::Anyone, write)?;
+    settle(files, place)
+}
+
+/// Makes a rename durable.
+fn settle<F: Files>(files: &F, place: &Place) -> Result<(), Problem> {
     files.sync_folder(&place.folder).map_err(|source| place.failed(Action::SyncFolder, source))
+}
+
+/// A replacement in the hands of its caller, who may write it anywhere and in any order.
+///
+/// Dropped before [`commit`](Self::commit), it leaves the old version in place and nothing else.
+pub(crate) struct Replacement {
+    place: Place,
+    temporary: Temporary<'static, Disk>,
+}
+
+impl Replacement {
+    pub(crate) fn create(path: &Path) -> Result<Self, Problem> {
+        let place = Place::for_writing(path)?;
+        let temporary = Temporary::create(&Disk, &place, Owner::Anyone)
+            .map_err(|source| place.failed(Action::CreateTemporary, source))?;
+        Ok(Self { place, temporary })
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        &self.temporary.file
+    }
+
+    /// Replaces the base durably, as [`replace`] does.
+    pub(crate) fn commit(self) -> Result<(), Problem> {
+        put(&self.place, self.temporary)?;
+        settle(&Disk, &self.place)
+    }
 }
 
 /// Writes all bytes to a file.

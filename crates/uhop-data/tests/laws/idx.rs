@@ -29,7 +29,7 @@ fn write(sizes: &[u32], values: &Values) -> Vec<u8> {
     file
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
@@ -181,7 +181,7 @@ fn what_idx_cannot_hold_is_refused_and_the_old_file_stays() {
     let nan = Matrix::from(ndarray::array![[f32::NAN]]);
     let cases = [
         (&rows, Some(rgb), "expected grey images, found RGB"),
-        (&rows, Some(grey(2, 1)), "rows of 2 values, 2 x 1 pixels of 1, found the shape [1, 3]"),
+        (&rows, Some(grey(2, 1)), "rows of 2 values, 2 x 1 pixels of 1, found rows of 3"),
         (&nan, Some(grey(1, 1)), "row 0 has NaN at position 0"),
         (&Matrix::F32(ndarray::Array2::zeros((0, 3))), None, "nothing to write"),
     ];

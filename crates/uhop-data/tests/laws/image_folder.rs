@@ -241,7 +241,7 @@ fn refused_writes_leave_nothing() {
     let (one, equal) = (names(&["a"]), names(&["a", "A.PNG"]));
     let nan = Matrix::from(array![[f64::NAN]]);
     let cases: [(&Matrix, Shape, Option<&[String]>, &str); 6] = [
-        (&two, grey(2, 1), None, "rows of 2 values, 2 x 1 pixels of 1, found the shape [2, 1]"),
+        (&two, grey(2, 1), None, "rows of 2 values, 2 x 1 pixels of 1, found rows of 1;"),
         (&two, grey(0, 1), None, "expected 1 to 16384 pixels on each side, found 0 x 1"),
         (&two, Shape { colour: Colour::Rgb, ..grey(1, 1) }, None, "rows of 3 values"),
         (&two, grey(1, 1), Some(&one), "expected 2 names, one per row, found 1"),

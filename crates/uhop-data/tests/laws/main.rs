@@ -1,6 +1,8 @@
 //! Laws of the public interface, and checks against the complete MNIST and against numpy.
 
 #[cfg(test)]
+mod batches;
+#[cfg(test)]
 mod corruption;
 #[cfg(test)]
 mod csv;

@@ -20,7 +20,7 @@ fn deflated(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-struct Member<'a> {
+pub(crate) struct Member<'a> {
     name: &'a str,
     method: u16,
     flags: u16,
@@ -29,7 +29,7 @@ struct Member<'a> {
     data: Vec<u8>,
 }
 
-fn member<'a>(name: &'a str, method: u16, content: &[u8]) -> Member<'a> {
+pub(crate) fn member<'a>(name: &'a str, method: u16, content: &[u8]) -> Member<'a> {
     let mut crc = flate2::Crc::new();
     crc.update(content);
     let data = if method == 8 { deflated(content) } else { content.to_vec() };
@@ -37,7 +37,7 @@ fn member<'a>(name: &'a str, method: u16, content: &[u8]) -> Member<'a> {
 }
 
 /// Writes a plain zip archive from the format's description, knowing nothing of the reader.
-fn zip(members: &[Member<'_>]) -> Vec<u8> {
+pub(crate) fn zip(members: &[Member<'_>]) -> Vec<u8> {
     let (mut bytes, mut directory) = (Vec::new(), Vec::new());
     for member in members {
         let start = bytes.len() as u32;
