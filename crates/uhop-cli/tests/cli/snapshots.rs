@@ -146,7 +146,7 @@ fn errors_are_as_reviewed() {
         "retrieve broken.safetensors queries.csv -o o.csv",
         "inspect patterns.csv",
         "inspect none.safetensors",
-        "convert patterns.csv rows.idx",
+        "convert patterns.csv rows.parquet",
         "convert patterns.csv rows/ --size 0x2",
         "convert patterns.csv rows/ --size 3x3 --grey",
         "convert m.safetensors rows.csv --member none",
