@@ -19,7 +19,7 @@
 //! The footer is read when it has at most 16 MiB; parsed, it may take 512 times its size. Rows may
 //! take 64 MiB and 4,096 times the size of the file, and so may the values of a row group; this is
 //! compared before they are read. A page may take 16 MiB and 1,032 times its size in the file, ten
-//! times that for a dictionary of images, and a window of 100 MiB while zstd inflates it.
+//! times that for a dictionary of images, and a window of 128 MiB while zstd inflates it.
 //!
 //! [`RowReader`] holds a page and a batch: lists twice, with 4 bytes more for each value, images with
 //! 16 encoded ones and the pages they are in. [`read`] holds all rows beside a batch of 1,024. One
