@@ -180,7 +180,7 @@ fn idx_images_stay_idx_images() {
 fn parquet_is_read() {
     let folder = folder();
     let folder = folder.path();
-    let lists = include_bytes!("../../../uhop-data/tests/laws/zstd.parquet");
+    let lists = include_bytes!("../../../uhop-data/tests/corpus/parquet/zstd");
     fs::write(folder.join("lists.parquet"), lists).unwrap();
     let converted = json(folder, &["convert", "lists.parquet", "rows.csv", "--member", "a"]);
     assert_eq!((&converted["n_rows"], &converted["dim"]), (&100.into(), &8.into()));
@@ -223,7 +223,7 @@ fn bad_input_is_one_line_that_names_the_file() {
     fs::write(folder.join("nan.csv"), "1,NaN,0,0\n").unwrap();
     fs::write(folder.join("text.parquet"), "text").unwrap();
     // One whose decoder panics.
-    let panics = include_bytes!("../../../uhop-data/tests/laws/panics.parquet");
+    let panics = include_bytes!("../../../uhop-data/tests/corpus/parquet/panic-in-the-decoder");
     fs::write(folder.join("panics.parquet"), panics).unwrap();
     fs::write(folder.join("damaged.safetensors"), &kept[..kept.len() - 1]).unwrap();
     for (arguments, expected) in [

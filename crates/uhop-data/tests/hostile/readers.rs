@@ -1,9 +1,9 @@
 use std::fs;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use uhop_data::image_folder::{self, Colour, ReadOptions};
-use uhop_data::{Error, Result, csv, idx, npy, npz, safetensors, store};
+use uhop_data::{Error, Result, csv, idx, npy, npz, parquet, safetensors, store};
 
 use crate::ALLOCATED;
 
@@ -33,6 +33,7 @@ pub(crate) const READERS: &[Reader] = &[
     Reader { format: "idx", read: idx_matrix, multiple: 6 * 1032 },
     Reader { format: "image", read: |path| image(path, Colour::Grey), multiple: 8256 * 32 },
     Reader { format: "image", read: |path| image(path, Colour::Rgb), multiple: 8256 * 32 },
+    Reader { format: "parquet", read: parquet_column, multiple: 4096 },
     Reader { format: "journal", read: journal, multiple: 5 },
 ];
 
@@ -48,6 +49,20 @@ fn npy_batches(path: &Path) -> Result<()> {
 
 fn idx_matrix(path: &Path) -> Result<()> {
     idx::read(path)?.into_matrix().map(drop)
+}
+
+/// A panic of the decoder, which the reader catches, is not to be printed: that takes memory too.
+fn parquet_column(path: &Path) -> Result<()> {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let print = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !parquet::is_decoding() {
+                print(panic);
+            }
+        }));
+    });
+    parquet::read(path, &uhop_data::ReadOptions::default()).map(drop)
 }
 
 /// The file as the only one of a folder.

@@ -216,7 +216,7 @@ fn idx_files_of_images_are_written_in_batches() {
 
 #[test]
 fn parquet_is_read_in_batches_and_not_written() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/laws/zstd.parquet");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/parquet/zstd");
     let options = ReadOptions::default();
     let whole = Kind::Parquet.read(&path, &options).unwrap();
     for sizes in [&[1][..], &[2], &[100]] {

@@ -410,7 +410,7 @@ fn every_flip_of_a_small_file_is_harmless() {
 /// Found by changing bytes: the decoder indexes beyond a page.
 #[test]
 fn panics_of_the_decoder_are_format_errors() {
-    let error = parse(include_bytes!("panics.parquet")).unwrap_err();
+    let error = parse(include_bytes!("../corpus/parquet/panic-in-the-decoder")).unwrap_err();
     assert_says(&error, "panics", "is damaged (\"its pages contradict it\")");
     assert!(!format::is_decoding());
 }
@@ -450,7 +450,7 @@ fn files_that_unfold_too_far_are_refused() {
 /// Written by pyarrow with `compression="zstd"`.
 #[test]
 fn zstd_is_read() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/laws/zstd.parquet");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/parquet/zstd");
     let matrix = format::read(directory, &ReadOptions::default()).unwrap().0.into_f32();
     assert_eq!(matrix.dim(), (100, 8));
     assert!(matrix.iter().enumerate().all(|(i, &value)| value == (i % 100) as f32 / 4.0));

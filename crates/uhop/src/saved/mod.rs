@@ -173,7 +173,8 @@ impl AnyMemory {
     /// beside them for what the file holds, whatever its header claims: 64 times the size of the
     /// header, 5 times that of ids, once that of the patterns for a similarity that keeps its own
     /// copy, and the features of the patterns, n_patterns · dim_features numbers, which are refused
-    /// when they take more than 1,024 times the size of the tensors.
+    /// when they take more than 1,024 times the size of the tensors. Each thread that multiplies
+    /// keeps some MiB of scratch besides, whatever the file.
     ///
     /// # Errors
     /// [`is_malformed`](Error::is_malformed) when the bytes are not a memory file, are damaged,

@@ -10,7 +10,7 @@ mod forged;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use files::Expected;
 use peak_alloc::PeakAlloc;
@@ -31,6 +31,18 @@ fn alone() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A thread that multiplies keeps some MiB of scratch from its first product on: one thread, and its
+/// scratch is there before the counting.
+fn in_one_thread<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    static POOL: LazyLock<rayon::ThreadPool> = LazyLock::new(|| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let ones = ndarray::Array2::<f32>::ones((64, 64));
+        pool.install(|| uhop::readout(ones.view(), ones.view())).unwrap();
+        pool
+    });
+    POOL.install(work)
+}
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/memory")
 }
@@ -39,9 +51,10 @@ fn folder() -> PathBuf {
 #[track_caller]
 fn read(bytes: &[u8], tensors: usize, name: &str) -> Result<AnyMemory, String> {
     let file = bytes.to_vec();
+    in_one_thread(|| ());
     ALLOCATED.reset_peak_usage();
     let before = ALLOCATED.current_usage();
-    let outcome = AnyMemory::from_bytes(file);
+    let outcome = in_one_thread(|| AnyMemory::from_bytes(file));
     let peak = ALLOCATED.peak_usage() - before;
     let header = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
     let header = usize::try_from(header).unwrap_or(usize::MAX).min(bytes.len());
@@ -92,6 +105,32 @@ fn files_that_are_made_are_read_or_refused_as_said() {
             (Ok(_), Expected::Read) => {}
             (Err(text), Expected::Refused(says)) => assert!(text.contains(says), "{name}: {text}"),
             (outcome, _) => panic!("{name}: {:?}", outcome.map(|_| "was read")),
+        }
+    }
+}
+
+/// Changes in a journal: refused in one line when they are read or when they are applied, but for
+/// the good ones.
+#[test]
+fn every_change_is_read_or_refused_in_one_line() {
+    let _turn = alone();
+    let patterns = uhop::Patterns::new(ndarray::Array2::<f32>::ones((3, 3))).unwrap();
+    let memory = uhop::Memory::new(patterns, uhop::Model::sparse(1.0).unwrap()).unwrap();
+    let saved = uhop::saved::SavedMemory::new(memory);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/change");
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = fs::read(&path).unwrap();
+        let limit = (64 << 10) + HEADER * bytes.len();
+        ALLOCATED.reset_peak_usage();
+        let before = ALLOCATED.current_usage();
+        let outcome = uhop::saved::Change::<f32>::from_bytes(bytes)
+            .and_then(|change| saved.clone().with_changes(&[change]).map(drop));
+        let peak = ALLOCATED.peak_usage() - before;
+        assert!(peak <= limit, "{}: {peak} bytes, limit {limit}", path.display());
+        match outcome {
+            Ok(()) => assert!(path.ends_with("remove"), "{} was read", path.display()),
+            Err(error) => assert!(!error.to_string().contains(char::is_control), "{error}"),
         }
     }
 }
