@@ -9,7 +9,7 @@ use uhop_data::store::Writer;
 use uhop_data::{Matrix, npy};
 
 use crate::memory::{folder, json, numbers, run};
-use crate::{documented, fields, stderr, stdout};
+use crate::{documented, fields, stderr, stdout, uhop};
 
 /// The stored patterns, by way of `convert`.
 fn stored(folder: &Path, member: &str) -> Vec<Vec<f64>> {
@@ -101,6 +101,44 @@ fn a_second_writer_is_told_and_a_reader_is_not_held_up() {
     drop(writer);
     assert!(fs::read(folder.join("m.safetensors")).unwrap() == before);
     json(folder, &["add", "m.safetensors", "two.npy"]);
+}
+
+/// Killed at any moment, a change has been made or it has not, whatever it was doing.
+#[test]
+fn a_killed_change_was_made_or_was_not() {
+    let folder = large();
+    let folder = folder.path();
+    let stored = || {
+        let inspected = json(folder, &["inspect", "m.safetensors", "--sample", "1"]);
+        inspected["n_patterns"].as_u64().unwrap()
+    };
+    let mut n_patterns = stored();
+    let (mut n_killed, mut n_done) = (0, 0);
+    for round in 0..40_u64 {
+        let change = match round % 4 {
+            0 => &["add", "m.safetensors", "two.npy"][..],
+            1 => &["remove", "m.safetensors", "--rows", "0"],
+            2 => &["add", "m.safetensors", "two.npy", "--compact"],
+            _ => &["remove", "m.safetensors", "--rows", "0", "--compact"],
+        };
+        let changed = if round % 2 == 0 { n_patterns + 2 } else { n_patterns - 1 };
+        let mut child = uhop(folder, &[change, &["--quiet"]].concat())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // From before the file is opened to after the change is made, on any machine.
+        std::thread::sleep(std::time::Duration::from_micros(round * round * 40));
+        let _ = child.kill();
+        let is_done = child.wait().unwrap().success();
+        let found = stored();
+        assert!(found == changed || (found == n_patterns && !is_done), "round {round}");
+        n_patterns = found;
+        if is_done { n_done += 1 } else { n_killed += 1 }
+    }
+    // The first is killed as it starts, unless starting takes no time at all.
+    assert!(n_killed > 0, "{n_done} done");
+    json(folder, &["add", "m.safetensors", "two.npy"]);
+    assert_eq!(stored(), n_patterns + 2);
 }
 
 #[test]
