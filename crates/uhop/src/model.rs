@@ -185,13 +185,23 @@ impl<T: Scalar> Model<T> {
         }
     }
 
-    /// Fills `row` with β times a row of finite scores, in `f64`: the one place where β is applied.
+    /// β times a score, in `f64`: the one place where β is applied.
+    pub(crate) fn beta_score(&self, score: T) -> f64 {
+        self.beta * score.widen()
+    }
+
+    /// How far scores are apart that are `margin` apart after β.
+    pub(crate) fn score_margin(&self, margin: f64) -> f64 {
+        margin / self.beta
+    }
+
+    /// Fills `row` with β times a row of finite scores.
     ///
     /// # Errors
     /// [`is_non_finite`](Error::is_non_finite) when a product overflows.
     pub(crate) fn beta_scores(&self, scores: ArrayView1<'_, T>, row: &mut Vec<f64>) -> Result<()> {
         row.clear();
-        row.extend(scores.iter().map(|score| self.beta * score.widen()));
+        row.extend(scores.iter().map(|&score| self.beta_score(score)));
         if row.iter().all(|z| z.is_finite()) {
             Ok(())
         } else {

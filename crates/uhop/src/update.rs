@@ -23,6 +23,7 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::memory::Memory;
+use crate::model::Model;
 use crate::scalar::Scalar;
 use crate::separation::Reach;
 use crate::similarity::Prepared;
@@ -66,7 +67,9 @@ impl<T: Scalar> Memory<T> {
         let pass = Pass { memory: self, states: self.keys().prepare(states)?, readouts };
         match self.model().separation().reach() {
             Reach::All(shape) => dense::update(&pass, shape),
-            Reach::Margin(margin) => sparse::update(&pass, sparse::Rule::Margin(margin)),
+            Reach::Margin(margin) => {
+                sparse::update(&pass, sparse::Rule::Margin(self.model().score_margin(margin)))
+            }
             Reach::Best(k) => sparse::update(&pass, sparse::Rule::Best(k)),
         }
     }
@@ -77,8 +80,8 @@ impl<T: Scalar> Pass<'_, T> {
         self.memory.patterns().n_patterns()
     }
 
-    fn beta(&self) -> f64 {
-        self.memory.model().beta()
+    fn model(&self) -> &Model<T> {
+        self.memory.model()
     }
 
     /// The blocks of states, and for each the results of its shards in order.
@@ -128,7 +131,7 @@ impl<T: Scalar> Pass<'_, T> {
         let (largest, smallest) = scores.iter().fold((first, first), |(largest, smallest), &s| {
             (if s > largest { s } else { largest }, if s < smallest { s } else { smallest })
         });
-        let extremes = (self.beta() * largest.widen(), self.beta() * smallest.widen());
+        let extremes = (self.model().beta_score(largest), self.model().beta_score(smallest));
         if extremes.0.is_finite() && extremes.1.is_finite() {
             Ok(extremes)
         } else {

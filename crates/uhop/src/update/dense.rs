@@ -73,7 +73,7 @@ fn sums<T: Scalar>(
             sums.improve(row, largest, shape);
             let best = sums.best[row];
             for score in scores {
-                let weight = shape.weight(pass.beta() * score.widen(), best);
+                let weight = shape.weight(pass.model().beta_score(*score), best);
                 sums.total[row] += weight;
                 sums.total_logs[row] += weight_times_log(weight);
                 sums.n_above[row] += usize::from(shape.reaches(*score));

@@ -13,7 +13,7 @@ use crate::separation::perplexity;
 /// Which scores a pattern needs to carry weight.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Rule {
-    /// Less than this below the best, after β.
+    /// Less than this below the best.
     Margin(f64),
     /// Among the k best, equal scores to the last of them included.
     Best(usize),
@@ -64,7 +64,7 @@ fn candidates<T: Scalar>(
         for (scores, candidates) in scores.outer_iter().zip(&mut candidates) {
             let scores = scores.to_slice().expect("a row of a fresh tile");
             pass.extremes(scores)?;
-            candidates.look_at(scores, tile.start, rule, pass.beta());
+            candidates.look_at(scores, tile.start, rule);
         }
         Ok(())
     })?;
@@ -78,11 +78,11 @@ impl<T: Scalar> Candidates<T> {
     }
 
     /// Takes in the scores of the patterns from `start` on.
-    fn look_at(&mut self, scores: &[T], start: usize, rule: Rule, beta: f64) {
+    fn look_at(&mut self, scores: &[T], start: usize, rule: Rule) {
         let best = scores.iter().fold(self.best, |best, &s| if s > best { s } else { best });
         if best > self.best {
             self.best = best;
-            self.least = rule.least(best, beta).max(self.least);
+            self.least = rule.least(best).max(self.least);
         }
         for (i, &score) in scores.iter().enumerate() {
             if score >= self.least {
@@ -104,12 +104,12 @@ impl<T: Scalar> Candidates<T> {
 
 impl Rule {
     /// A score below which nobody carries weight beside this best one.
-    fn least<T: Scalar>(self, best: T, beta: f64) -> T {
+    fn least<T: Scalar>(self, best: T) -> T {
         match self {
             // Lower by some roundings of each operation: who is let in here for nothing gets the
             // weight 0 from the separation.
             Self::Margin(margin) => {
-                let least = best.widen() - margin / beta * (1.0 + 8.0 * f64::EPSILON);
+                let least = best.widen() - margin * (1.0 + 8.0 * f64::EPSILON);
                 T::narrow(least - 4.0 * T::epsilon().widen() * least.abs())
             }
             Self::Best(_) => T::neg_infinity(),
@@ -138,15 +138,15 @@ fn support<T: Scalar>(
 ) -> (Vec<(T, usize)>, f64) {
     let shards = || shards.iter().map(|shard| &shard[row]);
     let best = shards().map(|shard| shard.best).fold(T::neg_infinity(), T::max);
-    let least = rule.least(best, pass.beta());
+    let least = rule.least(best);
     let found: Vec<(T, usize)> = shards()
         .flat_map(|shard| &shard.found)
         .filter(|(score, _)| *score >= least)
         .copied()
         .collect();
     let mut weights: Vec<f64> =
-        found.iter().map(|(score, _)| pass.beta() * score.widen()).collect();
-    pass.memory.model().separation().weights_in_place(&mut weights);
+        found.iter().map(|&(score, _)| pass.model().beta_score(score)).collect();
+    pass.model().separation().weights_in_place(&mut weights);
     let perplexity = perplexity(&weights);
     let rounded = weights.into_iter().map(T::narrow).zip(found);
     let support = rounded.filter(|&(p, _)| p > T::zero());
