@@ -407,6 +407,15 @@ impl Shape {
         }
     }
 
+    /// w ln w of the weight w of score z, 0 at 0; without a logarithm where there is none to take.
+    pub(crate) fn weight_times_log(self, weight: f64, z: f64, best: f64) -> f64 {
+        match self {
+            _ if weight == 0.0 => 0.0,
+            Self::Exponential => weight * (z - best),
+            Self::Polynomial { degree } => weight * f64::from(degree) * (z / best).ln(),
+        }
+    }
+
     /// Whether a score has a weight above 0, however small.
     pub(crate) fn reaches<T: Scalar>(self, score: T) -> bool {
         match self {

@@ -73,9 +73,10 @@ fn sums<T: Scalar>(
             sums.improve(row, largest, shape);
             let best = sums.best[row];
             for score in scores {
-                let weight = shape.weight(pass.model().beta_score(*score), best);
+                let z = pass.model().beta_score(*score);
+                let weight = shape.weight(z, best);
                 sums.total[row] += weight;
-                sums.total_logs[row] += weight_times_log(weight);
+                sums.total_logs[row] += shape.weight_times_log(weight, z, best);
                 sums.n_above[row] += usize::from(shape.reaches(*score));
                 // Products of denormal numbers are slow; beside a best weight of 1 these are nothing.
                 let counts = weight >= T::min_positive_value().widen();
@@ -95,21 +96,16 @@ impl<T: Scalar> Sums<T> {
     /// Scales what has been summed to a better best score.
     fn improve(&mut self, row: usize, best: f64, shape: Shape) {
         if best > self.best[row] {
-            let factor = shape.weight(self.best[row], best);
-            self.best[row] = best;
-            let total = self.total[row];
-            self.total_logs[row] = factor * self.total_logs[row] + weight_times_log(factor) * total;
+            let old = std::mem::replace(&mut self.best[row], best);
+            let factor = shape.weight(old, best);
+            let factor_log = shape.weight_times_log(factor, old, best);
+            self.total_logs[row] = factor * self.total_logs[row] + factor_log * self.total[row];
             self.total[row] *= factor;
             for readout in &mut self.readouts {
                 readout.row_mut(row).mapv_inplace(|sum| sum * T::narrow(factor));
             }
         }
     }
-}
-
-/// w ln w, 0 at 0.
-fn weight_times_log(weight: f64) -> f64 {
-    if weight > 0.0 { weight * weight.ln() } else { 0.0 }
 }
 
 /// The best score of a state in all shards.
@@ -125,9 +121,10 @@ fn spread_of<T>(shards: &[Sums<T>], shape: Shape, row: usize) -> Option<(usize, 
     let (mut n_above, mut total, mut total_logs) = (0, 0.0, 0.0);
     for shard in shards {
         let factor = shape.weight(shard.best[row], best);
+        let factor_log = shape.weight_times_log(factor, shard.best[row], best);
         n_above += shard.n_above[row];
         total += factor * shard.total[row];
-        total_logs += factor * shard.total_logs[row] + weight_times_log(factor) * shard.total[row];
+        total_logs += factor * shard.total_logs[row] + factor_log * shard.total[row];
     }
     (total > 0.0).then(|| (n_above, (total.ln() - total_logs / total).exp().max(1.0)))
 }
