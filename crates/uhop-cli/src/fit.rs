@@ -20,6 +20,10 @@ pub(crate) fn run(args: &FitArgs) -> Result<(), Failure> {
         let message = format!("cannot write a memory to {}", args.output.display());
         return Err(Failure::user(message).hint("give it a name that ends in .safetensors"));
     }
+    if args.output.exists() && !input::holds_memory(&args.output) {
+        let message = format!("{} is there and is not a memory", args.output.display());
+        return Err(Failure::user(message).hint("name another file, or remove it first"));
+    }
     match input::rows(&args.patterns, &args.read)?.matrix {
         Matrix::F32(rows) => fit(args, input::patterns(&args.patterns, rows)?, Matrix::into_f32),
         Matrix::F64(rows) => fit(args, input::patterns(&args.patterns, rows)?, Matrix::into_f64),

@@ -137,6 +137,12 @@ pub(crate) fn memory_in(path: &Path, snapshot: &Snapshot) -> Result<AnyMemory, F
     memory_of(path, snapshot.base_bytes()?, snapshot, AnyMemory::from_bytes)
 }
 
+/// Whether there is a memory file, damaged or not.
+pub(crate) fn holds_memory(path: &Path) -> bool {
+    let bytes = store::read(path).and_then(|snapshot| snapshot.base_bytes());
+    bytes.is_ok_and(|bytes| is_memory(&bytes))
+}
+
 /// How the bytes of a memory file become a memory.
 pub(crate) type Open = fn(store::Bytes) -> uhop::Result<AnyMemory>;
 

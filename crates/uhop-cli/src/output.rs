@@ -8,6 +8,7 @@ use uhop_data::{Element, Kind, Matrix, RowSink, WriteOptions};
 
 use crate::args::OutputArgs;
 use crate::failure::Failure;
+use crate::input;
 use crate::interrupt;
 
 /// Whether the output is stdout.
@@ -17,8 +18,9 @@ pub(crate) fn is_stdout(path: &Path) -> bool {
 
 /// Refuses a name that cannot be written before any work is done for it.
 pub(crate) fn check(path: &Path, args: OutputArgs) -> Result<(), Failure> {
-    if !is_stdout(path) {
-        Kind::of(path)?;
+    if !is_stdout(path) && Kind::of(path)? == Kind::Safetensors && input::holds_memory(path) {
+        let message = format!("{} is a memory, which these rows would replace", path.display());
+        return Err(Failure::user(message).hint("name another file, or remove it first"));
     }
     check_stdout(path, args)
 }

@@ -141,6 +141,36 @@ fn a_killed_change_was_made_or_was_not() {
     assert_eq!(stored(), n_patterns + 2);
 }
 
+/// A slip of the hand must not replace a memory by what it recalls, or a file of rows by a memory.
+#[test]
+fn rows_do_not_replace_a_memory_nor_a_memory_rows() {
+    let folder = folder();
+    let folder = folder.path();
+    json(folder, &["fit", "patterns.csv", "-o", "m.safetensors"]);
+    json(folder, &["convert", "patterns.csv", "rows.safetensors"]);
+    let files =
+        || ["m.safetensors", "rows.safetensors"].map(|name| fs::read(folder.join(name)).unwrap());
+    let before = files();
+    let recall = ["retrieve", "m.safetensors", "queries.csv", "-o"];
+    for arguments in [
+        &[&recall[..], &["m.safetensors"]].concat()[..],
+        &[&recall[..], &["o.csv", "--weights", "m.safetensors"]].concat(),
+        &["convert", "patterns.csv", "m.safetensors"],
+        &["corrupt", "patterns.csv", "-o", "m.safetensors", "--half-mask"],
+        &["sample", "m.safetensors"],
+        &["fit", "rows.safetensors", "-o", "rows.safetensors"],
+    ] {
+        let output = run(folder, arguments);
+        assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""), "{arguments:?}");
+        let text = stderr(&output);
+        assert!(text.contains("hint: name another file"), "{arguments:?}: {text}");
+        assert!(files() == before, "{arguments:?}");
+    }
+    // Each may be replaced by its like.
+    json(folder, &["fit", "rows.safetensors", "-o", "m.safetensors"]);
+    json(folder, &[&recall[..], &["rows.safetensors"]].concat());
+}
+
 #[test]
 fn a_trusted_memory_recalls_the_same() {
     let folder = large();

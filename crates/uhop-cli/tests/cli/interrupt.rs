@@ -60,8 +60,11 @@ fn an_interrupted_fit_or_recall_leaves_everything_as_it_was() {
         for arguments in endless() {
             let folder = TempDir::new().unwrap();
             let folder = folder.path();
-            for output in ["old.safetensors", "old.csv"] {
-                let made = uhop(folder, &["sample", output, "--count", "9"]).output().unwrap();
+            for make in [
+                &["sample", "old.csv", "--count", "9"][..],
+                &["fit", "old.csv", "-o", "old.safetensors"],
+            ] {
+                let made = uhop(folder, make).output().unwrap();
                 assert_eq!(stderr(&made), "");
             }
             let before = names(folder);
