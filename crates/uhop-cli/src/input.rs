@@ -137,10 +137,12 @@ pub(crate) fn memory_in(path: &Path, snapshot: &Snapshot) -> Result<AnyMemory, F
     memory_of(path, snapshot.base_bytes()?, snapshot, AnyMemory::from_bytes)
 }
 
-/// Whether there is a memory file, damaged or not.
+/// Whether there is a memory file, or a file whose journal cannot be read: only memories have one.
 pub(crate) fn holds_memory(path: &Path) -> bool {
-    let bytes = store::read(path).and_then(|snapshot| snapshot.base_bytes());
-    bytes.is_ok_and(|bytes| is_memory(&bytes))
+    match store::read(path).and_then(|snapshot| snapshot.base_bytes()) {
+        Ok(bytes) => is_memory(&bytes),
+        Err(error) => error.is_format() || error.is_busy(),
+    }
 }
 
 /// How the bytes of a memory file become a memory.

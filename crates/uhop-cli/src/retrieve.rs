@@ -28,8 +28,8 @@ pub(crate) fn run(args: &RetrieveArgs) -> Result<(), Failure> {
     let open = if args.trust { AnyMemory::from_trusted_bytes } else { AnyMemory::from_bytes };
     match input::source(&args.memory, &args.read, open)? {
         Source::Memory(memory) => match *memory {
-            AnyMemory::F32(saved) => retrieve(args, saved.memory().clone(), Matrix::into_f32),
-            AnyMemory::F64(saved) => retrieve(args, saved.memory().clone(), Matrix::into_f64),
+            AnyMemory::F32(saved) => retrieve(args, saved.into_memory(), Matrix::into_f32),
+            AnyMemory::F64(saved) => retrieve(args, saved.into_memory(), Matrix::into_f64),
         },
         Source::Patterns(Matrix::F32(rows)) => {
             let patterns = input::patterns(&args.memory, rows)?;
@@ -69,7 +69,8 @@ where
 {
     let console = Console::new(args.output_args);
     let model = input::model(stored.model().clone(), &args.model)?;
-    let memory = stored.with_model(model)?;
+    // Binding a model may compute a feature of every pattern: not twice for the same one.
+    let memory = if model == *stored.model() { stored } else { stored.with_model(model)? };
     let dynamics = dynamics(args)?;
     let mut queries = input::open(&args.queries, &args.read)?;
     let (n_patterns, dim) = memory.patterns().view().dim();

@@ -166,6 +166,12 @@ fn rows_do_not_replace_a_memory_nor_a_memory_rows() {
         assert!(text.contains("hint: name another file"), "{arguments:?}: {text}");
         assert!(files() == before, "{arguments:?}");
     }
+    // A journal that cannot be read is no reason to lose the memory.
+    fs::write(folder.join("m.safetensors.journal"), "damaged").unwrap();
+    let output = run(folder, &["convert", "patterns.csv", "m.safetensors"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(files() == before);
+    fs::remove_file(folder.join("m.safetensors.journal")).unwrap();
     // Each may be replaced by its like.
     json(folder, &["fit", "rows.safetensors", "-o", "m.safetensors"]);
     json(folder, &[&recall[..], &["rows.safetensors"]].concat());

@@ -121,6 +121,11 @@ impl<T: Scalar> SavedMemory<T> {
         &self.memory
     }
 
+    /// The memory alone, without a copy.
+    pub fn into_memory(self) -> Memory<T> {
+        self.memory
+    }
+
     /// The ids of the patterns, if any.
     pub fn ids(&self) -> Option<&Ids> {
         self.ids.as_ref()
