@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use serde::Serialize;
 use uhop_data::{Kind, WriteOptions};
 
 use crate::args::ConvertArgs;
@@ -10,17 +9,7 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::input::{self, Input};
 use crate::interrupt;
-use crate::output::{self, Output};
-
-/// What docs/json.md describes.
-#[derive(Serialize)]
-struct Document {
-    command: &'static str,
-    version: &'static str,
-    n_rows: usize,
-    dim: usize,
-    output: String,
-}
+use crate::output::{self, Output, Written};
 
 pub(crate) fn run(args: &ConvertArgs) -> Result<(), Failure> {
     output::check(&args.output, args.output_args)?;
@@ -52,16 +41,9 @@ pub(crate) fn run(args: &ConvertArgs) -> Result<(), Failure> {
     if args.output == Path::new("-") {
         return Ok(());
     }
-    let document = Document {
-        command: "convert",
-        version: env!("CARGO_PKG_VERSION"),
-        n_rows,
-        dim,
-        output: args.output.display().to_string(),
-    };
+    let written = Written::new("convert", (n_rows, dim), &args.output);
     if args.output_args.json {
-        return console.json(&document);
+        return console.json(&written);
     }
-    let Document { n_rows, dim, output, .. } = document;
-    console.data(&format!("rows    {n_rows} × {dim}\noutput  {output}\n"))
+    console.data(&format!("rows    {n_rows} × {dim}\noutput  {}\n", written.output))
 }

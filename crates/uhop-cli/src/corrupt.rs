@@ -7,18 +7,16 @@ use uhop_data::{Corruption, Matrix};
 use crate::args::{CorruptArgs, CorruptionArgs};
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::{input, output};
+use crate::input;
+use crate::output::{self, Written};
 
 /// What docs/json.md describes.
 #[derive(Serialize)]
 struct Document {
-    command: &'static str,
-    version: &'static str,
-    n_rows: usize,
-    dim: usize,
+    #[serde(flatten)]
+    written: Written,
     corruption: String,
     seed: u64,
-    output: String,
 }
 
 pub(crate) fn run(args: &CorruptArgs) -> Result<(), Failure> {
@@ -33,20 +31,13 @@ pub(crate) fn run(args: &CorruptArgs) -> Result<(), Failure> {
     if output::is_stdout(&args.output) {
         return Ok(());
     }
-    let document = Document {
-        command: "corrupt",
-        version: env!("CARGO_PKG_VERSION"),
-        n_rows,
-        dim,
-        corruption: description,
-        seed: args.seed,
-        output: args.output.display().to_string(),
-    };
+    let written = Written::new("corrupt", (n_rows, dim), &args.output);
+    let document = Document { written, corruption: description, seed: args.seed };
     let console = Console::new(args.output_args);
     if args.output_args.json {
         return console.json(&document);
     }
-    let Document { corruption, output, .. } = document;
+    let Document { corruption, written: Written { output, .. }, .. } = document;
     console.data(&format!("rows    {n_rows} × {dim}: {corruption}\noutput  {output}\n"))
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use serde::Serialize;
 use uhop_data::image_folder::Shape;
 use uhop_data::{Element, Kind, Matrix, RowSink, WriteOptions};
 
@@ -10,6 +11,23 @@ use crate::args::OutputArgs;
 use crate::failure::Failure;
 use crate::input;
 use crate::interrupt;
+
+/// What docs/json.md describes of rows that were written.
+#[derive(Serialize)]
+pub(crate) struct Written {
+    command: &'static str,
+    version: &'static str,
+    n_rows: usize,
+    dim: usize,
+    pub(crate) output: String,
+}
+
+impl Written {
+    pub(crate) fn new(command: &'static str, (n_rows, dim): (usize, usize), path: &Path) -> Self {
+        let version = env!("CARGO_PKG_VERSION");
+        Self { command, version, n_rows, dim, output: path.display().to_string() }
+    }
+}
 
 /// Whether the output is stdout.
 pub(crate) fn is_stdout(path: &Path) -> bool {

@@ -1,24 +1,13 @@
 //! `uhop sample`: the built-in digits as a file, to try the other verbs on.
 
 use ndarray::s;
-use serde::Serialize;
 use uhop_data::image_folder::{Colour, Shape};
 use uhop_data::{Matrix, sample};
 
 use crate::args::SampleArgs;
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::output;
-
-/// What docs/json.md describes.
-#[derive(Serialize)]
-struct Document {
-    command: &'static str,
-    version: &'static str,
-    n_rows: usize,
-    dim: usize,
-    output: String,
-}
+use crate::output::{self, Written};
 
 pub(crate) fn run(args: &SampleArgs) -> Result<(), Failure> {
     output::check(&args.output, args.output_args)?;
@@ -32,11 +21,11 @@ pub(crate) fn run(args: &SampleArgs) -> Result<(), Failure> {
     if output::is_stdout(&args.output) {
         return Ok(());
     }
-    let output = args.output.display().to_string();
+    let written = Written::new("sample", (n_rows, dim), &args.output);
     let console = Console::new(args.output_args);
     if args.output_args.json {
-        let version = env!("CARGO_PKG_VERSION");
-        return console.json(&Document { command: "sample", version, n_rows, dim, output });
+        return console.json(&written);
     }
+    let output = written.output;
     console.data(&format!("digits  {n_rows} of {width} x {height} pixels\noutput  {output}\n"))
 }
