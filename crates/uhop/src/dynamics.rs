@@ -1,16 +1,19 @@
 //! The dynamics: the update x ← pᵀΞ repeated, with a report for every query.
 
+use std::collections::HashMap;
+
 use ndarray::{Array2, ArrayView2, Axis, s};
 
 use crate::error::{Error, Result, positive};
 use crate::memory::Memory;
-use crate::pairs::squared_distance;
 use crate::patterns::check_states;
 use crate::scalar::Scalar;
 use crate::update::Update;
+use crate::wide;
 
-/// Queries recalled together; bounds the scores held at a time to `QUERY_BLOCK × n_patterns`.
-const QUERY_BLOCK: usize = 256;
+/// Queries recalled together: what is held for them does not grow with the number of all queries, and
+/// a tile of the memory is read once for all of them.
+const QUERY_BLOCK: usize = 1024;
 
 /// How long to repeat the update.
 ///
@@ -234,10 +237,10 @@ impl<T: Scalar> Memory<T> {
             })
             .collect();
         let mut last_weights = self.weights_if(dynamics.record_weights, queries.nrows());
-        // Row i of `states` is the state of query `active[i]`.
-        let mut active: Vec<usize> = (0..queries.nrows()).collect();
+        // Row i of `states` is the state of the queries `active[i]`.
+        let mut active: Vec<Vec<usize>> = (0..queries.nrows()).map(|query| vec![query]).collect();
         let mut states = queries.to_owned();
-        for _ in 0..dynamics.max_steps {
+        for step in 1..=dynamics.max_steps {
             let Update { next, output, support_size, perplexity } =
                 self.update_of_checked(states.view())?;
             // The update does not keep its weights: they are computed again, by the same scores.
@@ -247,31 +250,39 @@ impl<T: Scalar> Memory<T> {
             };
             let energies: Vec<_> = self.energy_if(dynamics.record_energy, next.view())?.collect();
             let mut running = Vec::new();
-            for (row, &query) in active.iter().enumerate() {
-                let report = &mut reports[query];
-                report.steps += 1;
-                report.support_size = support_size[row];
-                report.perplexity = perplexity[row];
-                report.residual = squared_distance(next.row(row), states.row(row)).sqrt();
-                if let (Some(trace), Some(energy)) = (&mut report.energy, energies[row]) {
-                    trace.push(energy);
+            for (row, queries) in active.into_iter().enumerate() {
+                let residual = wide::squared_distance(next.row(row), states.row(row)).sqrt();
+                let converged = dynamics.tolerance.is_some_and(|tolerance| residual <= tolerance);
+                // Where nothing changed, nothing will: the steps that are left are made at once.
+                let is_fixed = residual == 0.0 && !converged;
+                let steps = if is_fixed { dynamics.max_steps - step + 1 } else { 1 };
+                for &query in &queries {
+                    let report = &mut reports[query];
+                    report.steps += steps;
+                    report.support_size = support_size[row];
+                    report.perplexity = perplexity[row];
+                    report.residual = residual;
+                    if let (Some(trace), Some(energy)) = (&mut report.energy, energies[row]) {
+                        trace.extend(std::iter::repeat_n(energy, steps));
+                    }
+                    retrieved.row_mut(query).assign(&output.as_ref().unwrap_or(&next).row(row));
+                    if let (Some(last), Some(weights)) = (&mut last_weights, &weights) {
+                        last.row_mut(query).assign(&weights.row(row));
+                    }
+                    if converged {
+                        report.stop = StopReason::Converged;
+                    }
                 }
-                retrieved.row_mut(query).assign(&output.as_ref().unwrap_or(&next).row(row));
-                if let (Some(last), Some(weights)) = (&mut last_weights, &weights) {
-                    last.row_mut(query).assign(&weights.row(row));
-                }
-                if dynamics.tolerance.is_some_and(|tolerance| report.residual <= tolerance) {
-                    report.stop = StopReason::Converged;
-                } else {
-                    running.push(row);
+                if !converged && !is_fixed {
+                    running.push((row, queries));
                 }
             }
             if running.is_empty() {
                 break;
             }
-            states =
-                if running.len() == active.len() { next } else { next.select(Axis(0), &running) };
-            active = running.into_iter().map(|row| active[row]).collect();
+            let rows: Vec<usize>;
+            (rows, active) = one_of_equal(next.view(), running).into_iter().unzip();
+            states = if rows.len() == next.nrows() { next } else { next.select(Axis(0), &rows) };
         }
         Ok(Retrieval { retrieved, reports, weights: last_weights })
     }
@@ -290,6 +301,28 @@ impl<T: Scalar> Memory<T> {
         let energy = if wanted { Some(self.energy_of_checked(states)?) } else { None };
         Ok((0..states.nrows()).map(move |i| energy.as_ref().map(|energy| energy[i])))
     }
+}
+
+/// Rows and their queries, with the queries of equal rows at the first of them: queries that meet go
+/// on together.
+fn one_of_equal<T: Scalar>(
+    states: ArrayView2<'_, T>,
+    rows: Vec<(usize, Vec<usize>)>,
+) -> Vec<(usize, Vec<usize>)> {
+    let mut kept: Vec<(usize, Vec<usize>)> = Vec::with_capacity(rows.len());
+    let mut by_norm: HashMap<u64, Vec<usize>> = HashMap::new();
+    for (row, queries) in rows {
+        let norm = wide::squared_norm(states.row(row)).to_bits();
+        let alike = by_norm.entry(norm).or_default();
+        match alike.iter().find(|&&i| states.row(kept[i].0) == states.row(row)) {
+            Some(&i) => kept[i].1.extend(queries),
+            None => {
+                alike.push(kept.len());
+                kept.push((row, queries));
+            }
+        }
+    }
+    kept
 }
 
 #[cfg(test)]
@@ -352,6 +385,34 @@ mod tests {
         let three = memory().retrieve(query.view(), &Dynamics::steps(3).unwrap()).unwrap();
         assert_eq!(three.retrieved, state);
         assert_eq!(three.reports[0].steps, 3);
+    }
+
+    /// Queries that meet in one state, or stay where they are, are told what each is told alone.
+    #[test]
+    fn queries_that_meet_or_rest_report_as_if_alone() {
+        let queries = array![[4.0, 0.0, 0.0], [3.0, 0.0, 0.0], [2.9, 0.1, 0.0], [1.0, 0.9, 0.8]];
+        let steps = Dynamics::steps(4).unwrap().record_energy().record_weights();
+        for dynamics in [steps, Dynamics::until(1e-9, 4).unwrap().record_energy()] {
+            let all = memory().retrieve(queries.view(), &dynamics).unwrap();
+            for (i, query) in queries.axis_chunks_iter(Axis(0), 1).enumerate() {
+                let alone = memory().retrieve(query, &dynamics).unwrap();
+                assert_eq!(alone.reports[0], all.reports[i]);
+                assert_eq!(alone.retrieved.row(0), all.retrieved.row(i));
+                if let Some(weights) = &all.weights {
+                    assert_eq!(alone.weights.unwrap().row(0), weights.row(i));
+                }
+            }
+            let report = &all.reports[0];
+            assert_eq!(report.energy.as_ref().unwrap().len(), report.steps + 1);
+        }
+    }
+
+    #[test]
+    fn equal_rows_are_kept_once_with_all_their_queries() {
+        // Rows 0 and 2 are equal; row 1 only has the same norm.
+        let states = array![[1.0, 2.0], [2.0, 1.0], [1.0, 2.0]];
+        let rows = (0..3).map(|row| (row, vec![10 + row])).collect();
+        assert_eq!(one_of_equal(states.view(), rows), [(0, vec![10, 12]), (1, vec![11])]);
     }
 
     #[test]

@@ -104,11 +104,7 @@ impl<T: Scalar> LinearMap<T> {
     pub fn orthogonal(dim_features: usize, dim: usize, seed: u64) -> Result<Self> {
         let normal = LinearMap::<f64>::random_normal(dim_features, dim, seed)?.weight.into_owned();
         let tall = if dim_features >= dim { normal } else { normal.reversed_axes() };
-        let qr = Mat::from_fn(tall.nrows(), tall.ncols(), |i, j| tall[[i, j]]).qr();
-        let (q, r) = (qr.compute_thin_Q(), qr.thin_R());
-        vector_state::clear();
-        let sign = |j: usize| if r[(j, j)] < 0.0 { -1.0 } else { 1.0 };
-        let q = Array2::from_shape_fn(tall.dim(), |(i, j)| T::narrow(sign(j) * q[(i, j)]));
+        let q = orthonormal(tall.view()).mapv(T::narrow);
         Self::new(if dim_features >= dim { q } else { q.reversed_axes() })
     }
 
@@ -193,6 +189,16 @@ fn from_fn<T>(
         (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))).map(|(i, j)| entry(i, j)),
     );
     Ok(Array2::from_shape_vec((rows, columns), entries).expect("one entry for each position"))
+}
+
+/// Orthonormal columns that span those of `tall`, `[m, n]` with m ≥ n: Q of the factorisation whose R
+/// has a diagonal of at least 0.
+pub(crate) fn orthonormal(tall: ArrayView2<'_, f64>) -> Array2<f64> {
+    let qr = Mat::from_fn(tall.nrows(), tall.ncols(), |i, j| tall[[i, j]]).qr();
+    let (q, r) = (qr.compute_thin_Q(), qr.thin_R());
+    vector_state::clear();
+    let sign = |j: usize| if r[(j, j)] < 0.0 { -1.0 } else { 1.0 };
+    Array2::from_shape_fn(tall.dim(), |(i, j)| sign(j) * q[(i, j)])
 }
 
 /// Divides every row by its norm and returns the norms; a zero row stays zero.

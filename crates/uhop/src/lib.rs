@@ -81,6 +81,7 @@ mod readout;
 pub mod reference;
 pub mod saved;
 mod scalar;
+mod screen;
 mod separation;
 mod similarity;
 pub mod stage1;
@@ -88,6 +89,7 @@ mod survey;
 mod theory;
 mod update;
 mod vector_state;
+mod wide;
 
 pub use ndarray;
 

@@ -1,6 +1,9 @@
 //! Scores s = similarity(Ξ, x): larger means closer, always.
 
+mod exact;
+
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix2, Zip, s};
 use rayon::prelude::*;
@@ -93,7 +96,7 @@ impl<T: Scalar> Similarity<T> {
                 Kind::Kernel { features, map: map.clone() }
             }
         };
-        Ok(Keys { patterns: patterns.clone(), kind })
+        Ok(Keys { patterns: patterns.clone(), kind, largest_norm: OnceLock::new() })
     }
 
     /// The field's word for it: `"dot"`, `"cosine"`, `"euclidean"`, `"manhattan"`, `"kernel"`.
@@ -113,6 +116,7 @@ impl<T: Scalar> Similarity<T> {
 pub struct Keys<T> {
     patterns: Patterns<T>,
     kind: Kind<T>,
+    largest_norm: OnceLock<f64>,
 }
 
 #[derive(Debug, Clone)]
@@ -219,7 +223,7 @@ impl<T: Scalar> Keys<T> {
     }
 
     /// What states are compared with, `[n_patterns, _]`.
-    fn keys(&self) -> ArrayView2<'_, T> {
+    pub(crate) fn keys(&self) -> ArrayView2<'_, T> {
         match &self.kind {
             Kind::Dot | Kind::Manhattan => self.patterns.view(),
             Kind::Cosine { keys } | Kind::Euclidean { keys, .. } => keys.view(),

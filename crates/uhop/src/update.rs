@@ -13,12 +13,14 @@
 //! block against one shard, in one thread; the results of the shards are joined in their order. So
 //! nothing depends on the number of threads.
 
+mod candidates;
 mod dense;
+mod screened;
 mod sparse;
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
@@ -27,6 +29,7 @@ use crate::model::Model;
 use crate::scalar::Scalar;
 use crate::separation::Reach;
 use crate::similarity::Prepared;
+use candidates::{Rule, Support};
 
 /// Patterns scored at a time: their part of the memory and the scores stay in a core's cache.
 const TILE: usize = 512;
@@ -60,22 +63,51 @@ struct Pass<'a, T> {
 impl<T: Scalar> Memory<T> {
     /// One update of every state, `[n_states, dim]`.
     pub(crate) fn update_of_checked(&self, states: ArrayView2<'_, T>) -> Result<Update<T>> {
-        let mut readouts = vec![self.patterns().view()];
-        if !self.is_auto_associative() {
-            readouts.push(self.values().view());
+        let pass = Pass::new(self, states)?;
+        let Some(screen) = self.screen() else { return pass.update() };
+        let screened::Screened { mut update, flat } = screened::update(&pass, screen)?;
+        if !flat.is_empty() {
+            let of_flat = Pass::new(self, states.select(Axis(0), &flat).view())?.update()?;
+            update.replace(&flat, of_flat);
         }
-        let pass = Pass { memory: self, states: self.keys().prepare(states)?, readouts };
-        match self.model().separation().reach() {
-            Reach::All(shape) => dense::update(&pass, shape),
-            Reach::Margin(margin) => {
-                sparse::update(&pass, sparse::Rule::Margin(self.model().score_margin(margin)))
+        Ok(update)
+    }
+}
+
+impl<T: Scalar> Update<T> {
+    /// Puts the states of another update in the place of some.
+    fn replace(&mut self, rows: &[usize], other: Self) {
+        for (i, &row) in rows.iter().enumerate() {
+            self.next.row_mut(row).assign(&other.next.row(i));
+            if let (Some(output), Some(other)) = (&mut self.output, &other.output) {
+                output.row_mut(row).assign(&other.row(i));
             }
-            Reach::Best(k) => sparse::update(&pass, sparse::Rule::Best(k)),
+            self.support_size[row] = other.support_size[i];
+            self.perplexity[row] = other.perplexity[i];
         }
     }
 }
 
-impl<T: Scalar> Pass<'_, T> {
+impl<'a, T: Scalar> Pass<'a, T> {
+    fn new(memory: &'a Memory<T>, states: ArrayView2<'a, T>) -> Result<Self> {
+        let mut readouts = vec![memory.patterns().view()];
+        if !memory.is_auto_associative() {
+            readouts.push(memory.values().view());
+        }
+        Ok(Self { memory, states: memory.keys().prepare(states)?, readouts })
+    }
+
+    /// By all the scores.
+    fn update(&self) -> Result<Update<T>> {
+        match self.model().separation().reach() {
+            Reach::All(shape) => dense::update(self, shape),
+            Reach::Margin(margin) => {
+                sparse::update(self, Rule::Margin(self.model().score_margin(margin)))
+            }
+            Reach::Best(k) => sparse::update(self, Rule::Best(k)),
+        }
+    }
+
     fn n_patterns(&self) -> usize {
         self.memory.patterns().n_patterns()
     }
@@ -146,6 +178,18 @@ impl<T: Scalar> Pass<'_, T> {
         let next = readouts.next().expect("the patterns are read out first");
         let (support_size, perplexity) = spread.into_iter().unzip();
         Update { next, output: readouts.next(), support_size, perplexity }
+    }
+
+    /// The update by the patterns that carry weight for each state.
+    fn read_out(&self, supports: &[Support<T>]) -> Update<T> {
+        let mut readouts = self.room();
+        for (readout, values) in readouts.iter_mut().zip(&self.readouts) {
+            readout.axis_iter_mut(Axis(0)).into_par_iter().zip(supports).for_each(
+                |(result, support): (ArrayViewMut1<'_, T>, _)| support.read_out(*values, result),
+            );
+        }
+        let spread = supports.iter().map(|support| (support.weights.len(), support.perplexity));
+        self.finish(readouts, spread.collect())
     }
 
     /// Room for the readouts of all states.

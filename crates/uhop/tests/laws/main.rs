@@ -8,6 +8,7 @@ mod energy;
 mod golden;
 mod retrieval;
 mod saved;
+mod screened;
 mod separation;
 mod similarity;
 mod stage1;

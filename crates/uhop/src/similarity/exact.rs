@@ -1,0 +1,104 @@
+//! Single scores summed in `f64`: the same bits in any batch, and closer than those of a product.
+
+use ndarray::{ArrayView1, ArrayView2, s};
+use rayon::prelude::*;
+
+use super::{Keys, Kind, Prepared, check_finite, l1_distance};
+use crate::error::Result;
+use crate::scalar::Scalar;
+use crate::wide;
+
+impl<T: Scalar> Keys<T> {
+    /// The score of one pattern for one state, rounded once.
+    ///
+    /// # Errors
+    /// [`is_non_finite`](crate::Error::is_non_finite) when it overflows.
+    pub(crate) fn exact_score(
+        &self,
+        states: &Prepared<'_, T>,
+        row: usize,
+        pattern: usize,
+    ) -> Result<T> {
+        let (key, state) = (self.key(pattern), states.rows().slice_move(s![row, ..]));
+        let score = match &self.kind {
+            Kind::Dot | Kind::Kernel { .. } => T::narrow(wide::dot(key, state)),
+            Kind::Cosine { .. } => {
+                let cosine = self.factor(pattern) * wide::dot(key, state);
+                T::narrow(cosine.clamp(-1.0, 1.0))
+            }
+            Kind::Euclidean { .. } => T::narrow(-0.5 * wide::squared_distance(key, state)),
+            Kind::Manhattan => -l1_distance(key, state),
+        };
+        let one = ArrayView2::from_shape((1, 1), std::slice::from_ref(&score));
+        check_finite("a score", one.expect("one entry"), (row, pattern))?;
+        Ok(score)
+    }
+
+    /// The most by which a score of this state can differ from its exact one when it comes from a
+    /// product: γ = (dim + 4)·ε of ‖k‖‖x‖, and of ½‖k‖² + ½‖x‖² for distances; twice what summing in
+    /// any order can lose, for what the terms of a row add. And dim products that may underflow.
+    pub(crate) fn product_error(&self, states: &Prepared<'_, T>, row: usize) -> f64 {
+        let state = states.rows().slice_move(s![row, ..]);
+        let gamma = (state.len() + 4) as f64 * T::epsilon().widen();
+        let smallest = T::min_positive_value().widen() * T::epsilon().widen();
+        let underflow = state.len() as f64 * smallest;
+        let (key, state) = (self.largest_norm(), wide::squared_norm(state).sqrt());
+        match &self.kind {
+            Kind::Manhattan => 0.0,
+            Kind::Euclidean { .. } => gamma * (key * key + state * state) + underflow,
+            _ => gamma * key * state + underflow,
+        }
+    }
+
+    /// The number of keys, which is that of the patterns.
+    pub(crate) fn n_keys(&self) -> usize {
+        self.patterns.n_patterns()
+    }
+
+    /// The length of keys whose products with a state are scores, up to a factor and a term for each;
+    /// nothing where there are none.
+    pub(crate) fn width(&self) -> Option<usize> {
+        match &self.kind {
+            Kind::Manhattan => None,
+            _ => Some(self.keys().ncols()),
+        }
+    }
+
+    /// What a state is compared with for one pattern.
+    pub(crate) fn key(&self, pattern: usize) -> ArrayView1<'_, T> {
+        self.keys().slice_move(s![pattern, ..])
+    }
+
+    /// The factor on the product of a key.
+    pub(crate) fn factor(&self, _pattern: usize) -> f64 {
+        1.0
+    }
+
+    /// What is added to the product of each key: −½‖k‖² for distances.
+    pub(crate) fn offsets(&self) -> Option<Vec<f64>> {
+        match &self.kind {
+            Kind::Euclidean { half_norms, .. } => Some(half_norms.iter().map(|n| -n).collect()),
+            _ => None,
+        }
+    }
+
+    /// What is added to all products of a state: −½‖x‖² for distances.
+    pub(crate) fn constant(&self, states: &Prepared<'_, T>, row: usize) -> f64 {
+        states.half_norms.as_ref().map_or(0.0, |half_norms| -half_norms[row])
+    }
+
+    /// The largest factor·‖k‖, computed when first asked for.
+    pub(crate) fn largest_norm(&self) -> f64 {
+        *self.largest_norm.get_or_init(|| {
+            let norm = |i| self.factor(i) * wide::squared_norm(self.key(i)).sqrt();
+            (0..self.n_keys()).into_par_iter().map(norm).reduce(|| 0.0, f64::max)
+        })
+    }
+}
+
+impl<T> Prepared<'_, T> {
+    /// The states, `[n_states, _]`.
+    pub(crate) fn rows(&self) -> ArrayView2<'_, T> {
+        self.states.view()
+    }
+}
