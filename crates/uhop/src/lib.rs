@@ -82,6 +82,7 @@ pub mod reference;
 pub mod saved;
 mod scalar;
 mod separation;
+mod simd;
 mod similarity;
 pub mod stage1;
 mod survey;
