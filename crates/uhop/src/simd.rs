@@ -41,15 +41,39 @@ pub(crate) fn exponentials<T: Scalar>(scores: &mut [T], best: T, beta: f64) -> W
     dispatched!(portable::exponentials(scores, best, beta))
 }
 
+/// Replaces the products ⟨u, v_j⟩ of a row by the exponents −t‖u − v_j‖², given `norm` |u|² and
+/// `norms` |v_j|², and returns the largest; nothing when a product is not finite.
+///
+/// What rounding would make a negative distance is 0.
+pub(crate) fn distance_exponents<T: Scalar>(
+    products: &mut [T],
+    norm: T,
+    norms: &[T],
+    t: T,
+) -> Option<T> {
+    dispatched!(portable::distance_exponents(products, norm, norms, t))
+}
+
+/// Replaces the exponents of a row by exp(e − largest), adds each to its entry of `sums` and returns
+/// their sum.
+pub(crate) fn relative_exponentials<T: Scalar>(
+    exponents: &mut [T],
+    largest: T,
+    sums: &mut [f64],
+) -> f64 {
+    dispatched!(portable::relative_exponentials(exponents, largest, sums))
+}
+
 /// The loops themselves, as they run where there is nothing to dispatch to.
 mod portable {
-    use super::*;
+    use crate::scalar::Scalar;
+    use crate::simd::{LANES, WeightSums};
 
     #[inline(always)]
     pub(super) fn extremes<T: Scalar>(values: &[T]) -> Option<(T, T)> {
         let first = *values.first()?;
         let (mut largest, mut smallest) = ([first; LANES], [first; LANES]);
-        // x − x is 0, or NaN for what is not finite.
+        // 0·x is 0, or NaN for what is not finite.
         let mut zero = [T::zero(); LANES];
         let (chunks, rest) = values.as_chunks::<LANES>();
         let mut last = [first; LANES];
@@ -59,7 +83,7 @@ mod portable {
                 let x = chunk[lane];
                 largest[lane] = if x > largest[lane] { x } else { largest[lane] };
                 smallest[lane] = if x < smallest[lane] { x } else { smallest[lane] };
-                zero[lane] += x - x;
+                zero[lane] += x * T::zero();
             }
         }
         let largest = largest.into_iter().fold(first, |a, b| if b > a { b } else { a });
@@ -96,6 +120,69 @@ mod portable {
     }
 
     #[inline(always)]
+    pub(super) fn distance_exponents<T: Scalar>(
+        products: &mut [T],
+        norm: T,
+        norms: &[T],
+        t: T,
+    ) -> Option<T> {
+        let two = T::one() + T::one();
+        let exponent = |product: T, other: T| {
+            let squared = norm + other - two * product;
+            if squared > T::zero() { -t * squared } else { T::zero() }
+        };
+        let mut largest = [T::neg_infinity(); LANES];
+        // 0·x is 0, or NaN for what is not finite.
+        let mut zero = [T::zero(); LANES];
+        let (chunks, rest) = products.as_chunks_mut::<LANES>();
+        let (norm_chunks, norm_rest) = norms.as_chunks::<LANES>();
+        for (chunk, others) in chunks.iter_mut().zip(norm_chunks) {
+            for lane in 0..LANES {
+                let x = chunk[lane];
+                zero[lane] += x * T::zero();
+                let e = exponent(x, others[lane]);
+                largest[lane] = if e > largest[lane] { e } else { largest[lane] };
+                chunk[lane] = e;
+            }
+        }
+        for (lane, (x, &other)) in rest.iter_mut().zip(norm_rest).enumerate() {
+            zero[lane] += *x * T::zero();
+            *x = exponent(*x, other);
+            largest[lane] = if *x > largest[lane] { *x } else { largest[lane] };
+        }
+        let largest = largest.into_iter().fold(T::neg_infinity(), |a, b| if b > a { b } else { a });
+        zero.iter().all(|&x| x == T::zero()).then_some(largest)
+    }
+
+    #[inline(always)]
+    pub(super) fn relative_exponentials<T: Scalar>(
+        exponents: &mut [T],
+        largest: T,
+        sums: &mut [f64],
+    ) -> f64 {
+        let mut totals = [0.0; LANES];
+        let (chunks, rest) = exponents.as_chunks_mut::<LANES>();
+        let (sum_chunks, sum_rest) = sums.as_chunks_mut::<LANES>();
+        for (chunk, sums) in chunks.iter_mut().zip(sum_chunks) {
+            for x in chunk.iter_mut() {
+                *x = (*x - largest).exp_of_non_positive();
+            }
+            for lane in 0..LANES {
+                let term = chunk[lane].widen();
+                totals[lane] += term;
+                sums[lane] += term;
+            }
+        }
+        for (lane, (x, sum)) in rest.iter_mut().zip(sum_rest).enumerate() {
+            *x = (*x - largest).exp_of_non_positive();
+            let term = x.widen();
+            totals[lane] += term;
+            *sum += term;
+        }
+        totals.iter().sum()
+    }
+
+    #[inline(always)]
     fn sum<T: Scalar>(lanes: &[T; LANES]) -> f64 {
         lanes.iter().map(|x| x.widen()).sum()
     }
@@ -106,12 +193,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::scalar::Scalar as _;
+
+    /// The trait of this constant has no name outside its module.
+    fn least_exponent<T: Scalar>() -> T {
+        T::LEAST_EXPONENT
+    }
 
     /// Between 0 and far below where the exponential vanishes: each 199th `f32`, and both ends.
     fn exponents() -> impl Iterator<Item = f32> {
         let most = 200.0_f32.to_bits();
-        let special = [0.0, f32::LEAST_EXPONENT, f32::MIN_POSITIVE, 1e-45, f32::MAX, f32::INFINITY];
+        let special = [0.0, least_exponent(), f32::MIN_POSITIVE, 1e-45, f32::MAX, f32::INFINITY];
         (0..most).step_by(199).map(f32::from_bits).chain(special).map(|x| -x.abs())
     }
 
@@ -134,7 +225,7 @@ mod tests {
             let bound = if exact < f64::from(f32::MIN_POSITIVE) {
                 vanish += 1;
                 // Just at the border it may be the smallest normal number.
-                assert!(w == 0.0 || x >= f32::LEAST_EXPONENT, "exp({x:e}) = {w:e}");
+                assert!(w == 0.0 || x >= least_exponent(), "exp({x:e}) = {w:e}");
                 f64::from(f32::MIN_POSITIVE)
             } else {
                 assert!(w > 0.0, "exp({x:e}) = 0");
