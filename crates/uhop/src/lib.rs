@@ -83,6 +83,7 @@ pub mod saved;
 mod scalar;
 mod screen;
 mod separation;
+mod simd;
 mod similarity;
 pub mod stage1;
 mod survey;

@@ -6,6 +6,7 @@ use crate::error::{Error, Result, positive};
 use crate::feature_map::LinearMap;
 use crate::scalar::Scalar;
 use crate::separation::Separation;
+use crate::simd::{self, WeightSums};
 use crate::similarity::Similarity;
 
 /// What turns a state into weights: p = separation(β · similarity(Ξ, x)).
@@ -185,7 +186,12 @@ impl<T: Scalar> Model<T> {
         }
     }
 
-    /// β times a score, in `f64`: the one place where β is applied.
+    /// Replaces scores by exp(β(s − best)), for `best` no less than each; Σ w and Σ w ln w.
+    pub(crate) fn exponentials(&self, scores: &mut [T], best: T) -> WeightSums {
+        simd::exponentials(scores, best, self.beta)
+    }
+
+    /// β times a score, in `f64`; β is applied here and by its neighbours only.
     pub(crate) fn beta_score(&self, score: T) -> f64 {
         self.beta * score.widen()
     }

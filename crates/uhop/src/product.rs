@@ -26,7 +26,7 @@ pub(crate) fn product<T: Scalar>(a: ArrayView2<'_, T>, b: ArrayView2<'_, T>) -> 
     result.axis_chunks_iter_mut(Axis(0), TILE).into_par_iter().enumerate().for_each(
         |(tile, rows)| {
             let a = a.subrows(tile * TILE, rows.nrows());
-            multiply(rows, Accum::Replace, a, b);
+            multiply(rows, Accum::Replace, T::one(), a, b);
         },
     );
     result
@@ -38,7 +38,7 @@ pub(crate) fn product_into<T: Scalar>(
     a: ArrayView2<'_, T>,
     b: ArrayView2<'_, T>,
 ) {
-    multiply(result, Accum::Replace, Operand::new(a).as_mat(), Operand::new(b).as_mat());
+    multiply(result, Accum::Replace, T::one(), Operand::new(a).as_mat(), Operand::new(b).as_mat());
 }
 
 /// Adds `A · B` to the rows of `result`, which are contiguous, in this thread.
@@ -47,19 +47,30 @@ pub(crate) fn add_product<T: Scalar>(
     a: ArrayView2<'_, T>,
     b: ArrayView2<'_, T>,
 ) {
-    multiply(result, Accum::Add, Operand::new(a).as_mat(), Operand::new(b).as_mat());
+    add_scaled_product(result, T::one(), a, b);
+}
+
+/// Adds `factor · A · B` to the rows of `result`, which are contiguous, in this thread.
+pub(crate) fn add_scaled_product<T: Scalar>(
+    result: ArrayViewMut2<'_, T>,
+    factor: T,
+    a: ArrayView2<'_, T>,
+    b: ArrayView2<'_, T>,
+) {
+    multiply(result, Accum::Add, factor, Operand::new(a).as_mat(), Operand::new(b).as_mat());
 }
 
 fn multiply<T: Scalar>(
     mut result: ArrayViewMut2<'_, T>,
     accum: Accum,
+    factor: T,
     a: MatRef<'_, T>,
     b: MatRef<'_, T>,
 ) {
     let (m, n) = result.dim();
     let rows = result.as_slice_mut().expect("rows of a fresh array are contiguous");
     let rows = MatMut::from_row_major_slice_mut(rows, m, n);
-    matmul(rows, accum, a, b, T::one(), Par::Seq);
+    matmul(rows, accum, a, b, factor, Par::Seq);
     vector_state::clear();
 }
 

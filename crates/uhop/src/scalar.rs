@@ -19,10 +19,12 @@ pub trait Scalar: sealed::Sealed + ndarray::NdFloat {
 impl Scalar for f32 {
     const NAME: &'static str = "f32";
 
+    #[inline(always)]
     fn narrow(value: f64) -> Self {
         value as f32
     }
 
+    #[inline(always)]
     fn widen(self) -> f64 {
         f64::from(self)
     }
@@ -31,18 +33,60 @@ impl Scalar for f32 {
 impl Scalar for f64 {
     const NAME: &'static str = "f64";
 
+    #[inline(always)]
     fn narrow(value: f64) -> Self {
         value
     }
 
+    #[inline(always)]
     fn widen(self) -> f64 {
         self
     }
 }
 
+impl sealed::Sealed for f32 {
+    const LEAST_EXPONENT: Self = -87.336_54;
+
+    /// Without branches, so that loops over it become vector instructions.
+    ///
+    /// x = n ln 2 + r with |r| ≤ ½ ln 2, and the polynomial of Cephes (Moshier) for exp(r).
+    #[inline(always)]
+    fn exp_of_non_positive(self) -> Self {
+        // Adding it rounds to an integer, which then stands in the last bits.
+        const ROUNDER: f32 = 12_582_912.0; // 1.5 · 2²³
+        // ln 2 in two parts: the product of the first and n is exact.
+        const LN_2_HIGH: f32 = 0.693_359_4;
+        const LN_2_LOW: f32 = -2.121_944_4e-4;
+        let x = if self > Self::LEAST_EXPONENT { self } else { Self::LEAST_EXPONENT };
+        let shifted = x * std::f32::consts::LOG2_E + ROUNDER;
+        let n = shifted - ROUNDER;
+        let r = x - n * LN_2_HIGH - n * LN_2_LOW;
+        let mut tail = 1.987_569_2e-4;
+        for coefficient in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_6e-1, 0.5] {
+            tail = tail * r + coefficient;
+        }
+        let mantissa = tail * (r * r) + r + 1.0;
+        let exponent = shifted.to_bits().wrapping_sub(ROUNDER.to_bits()) << 23;
+        let power = f32::from_bits(mantissa.to_bits().wrapping_add(exponent));
+        if self < Self::LEAST_EXPONENT { 0.0 } else { power }
+    }
+}
+
+impl sealed::Sealed for f64 {
+    const LEAST_EXPONENT: Self = -708.396_418_532_264_1;
+
+    fn exp_of_non_positive(self) -> Self {
+        if self < Self::LEAST_EXPONENT { 0.0 } else { self.exp() }
+    }
+}
+
 mod sealed {
-    /// Also the bridge to the matrix-product crate, which so stays out of the public interface.
-    pub trait Sealed: faer::traits::RealField {}
-    impl Sealed for f32 {}
-    impl Sealed for f64 {}
+    /// What the outside need not know: the bridge to the matrix-product crate, and an exponential.
+    pub trait Sealed: faer::traits::RealField {
+        /// The logarithm of the smallest normal number, rounded up.
+        const LEAST_EXPONENT: Self;
+
+        /// exp(x) for x ≤ 0, to two ulps; 0 for x below `LEAST_EXPONENT`.
+        fn exp_of_non_positive(self) -> Self;
+    }
 }

@@ -14,6 +14,7 @@ use crate::pairs::{squared_distance, squared_norms};
 use crate::patterns::{Patterns, check_states};
 use crate::product::{TILE, product_into};
 use crate::scalar::Scalar;
+use crate::simd;
 
 /// How close a stored pattern ξ is to a state x, both of length `dim`.
 ///
@@ -340,6 +341,13 @@ fn check_finite<T: Scalar>(
     values: ArrayView2<'_, T>,
     origin: (usize, usize),
 ) -> Result<()> {
+    let is_finite = |row: ArrayView1<'_, T>| match row.to_slice() {
+        Some(row) => row.is_empty() || simd::extremes(row).is_some(),
+        None => row.iter().all(|value| value.is_finite()),
+    };
+    if values.outer_iter().all(is_finite) {
+        return Ok(());
+    }
     match values.indexed_iter().find(|(_, value)| !value.is_finite()) {
         None => Ok(()),
         Some(((i, j), _)) => {

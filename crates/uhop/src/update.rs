@@ -28,6 +28,7 @@ use crate::memory::Memory;
 use crate::model::Model;
 use crate::scalar::Scalar;
 use crate::separation::Reach;
+use crate::simd;
 use crate::similarity::Prepared;
 use candidates::{Rule, Support};
 
@@ -157,18 +158,12 @@ impl<'a, T: Scalar> Pass<'a, T> {
         Ok(())
     }
 
-    /// β times the largest and the smallest score of a row, both finite.
-    fn extremes(&self, scores: &[T]) -> Result<(f64, f64)> {
-        let first = scores[0];
-        let (largest, smallest) = scores.iter().fold((first, first), |(largest, smallest), &s| {
-            (if s > largest { s } else { largest }, if s < smallest { s } else { smallest })
-        });
-        let extremes = (self.model().beta_score(largest), self.model().beta_score(smallest));
-        if extremes.0.is_finite() && extremes.1.is_finite() {
-            Ok(extremes)
-        } else {
-            Err(Error::overflow("separation", "beta times a score".to_owned(), "f64"))
-        }
+    /// The largest and the smallest score of a row, which are finite, and stay so after β.
+    fn extremes(&self, scores: &[T]) -> Result<(T, T)> {
+        let stays_finite = |score: T| self.model().beta_score(score).is_finite();
+        simd::extremes(scores)
+            .filter(|&(largest, smallest)| stays_finite(largest) && stays_finite(smallest))
+            .ok_or_else(|| Error::overflow("separation", "beta times a score".to_owned(), "f64"))
     }
 
     /// The update whose readouts are these, one for each of `readouts`; with the support size and

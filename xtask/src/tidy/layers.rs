@@ -13,6 +13,7 @@ const LAYERS: &[&str] = &[
     "error",
     "scalar",
     "wide",
+    "simd",
     "vector_state",
     "product",
     "pairs",

@@ -1,13 +1,14 @@
 //! The separation losses of Stage I, value and gradient in closed form.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis, Zip, s};
+use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
+use super::average::average;
 use crate::error::{Error, Result, positive};
 use crate::feature_map::{LinearMap, normalize_rows};
-use crate::pairs::{closest_pair, squared_norms};
-use crate::patterns::{Patterns, check_states};
-use crate::product::{TILE, product};
+use crate::pairs::closest_pair;
+use crate::patterns::Patterns;
+use crate::product::product;
 use crate::scalar::Scalar;
 
 /// What Stage I minimises over W: how close the features of stored patterns are.
@@ -167,21 +168,29 @@ impl SeparationLoss {
         patterns: &Patterns<T>,
     ) -> Result<(f64, Array2<T>)> {
         let patterns = patterns.view();
-        check_states("separation loss", "the patterns", patterns, map.weight())?;
+        if patterns.ncols() != map.dim() {
+            return Err(Error::shape(
+                "separation loss",
+                ("the patterns", patterns.shape()),
+                ("the weight", map.weight().shape()),
+                "both need the same dim (columns)",
+            ));
+        }
         if patterns.nrows() < 2 {
             let need = "a separation needs at least two patterns";
             return Err(Error::empty("separation loss", "the patterns", patterns.shape(), need));
         }
         let mut features = map.features(patterns);
-        check(features.iter().all(|f| f.is_finite()), "a feature", T::NAME)?;
+        check(all_finite(&features), "a feature", T::NAME)?;
         let norms = match self.features {
             Features::Unit => Some(normalize_rows(&mut features)),
             Features::Raw => None,
         };
         let (loss, gradient) = match self.over {
             Over::Average => {
-                let (loss, mut gradient) = average(features.view(), self.t);
-                check(loss.is_finite(), DISTANCE, T::NAME)?;
+                let (loss, mut gradient) = average(features.view(), self.t)
+                    .filter(|(loss, _)| loss.is_finite())
+                    .ok_or_else(|| overflow(DISTANCE, T::NAME))?;
                 if let Some(norms) = norms {
                     through_normalization(&mut gradient, features.view(), &norms);
                 }
@@ -198,7 +207,7 @@ impl SeparationLoss {
                 (loss, product(gradient.t(), pick(patterns).view()))
             }
         };
-        check(gradient.iter().all(|g| g.is_finite()), "the gradient", T::NAME)?;
+        check(all_finite(&gradient), "the gradient", T::NAME)?;
         Ok((loss, gradient))
     }
 }
@@ -207,59 +216,16 @@ const DISTANCE: &str = "the distance of two features";
 
 /// An error that `what` overflowed unless it is `finite`.
 fn check(finite: bool, what: &str, scalar: &'static str) -> Result<()> {
-    if finite { Ok(()) } else { Err(Error::overflow("separation loss", what.to_owned(), scalar)) }
+    if finite { Ok(()) } else { Err(overflow(what, scalar)) }
 }
 
-/// L = log mean exp(−t‖f_i − f_j‖²) over the ordered pairs i ≠ j, and ∂L/∂f, `[n, dim_features]`.
-fn average<T: Scalar>(features: ArrayView2<'_, T>, t: f64) -> (f64, Array2<T>) {
-    let n = features.nrows();
-    let norms = squared_norms(features);
-    let mut gradient = Array2::zeros(features.raw_dim());
-    // Each tile sums relative to its own largest term; `tiles` keeps (largest exponent, sum).
-    let tiles: Vec<(f64, f64)> = gradient
-        .axis_chunks_iter_mut(Axis(0), TILE)
-        .into_par_iter()
-        .enumerate()
-        .map(|(tile, mut gradient)| {
-            let start = tile * TILE;
-            let rows = features.slice(s![start..start + gradient.nrows(), ..]);
-            let mut terms = product(rows, features.t());
-            let exponent = |i: usize, j: usize, inner: T| {
-                // A product that overflows makes the loss NaN; `max` would make it a distance of 0.
-                let squared = norms[i] + norms[j] - 2.0 * inner.widen();
-                if inner.is_finite() { -t * squared.max(0.0) } else { f64::NAN }
-            };
-            let mut largest = f64::NEG_INFINITY;
-            for ((row, j), inner) in terms.indexed_iter() {
-                if j != start + row {
-                    largest = largest.max(exponent(start + row, j, *inner));
-                }
-            }
-            let mut row_sums = Array1::<f64>::zeros(terms.nrows());
-            for ((row, j), term) in terms.indexed_iter_mut() {
-                let i = start + row;
-                let value = if j == i { 0.0 } else { (exponent(i, j, *term) - largest).exp() };
-                row_sums[row] += value;
-                *term = T::narrow(value);
-            }
-            gradient.assign(&product(terms.view(), features));
-            Zip::from(gradient.rows_mut()).and(rows.rows()).and(&row_sums).for_each(
-                |mut gradient, row, &sum| {
-                    let sum = T::narrow(sum);
-                    gradient.zip_mut_with(&row, |g, &f| *g = sum * f - *g);
-                },
-            );
-            (largest, row_sums.sum())
-        })
-        .collect();
-    let largest = tiles.iter().fold(f64::NEG_INFINITY, |largest, tile| largest.max(tile.0));
-    let total: f64 = tiles.iter().map(|(exponent, sum)| sum * (exponent - largest).exp()).sum();
-    for (mut gradient, (exponent, _)) in gradient.axis_chunks_iter_mut(Axis(0), TILE).zip(&tiles) {
-        let scale = T::narrow(-4.0 * t * (exponent - largest).exp() / total);
-        gradient.mapv_inplace(|g| scale * g);
-    }
-    let pairs = n as f64 * (n - 1) as f64;
-    (largest + (total / pairs).ln(), gradient)
+fn overflow(what: &str, scalar: &'static str) -> Error {
+    Error::overflow("separation loss", what.to_owned(), scalar)
+}
+
+fn all_finite<T: Scalar>(rows: &Array2<T>) -> bool {
+    let entries = rows.as_slice().expect("fresh arrays are contiguous");
+    entries.par_chunks(1 << 14).all(|part| part.iter().fold(true, |all, x| all & x.is_finite()))
 }
 
 /// The closest pair (i, j), L = −t‖f_i − f_j‖² and ∂L/∂(f_i, f_j), `[2, dim_features]`.
@@ -288,18 +254,22 @@ fn through_normalization<T: Scalar>(
     features: ArrayView2<'_, T>,
     norms: &[f64],
 ) {
-    for ((mut gradient, feature), &norm) in
-        gradient.outer_iter_mut().zip(features.outer_iter()).zip(norms)
-    {
-        if norm == 0.0 {
-            gradient.fill(T::zero());
-            continue;
-        }
-        let along: f64 = gradient.iter().zip(&feature).map(|(g, f)| g.widen() * f.widen()).sum();
-        gradient.zip_mut_with(&feature, |g, &f| {
-            *g = T::narrow((g.widen() - along * f.widen()) / norm);
+    gradient
+        .axis_iter_mut(Axis(0))
+        .into_par_iter()
+        .zip(features.axis_iter(Axis(0)))
+        .zip(norms)
+        .for_each(|((mut gradient, feature), &norm)| {
+            if norm == 0.0 {
+                gradient.fill(T::zero());
+                return;
+            }
+            let products = gradient.iter().zip(&feature).map(|(g, f)| g.widen() * f.widen());
+            let along: f64 = products.sum();
+            gradient.zip_mut_with(&feature, |g, &f| {
+                *g = T::narrow((g.widen() - along * f.widen()) / norm);
+            });
         });
-    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@
 //! # Ok::<(), uhop::Error>(())
 //! ```
 
+mod average;
 mod loss;
 mod optimizer;
 

@@ -19,7 +19,7 @@ use crate::common::{
 /// - δ, the largest error of a feature: (dim + 2)·ε·‖W‖‖ξ‖ for the sums and the rounded inputs; of
 ///   a unit feature that over ‖F‖, and `dim_features` squares, a root and a division;
 /// - η_ij, that of an exponent −t·d_ij²: t·(4·d_ij·δ + 2(`dim_features` + 4)·ε·(|u|² + |v|²)), the
-///   second for |u|² + |v|² − 2⟨u,v⟩;
+///   second for |u|² + |v|² − 2⟨u,v⟩, plus 2ε, the two ulps of its exponential;
 /// - the loss, a log-mean-exp whose slopes are q: Σ q η, and n² sums in `f64`;
 /// - the gradient, pairs of rows 2t·q_ij·(f_i − f_j) times a factor ‖ξ‖/‖F‖ (raw: ‖ξ‖): relative
 ///   errors η_ij + Σ q η of a share, 2δ of a difference, 3δ of the normalisation, and
@@ -68,7 +68,8 @@ impl Rounding {
                     false => (exponent - best).exp(),
                 };
                 let (u, v) = (feature_sizes[i], feature_sizes[j]);
-                let own = t * (4.0 * d * delta + 2.0 * (dim_features + 4.0) * e * (u * u + v * v));
+                let own = t * (4.0 * d * delta + 2.0 * (dim_features + 4.0) * e * (u * u + v * v))
+                    + 2.0 * e;
                 total += q;
                 eta += q * own;
                 sized += q * d;
@@ -128,9 +129,19 @@ impl Setting {
     }
 }
 
-/// `(n_patterns, dim_features, dim)`: few and many features, both sides of the tile of 64.
-const SHAPES: [(usize, usize, usize); 7] =
-    [(2, 3, 5), (2, 5, 5), (63, 8, 5), (64, 3, 5), (65, 5, 5), (130, 8, 5), (130, 3, 4)];
+/// `(n_patterns, dim_features, dim)`: few and many features, both sides of the tiles of 64 and 128,
+/// an odd and an even number of tiles.
+const SHAPES: [(usize, usize, usize); 9] = [
+    (2, 3, 5),
+    (2, 5, 5),
+    (63, 8, 5),
+    (65, 5, 5),
+    (127, 3, 5),
+    (128, 8, 5),
+    (129, 3, 4),
+    (300, 5, 4),
+    (400, 4, 5),
+];
 
 /// Patterns and a W of size about 1/2, so that raw features keep exp(−t‖f−f'‖²) in play.
 fn example(shape: (usize, usize, usize), seed: u64) -> (Array2<f64>, Array2<f64>) {
@@ -266,6 +277,31 @@ fn the_order_of_patterns_does_not_matter() {
     }
 }
 
+/// Equal patterns, which attract no gradient from each other, and zero patterns, which send none.
+#[test]
+fn duplicates_and_zero_patterns_are_pairs_like_others() {
+    for n in [3, 128, 129, 260] {
+        let (mut patterns, weight) = example((n, 5, 5), 19);
+        let last = patterns.row(n - 1).to_owned();
+        patterns.row_mut(0).assign(&last);
+        for (unit, zero) in [(true, false), (false, false), (true, true), (false, true)] {
+            if zero {
+                patterns.row_mut(1).fill(0.0);
+            }
+            let setting = Setting { max: false, unit, t: 2.0 };
+            let (loss, gradient) = setting.value_and_gradient(&patterns, &weight);
+            let slow = setting.reference(&patterns, &weight);
+            // Unit features have squared distances up to 4, raw ones up to 100 and beyond: n² terms,
+            // each off by 2(dim_features + 4)·t·(|u|² + |v|²)·ε of itself.
+            let sizes = reference::features(patterns.view(), weight.view(), unit);
+            let size = largest(sizes.rows().into_iter().map(|row| norm(row).powi(2)));
+            let bound = (2.0 * 9.0 * 2.0 * 2.0 * size + (n * n) as f64) * EPSILON;
+            assert!((loss - slow).abs() <= 4.0 * bound, "{n} {setting:?} {loss} {slow} {bound:e}");
+            assert!(gradient.iter().all(|g| g.is_finite()));
+        }
+    }
+}
+
 /// Of finite features whose products overflow `f32` the average loss is an error, never a wrong number.
 #[test]
 fn products_that_overflow_are_not_mistaken_for_equal_patterns() {
@@ -352,8 +388,8 @@ fn normalized_rows_change_the_map_and_not_the_run() {
 
 #[test]
 fn bits_do_not_depend_on_the_number_of_threads() {
-    let patterns = normal::<f32>(150, 20, 31);
-    for setting in [AVERAGE, MAX] {
+    let patterns = normal::<f32>(700, 20, 31);
+    for setting in [AVERAGE, MAX, Setting { unit: false, ..AVERAGE }] {
         let with = |threads| {
             in_pool(threads, || {
                 let start = LinearMap::random_normal(24, 20, 2).unwrap();

@@ -1,0 +1,316 @@
+//! Loops over long rows, compiled for the vector instructions that the processor turns out to have.
+//!
+//! They are plain loops, which the compiler vectorises: one copy for each instruction set, chosen at
+//! run time. No copy contracts or reorders an operation, so that all give the same bits.
+
+use crate::scalar::Scalar;
+
+/// Entries handled together: a few vectors of the widest kind.
+const LANES: usize = 64;
+
+/// Σ w and Σ w ln w of the weights of a row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct WeightSums {
+    pub(crate) total: f64,
+    pub(crate) total_logs: f64,
+}
+
+/// Runs `work`, and what is inlined into it, with the best instructions there are.
+macro_rules! dispatched {
+    ($work:expr) => {
+        pulp::Arch::new().dispatch(
+            #[inline(always)]
+            || $work,
+        )
+    };
+}
+
+/// The largest and the smallest value; nothing when one is not finite, or there are none.
+pub(crate) fn extremes<T: Scalar>(values: &[T]) -> Option<(T, T)> {
+    dispatched!(portable::extremes(values))
+}
+
+/// Replaces the scores of a row by the weights w = exp(β(s − best)), for `best` ≥ s.
+///
+/// With u = ε/2, β(s − best) is rounded to t, off by at most u|t|, and its exponential by two ulps,
+/// 4u: a weight is off by (4 + |t|)u of itself, and by less than 5u of the best weight, which is 1.
+/// A weight below the smallest normal number is 0: products of such numbers are slow.
+/// Sums are made in [`LANES`] lanes, then in `f64`, each sum of n entries off by another n/64 + 1
+/// times u.
+pub(crate) fn exponentials<T: Scalar>(scores: &mut [T], best: T, beta: f64) -> WeightSums {
+    dispatched!(portable::exponentials(scores, best, beta))
+}
+
+/// Replaces the products ⟨u, v_j⟩ of a row by the exponents −t‖u − v_j‖², given `norm` |u|² and
+/// `norms` |v_j|², and returns the largest; nothing when a product is not finite.
+///
+/// What rounding would make a negative distance is 0.
+pub(crate) fn distance_exponents<T: Scalar>(
+    products: &mut [T],
+    norm: T,
+    norms: &[T],
+    t: T,
+) -> Option<T> {
+    dispatched!(portable::distance_exponents(products, norm, norms, t))
+}
+
+/// Replaces the exponents of a row by exp(e − largest), adds each to its entry of `sums` and returns
+/// their sum.
+pub(crate) fn relative_exponentials<T: Scalar>(
+    exponents: &mut [T],
+    largest: T,
+    sums: &mut [f64],
+) -> f64 {
+    dispatched!(portable::relative_exponentials(exponents, largest, sums))
+}
+
+/// The loops themselves, as they run where there is nothing to dispatch to.
+mod portable {
+    use crate::scalar::Scalar;
+    use crate::simd::{LANES, WeightSums};
+
+    #[inline(always)]
+    pub(super) fn extremes<T: Scalar>(values: &[T]) -> Option<(T, T)> {
+        let first = *values.first()?;
+        let (mut largest, mut smallest) = ([first; LANES], [first; LANES]);
+        // 0·x is 0, or NaN for what is not finite.
+        let mut zero = [T::zero(); LANES];
+        let (chunks, rest) = values.as_chunks::<LANES>();
+        let mut last = [first; LANES];
+        last[..rest.len()].copy_from_slice(rest);
+        for chunk in chunks.iter().chain([&last]) {
+            for lane in 0..LANES {
+                let x = chunk[lane];
+                largest[lane] = if x > largest[lane] { x } else { largest[lane] };
+                smallest[lane] = if x < smallest[lane] { x } else { smallest[lane] };
+                zero[lane] += x * T::zero();
+            }
+        }
+        let largest = largest.into_iter().fold(first, |a, b| if b > a { b } else { a });
+        let smallest = smallest.into_iter().fold(first, |a, b| if b < a { b } else { a });
+        zero.iter().all(|&x| x == T::zero()).then_some((largest, smallest))
+    }
+
+    #[inline(always)]
+    pub(super) fn exponentials<T: Scalar>(scores: &mut [T], best: T, beta: f64) -> WeightSums {
+        let best = best.widen();
+        let (mut totals, mut totals_logs) = ([T::zero(); LANES], [T::zero(); LANES]);
+        let (chunks, rest) = scores.as_chunks_mut::<LANES>();
+        // Weighs nothing.
+        let mut last = [T::neg_infinity(); LANES];
+        last[..rest.len()].copy_from_slice(rest);
+        for chunk in chunks.iter_mut().chain([&mut last]) {
+            let mut logs = [T::zero(); LANES];
+            for (score, log) in chunk.iter_mut().zip(&mut logs) {
+                let exponent = T::narrow(beta * (score.widen() - best));
+                let weight = exponent.exp_of_non_positive();
+                *score = weight;
+                // −∞ times 0 is no number.
+                let finite =
+                    if exponent > T::LEAST_EXPONENT { exponent } else { T::LEAST_EXPONENT };
+                *log = weight * finite;
+            }
+            for lane in 0..LANES {
+                totals[lane] += chunk[lane];
+                totals_logs[lane] += logs[lane];
+            }
+        }
+        rest.copy_from_slice(&last[..rest.len()]);
+        WeightSums { total: sum(&totals), total_logs: sum(&totals_logs) }
+    }
+
+    #[inline(always)]
+    pub(super) fn distance_exponents<T: Scalar>(
+        products: &mut [T],
+        norm: T,
+        norms: &[T],
+        t: T,
+    ) -> Option<T> {
+        let two = T::one() + T::one();
+        let exponent = |product: T, other: T| {
+            let squared = norm + other - two * product;
+            if squared > T::zero() { -t * squared } else { T::zero() }
+        };
+        let mut largest = [T::neg_infinity(); LANES];
+        // 0·x is 0, or NaN for what is not finite.
+        let mut zero = [T::zero(); LANES];
+        let (chunks, rest) = products.as_chunks_mut::<LANES>();
+        let (norm_chunks, norm_rest) = norms.as_chunks::<LANES>();
+        for (chunk, others) in chunks.iter_mut().zip(norm_chunks) {
+            for lane in 0..LANES {
+                let x = chunk[lane];
+                zero[lane] += x * T::zero();
+                let e = exponent(x, others[lane]);
+                largest[lane] = if e > largest[lane] { e } else { largest[lane] };
+                chunk[lane] = e;
+            }
+        }
+        for (lane, (x, &other)) in rest.iter_mut().zip(norm_rest).enumerate() {
+            zero[lane] += *x * T::zero();
+            *x = exponent(*x, other);
+            largest[lane] = if *x > largest[lane] { *x } else { largest[lane] };
+        }
+        let largest = largest.into_iter().fold(T::neg_infinity(), |a, b| if b > a { b } else { a });
+        zero.iter().all(|&x| x == T::zero()).then_some(largest)
+    }
+
+    #[inline(always)]
+    pub(super) fn relative_exponentials<T: Scalar>(
+        exponents: &mut [T],
+        largest: T,
+        sums: &mut [f64],
+    ) -> f64 {
+        let mut totals = [0.0; LANES];
+        let (chunks, rest) = exponents.as_chunks_mut::<LANES>();
+        let (sum_chunks, sum_rest) = sums.as_chunks_mut::<LANES>();
+        for (chunk, sums) in chunks.iter_mut().zip(sum_chunks) {
+            for x in chunk.iter_mut() {
+                *x = (*x - largest).exp_of_non_positive();
+            }
+            for lane in 0..LANES {
+                let term = chunk[lane].widen();
+                totals[lane] += term;
+                sums[lane] += term;
+            }
+        }
+        for (lane, (x, sum)) in rest.iter_mut().zip(sum_rest).enumerate() {
+            *x = (*x - largest).exp_of_non_positive();
+            let term = x.widen();
+            totals[lane] += term;
+            *sum += term;
+        }
+        totals.iter().sum()
+    }
+
+    #[inline(always)]
+    fn sum<T: Scalar>(lanes: &[T; LANES]) -> f64 {
+        lanes.iter().map(|x| x.widen()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The trait of this constant has no name outside its module.
+    fn least_exponent<T: Scalar>() -> T {
+        T::LEAST_EXPONENT
+    }
+
+    /// Between 0 and far below where the exponential vanishes: each 199th `f32`, and both ends.
+    fn exponents() -> impl Iterator<Item = f32> {
+        let most = 200.0_f32.to_bits();
+        let special = [0.0, least_exponent(), f32::MIN_POSITIVE, 1e-45, f32::MAX, f32::INFINITY];
+        (0..most).step_by(199).map(f32::from_bits).chain(special).map(|x| -x.abs())
+    }
+
+    /// The dispatched loop and the portable one, on a copy each; the same result and bits.
+    fn weights(scores: &[f32], best: f32, beta: f64) -> (Vec<f32>, WeightSums) {
+        let (mut fast, mut portable) = (scores.to_vec(), scores.to_vec());
+        let sums = exponentials(&mut fast, best, beta);
+        assert_eq!(sums, portable::exponentials(&mut portable, best, beta));
+        assert_eq!(fast, portable);
+        (fast, sums)
+    }
+
+    #[test]
+    fn exponentials_are_within_two_ulps_and_vanish_below_the_normal_numbers() {
+        let exponents: Vec<f32> = exponents().collect();
+        let (weights, _) = weights(&exponents, 0.0, 1.0);
+        let mut vanish = 0;
+        for (&x, &w) in exponents.iter().zip(&weights) {
+            let exact = f64::from(x).exp();
+            let bound = if exact < f64::from(f32::MIN_POSITIVE) {
+                vanish += 1;
+                // Just at the border it may be the smallest normal number.
+                assert!(w == 0.0 || x >= least_exponent(), "exp({x:e}) = {w:e}");
+                f64::from(f32::MIN_POSITIVE)
+            } else {
+                assert!(w > 0.0, "exp({x:e}) = 0");
+                // An ulp of 2ᵉ ≤ exact is ε 2ᵉ ≤ ε exact.
+                2.0 * f64::from(f32::EPSILON) * exact
+            };
+            let error = (f64::from(w) - exact).abs();
+            assert!(error <= bound, "exp({x:e}) = {w:e}, not {exact:e}");
+        }
+        assert!(vanish > 1000);
+        assert_eq!(weights[0], 1.0);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn weights_and_their_sums_are_those_in_f64(
+            scores in prop::collection::vec(-30.0_f32..30.0, 0..200),
+            beta in prop::sample::select(vec![1e-300, 1e-3, 1.0, 7.0, 1e300]),
+            equal in 0_usize..70,
+        ) {
+            let best = 30.0;
+            let scores: Vec<f32> =
+                scores.into_iter().chain(std::iter::repeat_n(best, equal)).collect();
+            let (found, sums) = weights(&scores, best, beta);
+            let (mut total, mut total_logs, mut logs) = (0.0, 0.0, 0.0);
+            let u = f64::from(f32::EPSILON) / 2.0;
+            for (&score, &found) in scores.iter().zip(&found) {
+                let t = beta * (f64::from(score) - f64::from(best));
+                let w = t.exp();
+                let bound = (4.0 - t) * u * w + f64::from(f32::MIN_POSITIVE);
+                prop_assert!((f64::from(found) - w).abs() <= bound || w == 0.0 && found == 0.0);
+                total += w;
+                if w > 0.0 {
+                    total_logs += t * w;
+                    // e^t |t| (4 + |t|) and e^t |t|, the errors of t and of the product.
+                    logs += w * t.abs() * (7.0 + t.abs());
+                }
+            }
+            let n = scores.len() as f64;
+            let in_lane = (n / LANES as f64).ceil() + 1.0;
+            // |t| e^t ≤ 1/e for all that are below the best.
+            prop_assert!((sums.total - total).abs() <= u * ((in_lane + 5.0) * total + n));
+            let bound = u * (in_lane * total_logs.abs() + logs + n);
+            prop_assert!((sums.total_logs - total_logs).abs() <= bound);
+        }
+
+        #[test]
+        fn extremes_are_the_largest_and_the_smallest(
+            values in prop::collection::vec(prop::num::f32::NORMAL | prop::num::f32::ZERO, 1..200),
+        ) {
+            let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let smallest = values.iter().copied().fold(f32::INFINITY, f32::min);
+            prop_assert_eq!(extremes(&values), Some((largest, smallest)));
+            prop_assert_eq!(portable::extremes(&values), Some((largest, smallest)));
+        }
+
+        #[test]
+        fn extremes_need_finite_values(
+            length in 1_usize..200, place in 0.0..1.0,
+            bad in prop::sample::select(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY]),
+        ) {
+            let mut values = vec![1.0; length];
+            values[(length as f64 * place) as usize] = bad;
+            prop_assert_eq!(extremes(&values), None);
+            prop_assert_eq!(portable::extremes(&values), None);
+        }
+    }
+
+    #[test]
+    fn nothing_has_no_extremes_and_weighs_nothing() {
+        assert_eq!(extremes::<f64>(&[]), None);
+        assert_eq!(weights(&[], 0.0, 1.0).1, WeightSums { total: 0.0, total_logs: 0.0 });
+    }
+
+    /// However far apart the scores are, and however steep.
+    #[test]
+    fn weights_of_huge_scores_are_numbers() {
+        for beta in [1e-45, 1.0, 1e308] {
+            let (weights, sums) =
+                weights(&[f32::MAX, -f32::MAX, f32::MIN_POSITIVE], f32::MAX, beta);
+            assert_eq!(weights[0], 1.0);
+            assert!(weights[1..].iter().all(|w| (0.0..=1.0).contains(w)));
+            assert!(sums.total >= 1.0 && sums.total_logs <= 0.0);
+        }
+    }
+}
