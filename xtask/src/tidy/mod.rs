@@ -3,8 +3,8 @@
 //! Every rule reads one file at a time and is a function from path and text to problems, so that
 //! its tests need no files. Paths are relative to the workspace root and use `/`.
 //!
-//! The files read are the top level of the workspace and everything under `crates/`, `docs/`, `fuzz/`
-//! and `xtask/`, tracked or not, so that a mistake shows before it is committed. Hidden folders,
+//! The files read are the top level of the workspace and everything under `bench/`, `crates/`, `docs/`,
+//! `fuzz/` and `xtask/`, tracked or not, so that a mistake shows before it is committed. Hidden folders,
 //! those that tools write to, links and files that are not UTF-8 are left out.
 
 mod code;
@@ -19,10 +19,10 @@ use std::path::Path;
 use crate::Outcome;
 
 /// The folders read from top to bottom.
-const FOLDERS: &[&str] = &["crates", "docs", "fuzz", "xtask"];
+const FOLDERS: &[&str] = &["bench", "crates", "docs", "fuzz", "xtask"];
 
 /// Folders of what tools made: by name anywhere, and by path.
-const MADE: &[&str] = &["target", "fuzz/artifacts", "fuzz/corpus", "fuzz/coverage"];
+const MADE: &[&str] = &["target", "__pycache__", "fuzz/artifacts", "fuzz/corpus", "fuzz/coverage"];
 
 /// One broken rule.
 #[derive(Debug, PartialEq, Eq)]
@@ -140,7 +140,12 @@ mod tests {
 
     #[test]
     fn what_tools_made_is_left_out() {
-        assert!(is_made("target") && is_made("fuzz/target") && is_made("fuzz/corpus"));
+        assert!(
+            is_made("target")
+                && is_made("fuzz/target")
+                && is_made("bench/a/__pycache__")
+                && is_made("fuzz/corpus")
+        );
         assert!(!is_made("crates/uhop-data/tests/corpus") && !is_made("crates/a/src/my-target"));
     }
 

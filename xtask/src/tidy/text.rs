@@ -34,7 +34,10 @@ pub(super) fn module_doc(path: &str, text: &str) -> Option<Problem> {
         .strip_prefix("crates/")
         .and_then(|rest| rest.split_once('/'))
         .is_some_and(|(_, inside)| inside.starts_with("src/"));
-    let sourced = in_crate || path.starts_with("xtask/src/") || path.starts_with("fuzz/");
+    let sourced = in_crate
+        || path.starts_with("xtask/src/")
+        || path.starts_with("fuzz/")
+        || path.starts_with("bench/");
     if !path.ends_with(".rs") || !sourced {
         return None;
     }
@@ -48,7 +51,7 @@ pub(super) fn module_doc(path: &str, text: &str) -> Option<Problem> {
 
 /// One spelling per word, in code, comments and documents.
 pub(super) fn banned_words(path: &str, text: &str) -> Vec<Problem> {
-    let checked = (path.ends_with(".rs") || path.ends_with(".md"))
+    let checked = [".rs", ".md", ".py"].iter().any(|ending| path.ends_with(ending))
         && in_project(path)
         && !FREE_WORDS.contains(&path);
     if !checked {
@@ -100,9 +103,9 @@ pub(super) fn unsafe_code(path: &str, code: &str) -> Vec<Problem> {
         .collect()
 }
 
-/// The crates, the documents and the top level; not the automation, which names what it looks for.
+/// The crates, the benchmarks, the documents and the top level; not the automation, which names what it looks for.
 fn in_project(path: &str) -> bool {
-    ["crates/", "docs/", "fuzz/"].iter().any(|folder| path.starts_with(folder))
+    ["bench/", "crates/", "docs/", "fuzz/"].iter().any(|folder| path.starts_with(folder))
         || !path.contains('/')
 }
 
@@ -132,6 +135,7 @@ mod tests {
             ("xtask/src/a.rs", "//!\n"),
             ("xtask/src/a.rs", ""),
             ("fuzz/fuzz_targets/a.rs", "#![no_main]\n"),
+            ("bench/benches/a.rs", "use a;\n"),
         ] {
             assert!(module_doc(path, text).is_some(), "{path}: {text:?}");
         }
@@ -147,6 +151,7 @@ mod tests {
             assert!(problems[0].what.contains(instead), "{banned}");
         }
         assert_eq!(lines(&banned_words("docs/a.md", "Set `tol`.")), [1]);
+        assert_eq!(lines(&banned_words("bench/peers/a.py", "tol = 1")), [1]);
         assert_eq!(lines(&banned_words("README.md", "n_memories, max_iter")), [1, 1]);
     }
 

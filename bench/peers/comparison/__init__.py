@@ -1,0 +1,1 @@
+"""uhop and other libraries on the same arrays, in turn."""
