@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
-use ndarray::{Array1, ArrayView1, ArrayView2, Axis, s};
+use ndarray::{Array1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
 use crate::product::{TILE, product};
 use crate::scalar::Scalar;
+use crate::wide::{self, squared_distance};
 
 /// Two rows `first < second` and their squared distance, summed in `f64`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -101,12 +102,7 @@ impl<'a, T: Scalar> ClosestPair<'a, T> {
 
 /// ‖u‖² of every row, summed in `f64`.
 pub(crate) fn squared_norms<T: Scalar>(rows: ArrayView2<'_, T>) -> Array1<f64> {
-    rows.map_axis(Axis(1), |row| row.iter().map(|x| x.widen() * x.widen()).sum())
-}
-
-/// ‖u − v‖², summed in `f64`.
-pub(crate) fn squared_distance<T: Scalar>(u: ArrayView1<'_, T>, v: ArrayView1<'_, T>) -> f64 {
-    u.iter().zip(v).map(|(u, v)| (u.widen() - v.widen()).powi(2)).sum()
+    rows.map_axis(Axis(1), wide::squared_norm)
 }
 
 #[cfg(test)]

@@ -10,11 +10,12 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::feature_map::{LinearMap, normalize_rows};
-use crate::pairs::{squared_distance, squared_norms};
+use crate::pairs::squared_norms;
 use crate::patterns::{Patterns, check_states};
 use crate::product::{TILE, product_into};
 use crate::scalar::Scalar;
 use crate::simd;
+use crate::wide::squared_distance;
 
 /// How close a stored pattern ξ is to a state x, both of length `dim`.
 ///
