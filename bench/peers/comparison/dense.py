@@ -64,4 +64,7 @@ def run(setup: Setup) -> Section:
             peer = clocked(name, partial(function, queries, patterns, beta))
             rows.append(setup.compare(setting, peer, ours, goal))
         rows.append(setup.compare(setting, alone, ours, "0.9"))
+        screened = setup.worker.screened(memory)
+        ours = setup.worker.retrieve("dense, screened", screened, regime)
+        rows.append(setup.compare(setting, alone, ours))
     return section("Dense", TEXT, rows)

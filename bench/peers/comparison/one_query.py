@@ -71,6 +71,13 @@ def run(setup: Setup) -> Section:
             ("α = 2", {"entmax": 2.0}),
         )
     }
+    screened = {
+        name: worker.retrieve_singly(f"{name}, screened", worker.screened(memory), "singly")
+        for name, memory in (
+            (f"top-{K}", worker.memory("patterns", {"top_k": K}, PEAKED)),
+            ("α = 2", worker.memory("patterns", {"entmax": 2.0}, PEAKED)),
+        )
+    }
     rows: list[Row] = []
     for name, make in (("faiss IndexFlatIP", with_faiss), ("usearch exact", with_usearch)):
         search = make(patterns, setup.threads)
@@ -78,14 +85,15 @@ def run(setup: Setup) -> Section:
             name, lambda query, search=search: read_out(search, patterns, query), queries
         )
         rows.append(setup.compare(f"list of {K}", peer, ours[f"top-{K}"]))
+        rows.append(setup.compare(f"list of {K}", peer, screened[f"top-{K}"]))
     stored = torch.from_numpy(patterns)
     peer = clocked_singly(
         "torch eager", lambda query: eager(torch.from_numpy(query), stored, PEAKED), queries
     )
     rows.append(setup.compare("all patterns", peer, ours["dense"]))
     worker.ask("first", array="quarter", of="patterns", n_rows=len(patterns) // 4)
-    for name, array, goal in (("f32", "patterns", ""), ("int8", "quarter", "0.77, screened")):
-        for side in ("dense", "α = 2"):
+    for name, array, goal in (("f32", "patterns", ""), ("int8", "quarter", "0.77")):
+        for side in (ours["dense"], ours["α = 2"], screened["α = 2"]):
             stream = worker.stream(f"streamed, {name}", array)
-            rows.append(setup.compare("all patterns", stream, ours[side], goal))
+            rows.append(setup.compare("all patterns", stream, side, goal))
     return section("One query", TEXT, rows)

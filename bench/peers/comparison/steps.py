@@ -19,9 +19,10 @@ def run(setup: Setup) -> Section:
     rows = []
     for alpha in (2.0, 1.5):
         memory = setup.worker.memory("patterns", {"entmax": alpha}, PEAKED)
-        one, five = (
-            timed_only(setup.worker.retrieve(f"T = {steps}", memory, "half-masked", steps))
-            for steps in (1, 5)
-        )
-        rows.append(setup.compare(f"α = {alpha:g}", five, one, "at most 1.5"))
+        for kind, name in (("", memory), (", screened", setup.worker.screened(memory))):
+            one, five = (
+                timed_only(setup.worker.retrieve(f"T = {steps}", name, "half-masked", steps))
+                for steps in (1, 5)
+            )
+            rows.append(setup.compare(f"α = {alpha:g}{kind}", five, one, "at most 1.5"))
     return section("Steps", TEXT, rows)

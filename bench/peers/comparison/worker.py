@@ -64,6 +64,20 @@ class Worker:
         )
         return name
 
+    def screened(self, memory: str) -> str:
+        """The same memory with its compact copy; its name."""
+        name = f"{memory} screened"
+        self.ask("screen", memory=name, of=memory)
+        return name
+
+    def screen(self, name: str, memory: str) -> Side:
+        """Makes the compact copy; no result."""
+
+        def run() -> tuple[float, None]:
+            return self.ask("screen", memory=f"{memory} again", of=memory)["seconds"][0], None
+
+        return Side(name, run)
+
     def retrieve(self, name: str, memory: str, queries: str, max_steps: int = 1) -> Side:
         """All queries together."""
         return self.side(

@@ -22,6 +22,8 @@ pub(super) enum Command {
         separation: SeparationName,
         beta: f64,
     },
+    /// Makes the compact copy of a memory, and names the memory that has it.
+    Screen { memory: String, of: String },
     /// Recalls all queries together.
     Retrieve {
         memory: String,

@@ -104,6 +104,12 @@ impl Worker {
                 self.memories.insert(memory, made);
                 Ok(Reply { seconds, value: None })
             }
+            Command::Screen { memory, of } => {
+                let of = self.memory(&of)?;
+                let (seconds, made) = timed(1, || Ok::<_, Problem>(of.clone().screened()))?;
+                self.memories.insert(memory, made);
+                Ok(Reply { seconds, value: None })
+            }
             Command::Retrieve { memory, queries, max_steps, repetitions, result } => {
                 let (memory, queries) = (self.memory(&memory)?, self.array(&queries)?.view());
                 let dynamics = Dynamics::steps(max_steps)?;

@@ -75,7 +75,10 @@ where
     let mut queries = input::open(&args.queries, &args.read)?;
     let (n_patterns, dim) = memory.patterns().view().dim();
     check_dim(&args.queries, queries.rows.dim(), dim)?;
-    let bar = console.bar(queries.rows.n_rows(), "recalling");
+    let n_queries = queries.rows.n_rows();
+    let memory =
+        if is_worth_a_screen(args, &memory, n_queries) { memory.screened() } else { memory };
+    let bar = console.bar(n_queries, "recalling");
     // Made for the first results: until then a signal ends the program at once.
     let mut outputs = None;
     let mut tally = Tally::default();
@@ -100,6 +103,25 @@ where
     outputs.map_or(Ok(()), Outputs::commit)?;
     bar.finish_and_clear();
     report(args, &console, &tally, (n_patterns, dim))
+}
+
+/// Queries from which making a screen takes less time than it saves, about.
+const SCREEN_QUERIES: usize = 1000;
+/// Patterns from which there is something to save.
+const SCREEN_PATTERNS: usize = 4096;
+
+/// Whether to make a compact copy first: for many queries of a memory in which few patterns carry
+/// weight. The results are the same.
+fn is_worth_a_screen<T: Scalar>(
+    args: &RetrieveArgs,
+    memory: &Memory<T>,
+    n_queries: Option<usize>,
+) -> bool {
+    let is_sparse = memory.model().separation().alpha().is_none_or(|alpha| alpha > 1.0);
+    is_sparse
+        && args.weights.is_none()
+        && memory.patterns().n_patterns() >= SCREEN_PATTERNS
+        && n_queries.is_some_and(|n_queries| n_queries >= SCREEN_QUERIES)
 }
 
 fn dynamics(args: &RetrieveArgs) -> Result<Dynamics, Failure> {

@@ -26,7 +26,7 @@ mod vnni;
 
 use std::ops::Range;
 
-use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use pulp::Arch;
 use rayon::prelude::*;
 
@@ -363,26 +363,22 @@ impl<T: Scalar> Level<T> {
     ) -> Vec<CodedKey> {
         let along = self.along(keys.keys().slice_move(s![patterns.clone(), ..]));
         let center = screen.center.view();
+        let wide_center = center.mapv(T::widen);
         let center_square = wide::squared_norm(center);
         // Of three sums of dim products, in units of g².
         let square_error = (4 * center.len() + 16) as f64 * f64::EPSILON;
         let mut coordinates = Vec::new();
         patterns
             .enumerate()
-            .map(|(row, pattern)| {
+            .map(|(slot, pattern)| {
                 let (key, factor) = (keys.key(pattern), keys.factor(pattern));
-                coordinates.clear();
-                match (&along, &self.frame) {
-                    (Some(along), Some((_, center))) => coordinates.extend(
-                        along.row(row).iter().zip(center).map(|(c, m)| factor * c.widen() - m),
-                    ),
-                    _ => coordinates.extend(
-                        key.iter().zip(center).map(|(k, m)| factor * k.widen() - m.widen()),
-                    ),
-                }
-                coordinates.iter_mut().for_each(|c| *c /= screen.unit);
+                let (row, from) = match (&along, &self.frame) {
+                    (Some(along), Some((_, center))) => (along.row(slot), center),
+                    _ => (key, &wide_center),
+                };
+                shifted(row, factor, from.view(), screen.unit, &mut coordinates);
                 let coded = Coded::new(&coordinates);
-                codes::set_row(group, row, &coded.code);
+                codes::set_row(group, slot, &coded.code);
                 // ‖fk − μ‖²
                 let square = factor * factor * wide::squared_norm(key)
                     - 2.0 * factor * wide::dot(key, center)
@@ -432,26 +428,56 @@ impl Coded {
                 let wide = f64::from(scale);
                 let mut code = vec![0; coordinates.len()];
                 let mut squares = [[0.0; LANES]; 3];
-                let mut take = |code: &mut [i8], coordinates: &[f64]| {
-                    for (lane, (code, &c)) in code.iter_mut().zip(coordinates).enumerate() {
-                        let rounded = (c / wide).round_ties_even();
-                        *code = rounded as i8;
-                        let stored = wide * rounded;
-                        squares[0][lane] += c * c;
-                        squares[1][lane] += (c - stored) * (c - stored);
-                        squares[2][lane] += stored * stored;
-                    }
-                };
                 let (codes, code_rest) = code.as_chunks_mut::<LANES>();
                 let (parts, rest) = coordinates.as_chunks::<LANES>();
-                codes.iter_mut().zip(parts).for_each(|(code, part)| take(code, part));
-                take(code_rest, rest);
+                for (code, part) in codes.iter_mut().zip(parts) {
+                    round(code, part, wide, &mut squares);
+                }
+                round(code_rest, rest, wide, &mut squares);
                 let [length, rounding, size] =
                     squares.map(|squares| squares.iter().sum::<f64>().sqrt());
                 Self { scale, code, length, rounding, size }
             },
         )
     }
+}
+
+/// Codes of some coordinates in units of `scale`, and the squares of three lengths, lane by lane.
+#[inline(always)]
+fn round(code: &mut [i8], coordinates: &[f64], scale: f64, squares: &mut [[f64; LANES]; 3]) {
+    // Adding it rounds a number below 2⁵¹ to an integer: a whole vector at once everywhere.
+    const TO_INTEGER: f64 = 1.5 * (1_u64 << 52) as f64;
+    let inverse = 1.0 / scale;
+    for (lane, (code, &c)) in code.iter_mut().zip(coordinates).enumerate() {
+        let rounded = (c * inverse + TO_INTEGER) - TO_INTEGER;
+        *code = rounded as i32 as i8;
+        let stored = scale * rounded;
+        squares[0][lane] += c * c;
+        squares[1][lane] += (c - stored) * (c - stored);
+        squares[2][lane] += stored * stored;
+    }
+}
+
+/// (factor·row − center)/unit
+fn shifted<T: Scalar>(
+    row: ArrayView1<'_, T>,
+    factor: f64,
+    center: ArrayView1<'_, f64>,
+    unit: f64,
+    coordinates: &mut Vec<f64>,
+) {
+    let (row, center) = (row.to_slice(), center.to_slice());
+    let (row, center) = (row.expect("contiguous rows"), center.expect("contiguous entries"));
+    let inverse = 1.0 / unit;
+    coordinates.resize(row.len(), 0.0);
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            for ((c, x), m) in coordinates.iter_mut().zip(row).zip(center) {
+                *c = (factor * x.widen() - m) * inverse;
+            }
+        },
+    );
 }
 
 /// √r·γ: how far r computed coordinates of a vector of length 1 are from the true ones.

@@ -17,7 +17,7 @@ use crate::screen::{Bounded, Level, RUN, Room, Screen, TILE};
 use crate::separation::{Reach, Shape};
 
 /// States of a task when there are many; they share what a tile of the screen takes to read.
-const MANY_STATES: usize = 48;
+const MANY_STATES: usize = 96;
 /// States of a task at least: the integer products take six at a time.
 const FEW_STATES: usize = 6;
 /// Tasks at least, for threads to share.
