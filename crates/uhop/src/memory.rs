@@ -103,15 +103,15 @@ impl<T: Scalar> Memory<T> {
     /// The same memory with a compact copy of its patterns, by which retrieval rules out most of them
     /// without reading them.
     ///
-    /// The copy bounds the score of every pattern from above, with proof, and only those that the
-    /// bound leaves in play are scored: for α-entmax with α > 1 and top-k, the weights and reports are
-    /// those without the copy, bit by bit; for softmax, patterns are left out whose weights sum to less than half a rounding of
-    /// the whole, which no more than reorders its rounding. Where scores are too close to rule out
-    /// most patterns, where numbers are so large that scores could overflow, and for similarities and
-    /// separations without a bound (Manhattan, polynomial), retrieval scores all, as without it.
+    /// The copy bounds the score of every pattern from above, with proof, and only patterns that the
+    /// bound leaves in play are scored. For α-entmax with α > 1 and top-k, results are those without
+    /// the copy, bit by bit, as long as fewer than a 16th of the patterns are in play; for softmax,
+    /// patterns are left out that together weigh less than half a rounding of the whole. Where scores
+    /// are too close to rule out most patterns or so large that they could overflow, and for Manhattan
+    /// and polynomial memories, which have no bound, retrieval scores all, as it does without.
     ///
-    /// It takes about `dim` + 160 bytes a pattern, and the time of a few hundred queries to make. It is
-    /// not kept by [`with_model`](Self::with_model).
+    /// It takes about `dim` + 160 bytes a pattern, and as long to make as a few hundred queries take
+    /// without. [`with_model`](Self::with_model) drops it.
     ///
     /// ```
     /// use ndarray::Array2;

@@ -1,9 +1,6 @@
 //! Patterns that may carry weight for one state, when only those near the best score can.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
-use super::{Pass, TILE};
+use super::Pass;
 use crate::error::Result;
 use crate::scalar::Scalar;
 use crate::separation::perplexity;
@@ -25,21 +22,20 @@ pub(super) struct Candidates<T> {
     pub(super) found: Vec<(T, usize)>,
     /// Lower scores are out, whatever comes.
     pub(super) least: T,
-    /// The best score; for `Rule::Best` the k best, the lowest on top.
-    best: BinaryHeap<Reverse<Ordered<T>>>,
+    /// The best score known.
+    best: T,
     /// Candidates at which to look again who is out.
     limit: usize,
 }
-
-/// Finite numbers have an order.
-#[derive(PartialEq)]
-struct Ordered<T>(T);
 
 /// Weights above 0 and the patterns that carry them, in their order; and the perplexity.
 pub(super) struct Support<T> {
     pub(super) weights: Vec<(T, usize)>,
     pub(super) perplexity: f64,
 }
+
+/// Candidates beyond twice those that are not out, before the others are forgotten.
+const ROOM: usize = 64;
 
 /// Candidates whose scores are summed once more, in `f64`. With more of them than this, weights are
 /// spread so widely that the rounding of a product changes nothing that matters.
@@ -49,7 +45,7 @@ pub(super) fn few(n_patterns: usize) -> usize {
 
 impl Rule {
     /// How many of the best scores decide who is out.
-    fn n_best(self) -> usize {
+    pub(super) fn n_best(self) -> usize {
         match self {
             Self::Margin(_) => 1,
             Self::Best(k) => k,
@@ -77,8 +73,8 @@ impl Rule {
 impl<T: Scalar> Candidates<T> {
     /// None yet, of scores that are off by at most `error`.
     pub(super) fn new(rule: Rule, error: f64) -> Self {
-        let least = T::neg_infinity();
-        Self { rule, error, found: Vec::new(), least, best: BinaryHeap::new(), limit: 0 }
+        let low = T::neg_infinity();
+        Self { rule, error, found: Vec::new(), least: low, best: low, limit: 0 }
     }
 
     /// Takes in one pattern after those before it.
@@ -86,12 +82,25 @@ impl<T: Scalar> Candidates<T> {
         if score < self.least {
             return;
         }
-        self.improve(score);
+        self.expect(score);
         self.found.push((score, pattern));
         if self.found.len() > self.limit {
-            self.found.retain(|&(score, _)| score >= self.least);
-            self.limit = 2 * self.found.len() + TILE;
+            self.drop_out();
         }
+    }
+
+    /// Forgets who is out by now.
+    fn drop_out(&mut self) {
+        if let Rule::Best(k) = self.rule
+            && k <= self.found.len()
+        {
+            let mut scores: Vec<T> = self.found.iter().map(|&(score, _)| score).collect();
+            let descending = |a: &T, b: &T| b.widen().total_cmp(&a.widen());
+            let last = *scores.select_nth_unstable_by(k - 1, descending).1;
+            self.least = self.rule.least(last, self.error).max(self.least);
+        }
+        self.found.retain(|&(score, _)| score >= self.least);
+        self.limit = 2 * self.found.len().max(self.rule.n_best()) + ROOM;
     }
 
     /// Takes in patterns from `start` on.
@@ -107,35 +116,20 @@ impl<T: Scalar> Candidates<T> {
         }
     }
 
-    fn improve(&mut self, score: T) {
-        if self.best.len() == self.rule.n_best() {
-            match self.best.peek() {
-                Some(Reverse(Ordered(last))) if score > *last => self.best.pop(),
-                _ => return,
-            };
-        }
-        self.best.push(Reverse(Ordered(score)));
-        if let (true, Some(Reverse(Ordered(last)))) =
-            (self.best.len() == self.rule.n_best(), self.best.peek())
-        {
-            self.least = self.rule.least(*last, self.error).max(self.least);
-        }
-    }
-
     /// Knows of a score that will come or has come elsewhere. It keeps most of the others out when
     /// one score alone decides who is.
     pub(super) fn expect(&mut self, score: T) {
-        if let Rule::Margin(_) = self.rule {
-            self.improve(score);
+        if let Rule::Margin(_) = self.rule
+            && score > self.best
+        {
+            self.best = score;
+            self.least = self.rule.least(score, self.error).max(self.least);
         }
     }
 
     /// The best score, when one score alone decides who is out.
     pub(super) fn best(&self) -> Option<T> {
-        match (self.rule, self.best.peek()) {
-            (Rule::Margin(_), Some(Reverse(Ordered(best)))) => Some(*best),
-            _ => None,
-        }
+        (self.best > T::neg_infinity()).then_some(self.best)
     }
 
     /// The candidates of all parts of a memory, in the order of the parts.
@@ -154,10 +148,9 @@ impl<T: Scalar> Candidates<T> {
     }
 
     /// Who is left at the end.
-    pub(super) fn left(self) -> Vec<(T, usize)> {
-        let Self { mut found, least, .. } = self;
-        found.retain(|&(score, _)| score >= least);
-        found
+    pub(super) fn left(mut self) -> Vec<(T, usize)> {
+        self.drop_out();
+        self.found
     }
 }
 
@@ -217,18 +210,4 @@ pub(super) fn rescored<T: Scalar>(
         exact.look_at(score, pattern);
     }
     Ok(exact.left())
-}
-
-impl<T: Scalar> Eq for Ordered<T> {}
-
-impl<T: Scalar> PartialOrd for Ordered<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<T: Scalar> Ord for Ordered<T> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.widen().total_cmp(&other.0.widen())
-    }
 }

@@ -49,17 +49,17 @@ pub(super) fn update<T: Scalar>(pass: &Pass<'_, T>, screen: &Screen<T>) -> Resul
     Ok(Screened { update, flat })
 }
 
-/// The scores that can matter: all for a polynomial, which has no rule.
+/// The scores that can matter; nothing when too many or all of them do.
 fn rule<T: Scalar>(pass: &Pass<'_, T>) -> Option<Rule> {
     match pass.model().separation().reach() {
         Reach::Margin(margin) => Some(Rule::Margin(pass.model().score_margin(margin))),
-        Reach::Best(k) => Some(Rule::Best(k)),
+        Reach::Best(k) if k <= few(pass.n_patterns()) => Some(Rule::Best(k)),
         // n patterns below the best by ln(2n/ε) have a weight of less than ε/2 together.
         Reach::All(Shape::Exponential) => {
             let margin = (2.0 * pass.n_patterns() as f64 / T::epsilon().widen()).ln();
             Some(Rule::Margin(pass.model().score_margin(margin)))
         }
-        Reach::All(Shape::Polynomial { .. }) => None,
+        Reach::Best(_) | Reach::All(Shape::Polynomial { .. }) => None,
     }
 }
 
@@ -155,12 +155,18 @@ impl<T: Scalar> Search<'_, '_, T> {
             self.screen.bounds(self.level, bounded, tile.clone(), &mut room);
             for (i, found) in found.iter_mut().enumerate().filter(|(_, found)| !found.is_flat) {
                 self.look_at(bounded, i, sought[i].row, tile.clone(), &room, found)?;
-                found.is_flat = found.n_scored > budget(tile.end - patterns.start);
+                found.is_flat = found.n_scored > self.budget(tile.end - patterns.start);
                 // Of the patterns that were in play most do matter: no closer bound will help.
                 found.is_hopeless = found.is_flat && 2 * found.candidates.n_left() > found.n_scored;
             }
         }
         Ok(found)
+    }
+
+    /// Patterns to score among so many bounded ones: below this, scoring them takes less time than what
+    /// the next level takes for all.
+    fn budget(&self, n_bounded: usize) -> usize {
+        256 + 4 * self.rule.n_best() + n_bounded / 24
     }
 
     /// Scores the patterns of a tile that can still matter to a state.
@@ -217,10 +223,4 @@ impl<T: Scalar> Found<T> {
         }
         Self { candidates, n_scored: 0, is_flat: false, is_hopeless: false }
     }
-}
-
-/// Patterns to score among so many bounded ones: below this, scoring them takes less time than what
-/// the next level takes for all.
-fn budget(n_bounded: usize) -> usize {
-    256 + n_bounded / 24
 }
