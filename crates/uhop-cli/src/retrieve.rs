@@ -110,14 +110,14 @@ const SCREEN_QUERIES: usize = 1000;
 /// Patterns from which there is something to save.
 const SCREEN_PATTERNS: usize = 4096;
 
-/// Whether to make a compact copy first: for many queries of a memory in which few patterns carry
-/// weight. The results are the same.
+/// Whether to make a compact copy first: for many queries of a memory with α > 1, where few patterns
+/// carry weight. The results are the same.
 fn is_worth_a_screen<T: Scalar>(
     args: &RetrieveArgs,
     memory: &Memory<T>,
     n_queries: Option<usize>,
 ) -> bool {
-    let is_sparse = memory.model().separation().alpha().is_none_or(|alpha| alpha > 1.0);
+    let is_sparse = memory.model().separation().alpha().is_some_and(|alpha| alpha > 1.0);
     is_sparse
         && args.weights.is_none()
         && memory.patterns().n_patterns() >= SCREEN_PATTERNS

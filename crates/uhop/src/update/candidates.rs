@@ -34,7 +34,7 @@ pub(super) struct Support<T> {
     pub(super) perplexity: f64,
 }
 
-/// Candidates beyond twice those that are not out, before the others are forgotten.
+/// Candidates beyond half as many again as are not out, before the others are forgotten.
 const ROOM: usize = 64;
 
 /// Candidates whose scores are summed once more, in `f64`. With more of them than this, weights are
@@ -100,7 +100,7 @@ impl<T: Scalar> Candidates<T> {
             self.least = self.rule.least(last, self.error).max(self.least);
         }
         self.found.retain(|&(score, _)| score >= self.least);
-        self.limit = 2 * self.found.len().max(self.rule.n_best()) + ROOM;
+        self.limit = self.found.len().max(self.rule.n_best()) * 3 / 2 + ROOM;
     }
 
     /// Takes in patterns from `start` on.

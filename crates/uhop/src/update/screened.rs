@@ -166,7 +166,7 @@ impl<T: Scalar> Search<'_, '_, T> {
     /// Patterns to score among so many bounded ones: below this, scoring them takes less time than what
     /// the next level takes for all.
     fn budget(&self, n_bounded: usize) -> usize {
-        256 + 4 * self.rule.n_best() + n_bounded / 24
+        256 + 16 * self.rule.n_best() + n_bounded / 24
     }
 
     /// Scores the patterns of a tile that can still matter to a state.
