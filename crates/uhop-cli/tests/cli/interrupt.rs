@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -45,12 +45,30 @@ fn digits() -> Vec<u8> {
     output.stdout
 }
 
-/// A fit and a recall that would go on for days.
+/// A fit and a recall that would go on for days, of what `feed` gives them.
 fn endless() -> [Vec<&'static str>; 2] {
     let fit = ["fit", "-", "-o", "old.safetensors", "--loss", "average", "--steps", "999999999"];
-    let retrieve =
-        ["retrieve", "old.safetensors", "-", "-o", "old.csv", "--max-steps", "999999999"];
+    let retrieve = ["retrieve", "old.safetensors", "-", "-o", "old.csv"];
     [fit.to_vec(), retrieve.to_vec()]
+}
+
+/// Writes the digits; to a recall as the first of a thousand million queries, until nobody reads.
+fn feed(mut stdin: ChildStdin, verb: &str, digits: Vec<u8>) {
+    if verb == "fit" {
+        stdin.write_all(&digits).unwrap();
+        return;
+    }
+    let header_end = 10 + usize::from(u16::from_le_bytes([digits[8], digits[9]]));
+    let dict = "{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000, 784), }";
+    let header = format!("{dict:<117}\n");
+    std::thread::spawn(move || {
+        let mut all = b"\x93NUMPY\x01\x00".to_vec();
+        all.extend(u16::try_from(header.len()).unwrap().to_le_bytes());
+        all.extend(header.as_bytes());
+        while stdin.write_all(&all).is_ok() {
+            all = digits[header_end..].to_vec();
+        }
+    });
 }
 
 #[test]
@@ -71,7 +89,7 @@ fn an_interrupted_fit_or_recall_leaves_everything_as_it_was() {
             let old =
                 ["old.safetensors", "old.csv"].map(|name| fs::read(folder.join(name)).unwrap());
             let mut child = spawn(folder, &arguments);
-            child.stdin.take().unwrap().write_all(&digits).unwrap();
+            feed(child.stdin.take().unwrap(), arguments[0], digits.clone());
             // Any moment will do; this one is likely to be amid the work.
             std::thread::sleep(Duration::from_millis(200));
             signal(&child, name);

@@ -145,7 +145,9 @@ impl<T: Scalar> Screen<T> {
             .map(|offsets| offsets.iter().map(|offset| (offset / (unit * unit)) as f32).collect());
         let mut screen = Self { center, unit, offsets, levels: Vec::new() };
         let n_directions = (sample.ncols() / DIM_PER_DIRECTION).min(MAX_DIRECTIONS);
-        if n_directions >= MAX_DIRECTIONS / 4 {
+        // The derivation wants coordinates that are right at all: of fewer than a million entries.
+        let error = coordinate_error::<T>(n_directions, sample.ncols());
+        if n_directions >= MAX_DIRECTIONS / 4 && (0.0..0.5).contains(&error) {
             let frame = directions::leading(sample.view(), n_directions);
             screen.levels.push(screen.level(keys, Some(frame)));
         }
