@@ -105,8 +105,8 @@ where
     report(args, &console, &tally, (n_patterns, dim))
 }
 
-/// Queries from which making a screen takes less time than it saves, about.
-const SCREEN_QUERIES: usize = 1000;
+/// Queries from which making a screen takes less time than it saves, noisy ones too, about.
+const SCREEN_QUERIES: usize = 2500;
 /// Patterns from which there is something to save.
 const SCREEN_PATTERNS: usize = 4096;
 
