@@ -125,7 +125,7 @@ impl<T: Scalar> Screen<T> {
         let mut sample = Array2::zeros((n_keys.div_ceil(step), keys.width()?));
         for (mut row, key) in sample.outer_iter_mut().zip((0..n_keys).step_by(step)) {
             row.assign(&keys.key(key));
-            let factor = T::narrow(keys.factor(key) / n_keys.div_ceil(step) as f64);
+            let factor = T::narrow(1.0 / n_keys.div_ceil(step) as f64);
             row.mapv_inplace(|x| x * factor);
         }
         let center = sample.fold_axis(Axis(0), T::zero(), |&sum, &x| sum + x);
@@ -373,18 +373,16 @@ impl<T: Scalar> Level<T> {
         patterns
             .enumerate()
             .map(|(slot, pattern)| {
-                let (key, factor) = (keys.key(pattern), keys.factor(pattern));
+                let key = keys.key(pattern);
                 let (row, from) = match (&along, &self.frame) {
                     (Some(along), Some((_, center))) => (along.row(slot), center),
                     _ => (key, &wide_center),
                 };
-                shifted(row, factor, from.view(), screen.unit, &mut coordinates);
+                shifted(row, from.view(), screen.unit, &mut coordinates);
                 let coded = Coded::new(&coordinates);
                 codes::set_row(group, slot, &coded.code);
-                // ‖fk − μ‖²
-                let square = factor * factor * wide::squared_norm(key)
-                    - 2.0 * factor * wide::dot(key, center)
-                    + center_square;
+                // ‖k − μ‖²
+                let square = wide::squared_norm(key) - 2.0 * wide::dot(key, center) + center_square;
                 let norm = (square / (screen.unit * screen.unit) + square_error).max(0.0).sqrt();
                 CodedKey {
                     scale: coded.scale,
@@ -460,10 +458,9 @@ fn round(code: &mut [i8], coordinates: &[f64], scale: f64, squares: &mut [[f64; 
     }
 }
 
-/// (factor·row − center)/unit
+/// (row − center)/unit
 fn shifted<T: Scalar>(
     row: ArrayView1<'_, T>,
-    factor: f64,
     center: ArrayView1<'_, f64>,
     unit: f64,
     coordinates: &mut Vec<f64>,
@@ -476,7 +473,7 @@ fn shifted<T: Scalar>(
         #[inline(always)]
         || {
             for ((c, x), m) in coordinates.iter_mut().zip(row).zip(center) {
-                *c = (factor * x.widen() - m) * inverse;
+                *c = (x.widen() - m) * inverse;
             }
         },
     );

@@ -23,7 +23,7 @@ impl<T: Scalar> Keys<T> {
         let score = match &self.kind {
             Kind::Dot | Kind::Kernel { .. } => T::narrow(wide::dot(key, state)),
             Kind::Cosine { .. } => {
-                let cosine = self.factor(pattern) * wide::dot(key, state);
+                let cosine = wide::dot(key, state);
                 T::narrow(cosine.clamp(-1.0, 1.0))
             }
             Kind::Euclidean { .. } => T::narrow(-0.5 * wide::squared_distance(key, state)),
@@ -55,7 +55,7 @@ impl<T: Scalar> Keys<T> {
         self.patterns.n_patterns()
     }
 
-    /// The length of keys whose products with a state are scores, up to a factor and a term for each;
+    /// The length of keys whose products with a state are scores, up to a term for each;
     /// nothing where there are none.
     pub(crate) fn width(&self) -> Option<usize> {
         match &self.kind {
@@ -67,11 +67,6 @@ impl<T: Scalar> Keys<T> {
     /// What a state is compared with for one pattern.
     pub(crate) fn key(&self, pattern: usize) -> ArrayView1<'_, T> {
         self.keys().slice_move(s![pattern, ..])
-    }
-
-    /// The factor on the product of a key.
-    pub(crate) fn factor(&self, _pattern: usize) -> f64 {
-        1.0
     }
 
     /// What is added to the product of each key: −½‖k‖² for distances.
@@ -87,10 +82,10 @@ impl<T: Scalar> Keys<T> {
         states.half_norms.as_ref().map_or(0.0, |half_norms| -half_norms[row])
     }
 
-    /// The largest factor·‖k‖, computed when first asked for.
+    /// The largest ‖k‖, computed when first asked for.
     pub(crate) fn largest_norm(&self) -> f64 {
         *self.largest_norm.get_or_init(|| {
-            let norm = |i| self.factor(i) * wide::squared_norm(self.key(i)).sqrt();
+            let norm = |i| wide::squared_norm(self.key(i)).sqrt();
             (0..self.n_keys()).into_par_iter().map(norm).reduce(|| 0.0, f64::max)
         })
     }

@@ -19,7 +19,7 @@ pub(super) struct Candidates<T> {
     rule: Rule,
     /// How far the scores may be from those that the rule is about.
     error: f64,
-    pub(super) found: Vec<(T, usize)>,
+    found: Vec<(T, usize)>,
     /// Lower scores are out, whatever comes.
     pub(super) least: T,
     /// The best score known.
@@ -103,10 +103,8 @@ impl<T: Scalar> Candidates<T> {
         self.limit = self.found.len().max(self.rule.n_best()) * 3 / 2 + ROOM;
     }
 
-    /// Takes in patterns from `start` on.
-    pub(super) fn look_at_all(&mut self, scores: &[T], start: usize) {
-        let low = T::neg_infinity();
-        let largest = scores.iter().fold(low, |best, &s| if s > best { s } else { best });
+    /// Takes in patterns from `start` on, given the largest of their scores.
+    pub(super) fn look_at_all(&mut self, scores: &[T], largest: T, start: usize) {
         if largest < self.least {
             return;
         }

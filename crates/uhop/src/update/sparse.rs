@@ -34,8 +34,8 @@ fn candidates<T: Scalar>(
     pass.tiles(rows, patterns, |tile, scores| {
         for (scores, candidates) in scores.outer_iter().zip(&mut candidates) {
             let scores = scores.to_slice().expect("a row of a fresh tile");
-            pass.extremes(scores)?;
-            candidates.look_at_all(scores, tile.start);
+            let (largest, _) = pass.extremes(scores)?;
+            candidates.look_at_all(scores, largest, tile.start);
         }
         Ok(())
     })?;
