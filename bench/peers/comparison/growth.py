@@ -53,13 +53,14 @@ def line(setup: Setup, patterns: Array, beta: float) -> list[str]:
         [
             worker.retrieve("dense", dense, "asked"),
             worker.retrieve("sparse", sparse, "asked"),
+            worker.retrieve("screened", worker.screened(sparse), "asked"),
             clocked("SDPA", lambda: fused(asked, stored, beta)),
             clocked("eager", lambda: eager(asked, stored, beta))
             if n_patterns <= LARGEST_EAGER
             else None,
         ]
     )
-    for name in ("grown", dense, sparse):
+    for name in ("grown", dense, sparse, f"{sparse} screened"):
         worker.ask("forget", name=name)
     result = [f"{n_patterns:,}", f"{patterns.shape[1]:,}", *cells]
     print("  ".join(result), flush=True)
@@ -82,5 +83,5 @@ def run(setup: Setup) -> Section:
         patterns = clusters(2_000 if setup.quick else 20_000, dim)
         setup.worker.load("grown", patterns)
         lines.append(line(setup, patterns, PEAKED * 784 / dim))
-    header = ["n_patterns", "dim", "uhop dense", "uhop α = 2", "torch SDPA", "torch eager"]
+    header = ["n_patterns", "dim", "uhop dense", "uhop α = 2", "the same, screened", "torch SDPA", "torch eager"]
     return Section("Growth", TEXT, header, lines)
