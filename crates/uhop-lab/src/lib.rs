@@ -1,1 +1,1 @@
-//! Experiments on associative memory: typed specifications to rows, rows to reports.
+//! placeholder

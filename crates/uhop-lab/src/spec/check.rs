@@ -1,0 +1,87 @@
+//! Values checked as they are read, so that an error knows its line.
+
+use serde::de::{Deserialize, Deserializer, Error};
+
+/// A word that can stand in a file name.
+pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if !name.is_empty() && name.chars().all(plain) {
+        Ok(name)
+    } else {
+        Err(D::Error::custom(format!("expected a name of a-z, 0-9 and -, found {name:?}")))
+    }
+}
+
+/// A number above 0.
+pub(super) fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+    if number.is_finite() && number > 0.0 {
+        Ok(number)
+    } else {
+        Err(D::Error::custom(format!("expected a number above 0, found {number}")))
+    }
+}
+
+/// A whole number above 0.
+pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    match usize::deserialize(deserializer)? {
+        0 => Err(D::Error::custom("expected a whole number above 0, found 0")),
+        number => Ok(number),
+    }
+}
+
+/// [`count`], where it may be left out.
+pub(super) fn count_if_any<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<usize>, D::Error> {
+    count(deserializer).map(Some)
+}
+
+/// At least one thing, none of them twice.
+pub(super) fn some<'de, D: Deserializer<'de>, T: Deserialize<'de> + PartialEq>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    match distinct(deserializer)? {
+        things if things.is_empty() => Err(D::Error::custom("expected at least one, found none")),
+        things => Ok(things),
+    }
+}
+
+/// Things of which none is there twice.
+pub(super) fn distinct<'de, D: Deserializer<'de>, T: Deserialize<'de> + PartialEq>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    let things = Vec::<T>::deserialize(deserializer)?;
+    match (1..things.len()).find(|&i| things[..i].contains(&things[i])) {
+        None => Ok(things),
+        Some(i) => Err(D::Error::custom(format!("number {} is there twice", i + 1))),
+    }
+}
+
+/// Whole numbers above 0, each larger than the one before.
+pub(super) fn counts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<usize>, D::Error> {
+    let counts = some::<D, usize>(deserializer)?;
+    if counts[0] > 0 && counts.is_sorted() {
+        Ok(counts)
+    } else {
+        Err(D::Error::custom(format!("expected rising whole numbers above 0, found {counts:?}")))
+    }
+}
+
+/// [`counts`], where they may be left out.
+pub(super) fn counts_if_any<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<usize>>, D::Error> {
+    counts(deserializer).map(Some)
+}
+
+/// Numbers from 0 up, each larger than the one before.
+pub(super) fn levels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+    let levels = some::<D, f64>(deserializer)?;
+    if levels[0] >= 0.0 && levels.is_sorted() && levels.iter().all(|level| level.is_finite()) {
+        Ok(levels)
+    } else {
+        Err(D::Error::custom(format!("expected rising numbers from 0 up, found {levels:?}")))
+    }
+}

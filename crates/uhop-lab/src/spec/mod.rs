@@ -1,0 +1,214 @@
+//! What an experiment is: a typed specification, read from TOML.
+
+mod check;
+mod contender;
+mod corruption;
+mod problem;
+mod protocol;
+mod shipped;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+pub use contender::Contender;
+pub(crate) use contender::{Beta, Comparison, Loss, Parts};
+pub use corruption::{CorruptionKind, CorruptionSpec};
+pub(crate) use problem::Problem;
+pub use protocol::{Defect, Protocol, Tuning};
+
+/// An experiment: which memories, which queries, which contenders, run how.
+///
+/// ```
+/// use uhop_lab::Spec;
+///
+/// let spec = Spec::shipped("noise")?;
+/// assert_eq!((spec.name.as_str(), spec.seeds, spec.n_patterns.as_slice()), ("noise", 20, &[100][..]));
+/// assert_eq!(spec.quick().seeds, 3);
+/// # Ok::<(), uhop_lab::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Its name.
+    #[serde(deserialize_with = "check::name")]
+    pub name: String,
+    /// One line for lists and titles.
+    pub title: String,
+    /// What is done and how to read it, for reports.
+    pub method: String,
+    /// What varies along a curve.
+    pub axis: Axis,
+    /// The data sets to use of those that are there.
+    #[serde(deserialize_with = "check::some")]
+    pub datasets: Vec<String>,
+    /// Memory sets drawn for each size, by the seeds 0, 1, …
+    #[serde(deserialize_with = "check::count")]
+    pub seeds: usize,
+    /// Patterns stored.
+    #[serde(deserialize_with = "check::counts")]
+    pub n_patterns: Vec<usize>,
+    /// How many patterns of a memory are queried, from the first; all unless said.
+    #[serde(default, deserialize_with = "check::count_if_any")]
+    pub queries: Option<usize>,
+    /// The largest error at which an image of 784 numbers counts as recalled; in proportion for
+    /// others.
+    #[serde(deserialize_with = "check::positive")]
+    pub recall_threshold: f64,
+    /// What is compared.
+    #[serde(deserialize_with = "check::some")]
+    pub contenders: Vec<Contender>,
+    /// β where a protocol does not tune it and it is not 1.
+    #[serde(default)]
+    pub betas: BTreeMap<Contender, f64>,
+    /// How Φ is learned.
+    pub stage1: Stage1,
+    /// What is done to the queries.
+    #[serde(deserialize_with = "check::some")]
+    pub corruption: Vec<CorruptionSpec>,
+    /// How contenders are run.
+    #[serde(deserialize_with = "check::some")]
+    pub protocol: Vec<Protocol>,
+    /// What is smaller in a quick run.
+    pub quick: Quick,
+}
+
+/// What varies along a curve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Axis {
+    /// The number of patterns stored.
+    #[serde(rename = "n_patterns")]
+    NPatterns,
+    /// The level of the corruption.
+    Level,
+    /// The number of steps of Stage I.
+    Steps,
+}
+
+/// How Φ is learned: gradient descent from a standard normal W of `dim` rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stage1 {
+    /// Steps made; of several numbers, W is used after each.
+    #[serde(deserialize_with = "check::counts")]
+    pub steps: Vec<usize>,
+    /// The rate for the average loss.
+    #[serde(deserialize_with = "check::positive")]
+    pub average_rate: f64,
+    /// The rate for the max loss.
+    #[serde(deserialize_with = "check::positive")]
+    pub max_rate: f64,
+}
+
+/// What is smaller in a quick run; what is left out stays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quick {
+    /// Memory sets for each size.
+    #[serde(deserialize_with = "check::count")]
+    pub seeds: usize,
+    /// Patterns stored.
+    #[serde(default, deserialize_with = "check::counts_if_any")]
+    pub n_patterns: Option<Vec<usize>>,
+    /// Steps of Stage I.
+    #[serde(default, deserialize_with = "check::counts_if_any")]
+    pub steps: Option<Vec<usize>>,
+}
+
+impl Spec {
+    /// The names of the experiments that come with the program.
+    ///
+    /// ```
+    /// assert!(uhop_lab::Spec::names().any(|name| name == "memory-size"));
+    /// ```
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        shipped::SPECS.iter().map(|&(name, _)| name)
+    }
+
+    /// An experiment that comes with the program.
+    ///
+    /// # Errors
+    /// [`is_input`](Error::is_input) for a name that none has.
+    pub fn shipped(name: &str) -> Result<Self> {
+        match shipped::SPECS.iter().find(|(own, _)| *own == name) {
+            Some((name, text)) => Self::parse(text, &format!("{name}.toml")),
+            None => Err(Problem::Unknown { name: name.to_owned() }.into()),
+        }
+    }
+
+    /// The experiment in a file.
+    ///
+    /// # Errors
+    /// [`is_input`](Error::is_input) when the file cannot be read or is no specification; the
+    /// message names the file, the line and the key.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).map_err(|source| Error::read(path, source))?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// The experiment in a text, which errors call `file`.
+    ///
+    /// ```
+    /// let error = uhop_lab::Spec::parse("name = 'a'\nseeds = 0\n", "a.toml").unwrap_err();
+    /// assert_eq!(error.to_string(), "a.toml:2: seeds: expected a whole number above 0, found 0");
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_input`](Error::is_input) unless it is a specification.
+    pub fn parse(text: &str, file: &str) -> Result<Self> {
+        let spec: Self =
+            toml::from_str(text).map_err(|error| Problem::toml(file, text, &error))?;
+        match spec.contradiction() {
+            None => Ok(spec),
+            Some((key, problem)) => Err(Problem::at_key(file, text, key, problem).into()),
+        }
+    }
+
+    /// The same experiment, smaller: fewer seeds, sizes and steps, as the specification says.
+    pub fn quick(&self) -> Self {
+        let quick = self.quick.clone();
+        let mut spec = self.clone();
+        spec.seeds = quick.seeds;
+        spec.n_patterns = quick.n_patterns.unwrap_or(spec.n_patterns);
+        spec.stage1.steps = quick.steps.unwrap_or(spec.stage1.steps);
+        spec
+    }
+
+    /// What single values do not show: the key and what is wrong with it.
+    fn contradiction(&self) -> Option<(&'static str, String)> {
+        if let Some(problem) = self.corruption.iter().find_map(CorruptionSpec::problem) {
+            return Some(("levels", problem));
+        }
+        if let Some((contender, beta)) =
+            self.betas.iter().find(|&(_, &beta)| !(beta.is_finite() && beta > 0.0))
+        {
+            let problem = format!("expected a β above 0 for {contender}, found {beta}");
+            return Some(("betas", problem));
+        }
+        let decays = |protocol: &Protocol| protocol.has(Defect::DecayingRate);
+        let quick_steps = self.quick.steps.as_deref().unwrap_or_default();
+        if (self.stage1.steps.len() > 1 || quick_steps.len() > 1)
+            && self.protocol.iter().any(decays)
+        {
+            let problem = format!(
+                "with {} there is one number of steps: what it learns does not depend on it",
+                Defect::DecayingRate
+            );
+            return Some(("steps", problem));
+        }
+        for (i, protocol) in self.protocol.iter().enumerate() {
+            if self.protocol[..i].iter().any(|earlier| earlier.name == protocol.name) {
+                return Some(("name", format!("two protocols are called {}", protocol.name)));
+            }
+            if let Some(Tuning { from, to, .. }) = protocol.tuned.filter(|t| t.from > t.to) {
+                return Some(("tuned", format!("expected from ≤ to, found {from} and {to}")));
+            }
+        }
+        None
+    }
+}

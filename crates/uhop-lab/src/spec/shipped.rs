@@ -1,0 +1,24 @@
+//! The specifications in the binary.
+
+/// Each with its name, in the order of lists.
+pub(super) const SPECS: &[(&str, &str)] = &[
+    ("memory-size", include_str!("../../specs/memory-size.toml")),
+    ("noise", include_str!("../../specs/noise.toml")),
+    ("iterations", include_str!("../../specs/iterations.toml")),
+    ("temperature", include_str!("../../specs/temperature.toml")),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Spec;
+
+    #[test]
+    fn every_specification_is_one_and_has_its_name() {
+        for (name, _) in SPECS {
+            let spec = Spec::shipped(name).unwrap();
+            assert_eq!(spec.name, *name);
+            assert!(spec.quick().seeds < spec.seeds);
+        }
+    }
+}
