@@ -81,6 +81,10 @@ impl Error {
         Self::new(Kind::Data { what: what.into(), problem: problem.into() })
     }
 
+    pub(crate) fn stopped(done: usize, all: usize) -> Self {
+        Self::new(Kind::Stopped { done, all })
+    }
+
     pub(crate) fn memory(what: impl Into<String>, source: uhop::Error) -> Self {
         Self::new(Kind::Memory { what: what.into(), source })
     }

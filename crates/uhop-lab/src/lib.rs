@@ -1,1 +1,40 @@
-//! placeholder
+//! Experiments on associative memory: typed specifications to rows, rows to reports.
+//!
+//! The lab draws memories from images, corrupts queries, and lets every contender recall them under
+//! protocols that differ in named switches, beside the Bayes limit: the recall that no function of
+//! memory and query can beat. Whatever the released retrieval code does otherwise than the paper
+//! lives here, never in `uhop`.
+//!
+//! Data flows one way: [`Spec`] and [`DataSet`] → [`Run`] → [`Row`]s.
+//!
+//! ```
+//! use uhop_lab::{Contender, Spec};
+//!
+//! let spec = Spec::shipped("memory-size")?;
+//! assert!(spec.contenders.contains(&Contender::UhopDenseMax));
+//! let names: Vec<&str> = spec.protocol.iter().map(|protocol| protocol.name.as_str()).collect();
+//! assert_eq!(names, ["published", "paper", "fair"]);
+//! # Ok::<(), uhop_lab::Error>(())
+//! ```
+
+mod bayes;
+mod data;
+mod error;
+mod journal;
+mod learned;
+mod measure;
+mod recall;
+mod rows;
+mod run;
+mod seeds;
+mod spec;
+
+pub use bayes::Likelihood;
+pub use data::DataSet;
+pub use error::{Error, Result};
+pub use measure::BAYES;
+pub use rows::Row;
+pub use run::{Finished, Progress, Run};
+pub use spec::{
+    Axis, Contender, CorruptionKind, CorruptionSpec, Defect, Protocol, Quick, Spec, Stage1, Tuning,
+};

@@ -122,9 +122,7 @@ impl Contender {
                 (Features(Loss::Average), Separation::sparsemax(), Beta::Free)
             }
             Self::UhopSparseMax => (Features(Loss::Max), Separation::sparsemax(), Beta::Free),
-            Self::DenseMatchedAverage => {
-                (Dot, Separation::softmax(), Beta::Matched(Loss::Average))
-            }
+            Self::DenseMatchedAverage => (Dot, Separation::softmax(), Beta::Matched(Loss::Average)),
             Self::DenseMatchedMax => (Dot, Separation::softmax(), Beta::Matched(Loss::Max)),
         };
         Some(Parts { comparison, separation, beta })

@@ -161,8 +161,7 @@ impl Spec {
     /// # Errors
     /// [`is_input`](Error::is_input) unless it is a specification.
     pub fn parse(text: &str, file: &str) -> Result<Self> {
-        let spec: Self =
-            toml::from_str(text).map_err(|error| Problem::toml(file, text, &error))?;
+        let spec: Self = toml::from_str(text).map_err(|error| Problem::toml(file, text, &error))?;
         match spec.contradiction() {
             None => Ok(spec),
             Some((key, problem)) => Err(Problem::at_key(file, text, key, problem).into()),

@@ -1,0 +1,157 @@
+//! The images that memories are drawn from.
+
+use std::path::Path;
+
+use ndarray::{Array2, Axis};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use sha2::{Digest, Sha256};
+use uhop::Patterns;
+use uhop_data::{idx, sample};
+
+use crate::error::{Error, Result};
+
+/// Images of one size with values in \[0, 1\], and where they come from.
+#[derive(Debug, Clone)]
+pub struct DataSet {
+    name: String,
+    provenance: String,
+    /// Lines, and numbers of a line.
+    shape: (usize, usize),
+    channels: usize,
+    rows: Array2<f32>,
+    fingerprint: String,
+}
+
+/// Files of MNIST in the order they are looked for.
+const MNIST: [(&str, &str); 4] = [
+    ("train-images-idx3-ubyte.gz", "the 60,000 training images"),
+    ("train-images-idx3-ubyte", "the 60,000 training images"),
+    ("t10k-images-idx3-ubyte.gz", "the 10,000 test images"),
+    ("t10k-images-idx3-ubyte", "the 10,000 test images"),
+];
+
+impl DataSet {
+    /// The built-in digits.
+    ///
+    /// ```
+    /// let digits = uhop_lab::DataSet::sample();
+    /// assert_eq!((digits.name(), digits.n_images(), digits.dim()), ("mnist-sample", 1000, 784));
+    /// ```
+    pub fn sample() -> Self {
+        let digits = sample::digits();
+        let shape = (digits.images().height(), digits.images().width());
+        let provenance = "the first 1,000 test images of MNIST, built in".to_owned();
+        let rows = digits.images().patterns().to_owned();
+        Self::new("mnist-sample", provenance, shape, 1, rows)
+    }
+
+    /// The data sets in a folder that `names` lists, each in a folder of its own name or in this one.
+    ///
+    /// # Errors
+    /// [`is_input`](Error::is_input) when none is there, or one cannot be read.
+    pub fn find(folder: &Path, names: &[String]) -> Result<Vec<Self>> {
+        let mut found = Vec::new();
+        if names.iter().any(|name| name == "mnist") {
+            let places = || {
+                MNIST.iter().flat_map(|file| {
+                    ["mnist", "."].map(|sub| (folder.join(sub).join(file.0), file.1))
+                })
+            };
+            if let Some((path, what)) = places().find(|(path, _)| path.is_file()) {
+                let images = idx::read_images(&path)?;
+                let shape = (images.height(), images.width());
+                let provenance = format!("{what} of MNIST");
+                found.push(Self::new("mnist", provenance, shape, 1, images.into_patterns()));
+            }
+        }
+        if found.is_empty() {
+            let problem = format!(
+                "no data of this experiment is there ({}); put the IDX files of MNIST in its folder \
+                 mnist, such as {}",
+                names.join(", "),
+                MNIST[0].0
+            );
+            return Err(Error::folder(folder, problem));
+        }
+        Ok(found)
+    }
+
+    fn new(
+        name: &str,
+        provenance: String,
+        shape: (usize, usize),
+        channels: usize,
+        rows: Array2<f32>,
+    ) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(format!("{name}\n{provenance}\n{shape:?}\n"));
+        for row in rows.outer_iter() {
+            for x in row {
+                hash.update(x.to_le_bytes());
+            }
+        }
+        let fingerprint = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { name: name.to_owned(), provenance, shape, channels, rows, fingerprint }
+    }
+
+    /// Its name in specifications and rows.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the images come from, and what was done to them.
+    pub fn provenance(&self) -> &str {
+        &self.provenance
+    }
+
+    /// Images there are.
+    pub fn n_images(&self) -> usize {
+        self.rows.nrows()
+    }
+
+    /// Numbers of an image.
+    pub fn dim(&self) -> usize {
+        self.rows.ncols()
+    }
+
+    /// Height, width and channels of an image.
+    pub fn image_shape(&self) -> (usize, usize, usize) {
+        (self.shape.0, self.shape.1 / self.channels, self.channels)
+    }
+
+    /// Lines of an image, and numbers of a line.
+    pub(crate) fn lines(&self) -> (usize, usize) {
+        self.shape
+    }
+
+    /// A hash of all of it.
+    pub(crate) fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// A memory set: `n_patterns` images without repetition, by a seed. With the same seed a smaller
+    /// set is the start of a larger one.
+    ///
+    /// ```
+    /// let digits = uhop_lab::DataSet::sample();
+    /// let (few, many) = (digits.draw(10, 3)?, digits.draw(20, 3)?);
+    /// assert_eq!(few.view(), many.view().slice(ndarray::s![..10, ..]));
+    /// assert!(digits.draw(1001, 3).is_err());
+    /// # Ok::<(), uhop_lab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_input`](Error::is_input) when there are not as many images, or `n_patterns` is 0.
+    pub fn draw(&self, n_patterns: usize, seed: u64) -> Result<Patterns<f32>> {
+        if n_patterns > self.n_images() {
+            let problem = format!("it has {} images, {n_patterns} are asked for", self.n_images());
+            return Err(Error::data(&self.name, problem));
+        }
+        let mut order: Vec<usize> = (0..self.n_images()).collect();
+        order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+        Patterns::new(self.rows.select(Axis(0), &order[..n_patterns]))
+            .map_err(|error| Error::memory(&self.name, error))
+    }
+}

@@ -1,0 +1,126 @@
+//! Stage I of a memory set: each map learned once, whoever uses it.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Instant;
+
+use uhop::stage1::{Optimizer, Params, SeparationLoss, StopReason, learn};
+use uhop::{LinearMap, Patterns};
+
+use crate::error::{Error, Result};
+use crate::seeds::{Use, seed_of};
+use crate::spec::{Defect, Loss, Protocol, Stage1};
+
+/// How a map was learned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Recipe {
+    loss: Loss,
+    half: bool,
+    decaying: bool,
+    steps: usize,
+}
+
+impl Recipe {
+    /// How a protocol learns by a loss.
+    pub(crate) fn new(loss: Loss, protocol: &Protocol, steps: usize) -> Self {
+        Self {
+            loss,
+            half: protocol.has(Defect::HalfOfMemoriesTrained),
+            // The released code has it in the function that trains the average loss alone.
+            decaying: loss == Loss::Average && protocol.has(Defect::DecayingRate),
+            steps,
+        }
+    }
+}
+
+/// A map as learned: its rows are not normalised yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Learned {
+    pub(crate) map: LinearMap<f32>,
+    pub(crate) loss: f64,
+    pub(crate) seconds: f64,
+}
+
+/// The maps of one memory set.
+pub(crate) struct Maps<'a> {
+    patterns: &'a Patterns<f32>,
+    stage1: &'a Stage1,
+    seed: u64,
+    keep_going: &'a (dyn Fn() -> bool + Sync),
+    learned: BTreeMap<Recipe, Arc<Learned>>,
+}
+
+impl<'a> Maps<'a> {
+    pub(crate) fn new(
+        patterns: &'a Patterns<f32>,
+        stage1: &'a Stage1,
+        seed: u64,
+        keep_going: &'a (dyn Fn() -> bool + Sync),
+    ) -> Self {
+        Self { patterns, stage1, seed, keep_going, learned: BTreeMap::new() }
+    }
+
+    /// The map of a recipe.
+    ///
+    /// Gradient descent at a constant rate has no state but W, so that a run goes on from the map
+    /// with fewer steps and ends in the very map of a single run.
+    ///
+    /// # Errors
+    /// Those of the library; [`is_stopped`](Error::is_stopped) when asked to stop meanwhile.
+    pub(crate) fn get(&mut self, recipe: Recipe) -> Result<Arc<Learned>> {
+        if let Some(learned) = self.learned.get(&recipe) {
+            return Ok(Arc::clone(learned));
+        }
+        let what = || format!("Stage I of {} patterns", self.patterns.n_patterns());
+        let earlier = self.stage1.steps.iter().rev().filter(|&&steps| steps < recipe.steps);
+        let mut earlier = earlier.map(|&steps| Recipe { steps, ..recipe });
+        let before = earlier.find_map(|recipe| Some((recipe.steps, self.learned.get(&recipe)?)));
+        let dim = self.patterns.dim();
+        let (steps_before, start, seconds_before) = match before {
+            Some((steps, learned)) => (steps, learned.map.clone(), learned.seconds),
+            None => {
+                let seed = seed_of(self.seed, Use::Start);
+                let map = LinearMap::random_normal(dim, dim, seed);
+                (0, map.map_err(|error| Error::memory(what(), error))?, 0.0)
+            }
+        };
+        let begun = Instant::now();
+        let run = || -> uhop::Result<_> {
+            let trained = if recipe.half {
+                // Of one pattern there is no pair: two at least.
+                let half = (self.patterns.n_patterns() / 2).max(2).min(self.patterns.n_patterns());
+                self.patterns.first(half)?
+            } else {
+                self.patterns.clone()
+            };
+            let loss = match recipe.loss {
+                Loss::Average => SeparationLoss::average(),
+                Loss::Max => SeparationLoss::max(),
+            };
+            let optimizer = match (recipe.loss, recipe.decaying) {
+                (Loss::Max, _) => Optimizer::gradient_descent(self.stage1.max_rate)?,
+                (Loss::Average, false) => Optimizer::gradient_descent(self.stage1.average_rate)?,
+                (Loss::Average, true) => Optimizer::published_decay(self.stage1.average_rate)?,
+            };
+            // From there on the rate is 0 in f32, and a step leaves every bit of W as it is.
+            let frozen = (1..recipe.steps).find(|&step| optimizer.rate(step) as f32 == 0.0);
+            let steps = frozen.unwrap_or(recipe.steps) - steps_before;
+            let params = Params::new(loss, optimizer, steps)?.keep_rows();
+            learn(&trained, start, &params, |_| {
+                if (self.keep_going)() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })
+        };
+        let report = run().map_err(|error| Error::memory(what(), error))?;
+        if report.stop == StopReason::Observer {
+            return Err(Error::stopped(0, 0));
+        }
+        let learned = Arc::new(Learned {
+            map: report.map,
+            loss: report.losses[report.steps],
+            seconds: seconds_before + begun.elapsed().as_secs_f64(),
+        });
+        self.learned.insert(recipe, Arc::clone(&learned));
+        Ok(learned)
+    }
+}

@@ -1,0 +1,117 @@
+//! All rows of one memory set: Stage I once, then every corruption, level, protocol and contender.
+
+use std::time::Instant;
+
+use ndarray::{Array1, s};
+use uhop::{metrics, readout};
+
+use crate::bayes::Likelihood;
+use crate::data::DataSet;
+use crate::error::{Error, Result};
+use crate::journal::SetId;
+use crate::learned::Maps;
+use crate::recall::{Cell, Entry, MemorySet, Recalled};
+use crate::rows::Row;
+use crate::seeds::{Use, seed_of};
+use crate::spec::{CorruptionKind, Spec};
+
+/// Name of the limit in the columns `contender` and `protocol`: the recall of smallest expected
+/// error.
+pub const BAYES: &str = "bayes";
+
+/// Numbers of an image that the recall threshold of a specification is for.
+const THRESHOLD_DIM: f64 = 784.0;
+
+/// The rows of a memory set, in the order of the specification.
+pub(crate) fn measure(
+    spec: &Spec,
+    data: &DataSet,
+    id: &SetId,
+    keep_going: &(dyn Fn() -> bool + Sync),
+) -> Result<Vec<Row>> {
+    let patterns = data.draw(id.n_patterns, seed_of(id.seed, Use::Memory))?;
+    let maps = Maps::new(&patterns, &spec.stage1, id.seed, keep_going);
+    let mut set = MemorySet::new(spec, &patterns, maps);
+    let n_queries = spec.queries.unwrap_or(usize::MAX).min(id.n_patterns);
+    let n_tuning = spec.protocol.iter().filter_map(|p| Some(p.tuned?.queries)).max().unwrap_or(1);
+    let mut rows = Vec::new();
+    for corruption in &spec.corruption {
+        for &level in corruption.levels() {
+            let kind = corruption.kind;
+            let damage = kind.at(level, data.lines())?;
+            let corrupted = |n: usize, use_| {
+                let stored = patterns.view();
+                damage.apply(stored.slice(s![..n.min(id.n_patterns), ..]), seed_of(id.seed, use_))
+            };
+            let queries = corrupted(n_queries, Use::Queries)?;
+            let tuning = corrupted(n_tuning, Use::Tuning)?;
+            let row = |contender: &str, protocol: &str, recalled: Recalled| {
+                row(spec, data, id, (kind, level), (contender, protocol), recalled)
+            };
+
+            let begun = Instant::now();
+            let likelihood = Likelihood::new(kind, level, data.lines());
+            let posterior = likelihood.posterior(patterns.view(), queries.view())?;
+            let mean = readout(posterior.view(), patterns.view());
+            let mean = mean.map_err(|error| Error::memory("the posterior mean", error))?;
+            let targets = patterns.view();
+            let targets = targets.slice(s![..n_queries, ..]);
+            let errors = metrics::sum_squared_error(targets, mean.view(), None)
+                .map_err(|error| Error::memory("the posterior mean", error))?;
+            rows.push(row(BAYES, BAYES, Recalled::without_model(errors, begun))?);
+
+            let mut cell = Cell::new(&mut set, queries, tuning);
+            for protocol in &spec.protocol {
+                for &contender in &spec.contenders {
+                    if protocol.without.contains(&contender) {
+                        continue;
+                    }
+                    // What learns nothing is the same after any number of steps.
+                    let all_steps = spec.stage1.steps.as_slice();
+                    let n_steps = contender.loss().map_or(1, |_| all_steps.len());
+                    for &steps in &all_steps[..n_steps] {
+                        if !keep_going() {
+                            return Err(Error::stopped(0, 0));
+                        }
+                        let recalled = cell.recall(Entry { protocol, contender, steps })?;
+                        rows.push(row(&contender.to_string(), &protocol.name, recalled)?);
+                    }
+                }
+            }
+        }
+    }
+    Ok(rows)
+}
+
+fn row(
+    spec: &Spec,
+    data: &DataSet,
+    id: &SetId,
+    (kind, level): (CorruptionKind, f64),
+    (contender, protocol): (&str, &str),
+    recalled: Recalled,
+) -> Result<Row> {
+    let errors: Array1<f64> = recalled.errors;
+    let threshold = spec.recall_threshold * data.dim() as f64 / THRESHOLD_DIM;
+    let recall_rate = metrics::recall_rate(errors.view(), threshold)
+        .map_err(|error| Error::memory("the recall rate", error))?;
+    Ok(Row {
+        experiment: spec.name.clone(),
+        dataset: data.name().to_owned(),
+        provenance: data.provenance().to_owned(),
+        n_patterns: id.n_patterns as u64,
+        dim: data.dim() as u64,
+        corruption: kind.to_string(),
+        level,
+        contender: contender.to_owned(),
+        protocol: protocol.to_owned(),
+        seed: id.seed,
+        error: errors.sum() / errors.len() as f64,
+        recall_rate,
+        beta: recalled.beta,
+        effective_beta: recalled.effective_beta,
+        stage1_steps: recalled.stage1.map(|(steps, _)| steps as u64),
+        stage1_loss: recalled.stage1.map(|(_, loss)| loss),
+        seconds: recalled.seconds,
+    })
+}

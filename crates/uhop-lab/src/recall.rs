@@ -1,0 +1,345 @@
+//! One cell: the queries of one corruption and level, recalled by every contender.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ndarray::{Array1, Array2, ArrayView2, s};
+use uhop::{Keys, LinearMap, Patterns, Similarity, metrics, readout};
+
+use crate::error::{Error, Result};
+use crate::learned::{Learned, Maps, Recipe};
+use crate::spec::{Beta, Comparison, Contender, Defect, Loss, Parts, Protocol, Spec, Tuning};
+
+/// Which queries: those that count, or those by which β is tuned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Side {
+    Test,
+    Tuning,
+}
+
+/// What scores depend on, beside the queries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Compared {
+    Dot,
+    Euclidean,
+    Manhattan,
+    Cosine,
+    Features { recipe: Recipe, normalised: bool },
+}
+
+/// A memory set: what does not depend on the queries.
+pub(crate) struct MemorySet<'a> {
+    spec: &'a Spec,
+    patterns: &'a Patterns<f32>,
+    maps: Maps<'a>,
+    keys: BTreeMap<Compared, Arc<Keys<f32>>>,
+}
+
+/// How one contender recalled the queries of a cell.
+#[derive(Debug, Clone)]
+pub(crate) struct Recalled {
+    pub(crate) errors: Array1<f64>,
+    pub(crate) beta: Option<f64>,
+    pub(crate) effective_beta: Option<f64>,
+    pub(crate) stage1: Option<(usize, f64)>,
+    pub(crate) seconds: f64,
+}
+
+impl Recalled {
+    /// A recall by nothing that has parts, begun at this time.
+    pub(crate) fn without_model(errors: Array1<f64>, begun: Instant) -> Self {
+        let seconds = begun.elapsed().as_secs_f64();
+        Self { errors, beta: None, effective_beta: None, stage1: None, seconds }
+    }
+}
+
+/// A contender under a protocol, with a number of steps of Stage I.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    pub(crate) protocol: &'a Protocol,
+    pub(crate) contender: Contender,
+    pub(crate) steps: usize,
+}
+
+/// Scores and the time they took.
+type Scores = Arc<(Array2<f32>, f64)>;
+
+/// The queries of one corruption and level.
+pub(crate) struct Cell<'m, 'a> {
+    set: &'m mut MemorySet<'a>,
+    queries: Array2<f32>,
+    tuning: Array2<f32>,
+    scores: BTreeMap<(Side, Compared), Scores>,
+    /// Each β tuned so far, by contender, steps and protocol.
+    tuned: BTreeMap<(Contender, usize, String), f64>,
+}
+
+impl<'a> MemorySet<'a> {
+    pub(crate) fn new(spec: &'a Spec, patterns: &'a Patterns<f32>, maps: Maps<'a>) -> Self {
+        Self { spec, patterns, maps, keys: BTreeMap::new() }
+    }
+
+    /// The map that an entry learns by a loss.
+    fn map(&mut self, entry: Entry<'_>, loss: Loss) -> Result<Arc<Learned>> {
+        self.maps.get(Recipe::new(loss, entry.protocol, entry.steps))
+    }
+
+    fn keys(&mut self, compared: Compared) -> Result<Arc<Keys<f32>>> {
+        if let Some(keys) = self.keys.get(&compared) {
+            return Ok(Arc::clone(keys));
+        }
+        let similarity = match compared {
+            Compared::Dot => Similarity::Dot,
+            Compared::Euclidean => Similarity::Euclidean,
+            Compared::Manhattan => Similarity::Manhattan,
+            Compared::Cosine => Similarity::Cosine,
+            Compared::Features { recipe, normalised } => {
+                Similarity::Kernel(used(&self.maps.get(recipe)?.map, normalised))
+            }
+        };
+        let keys = similarity.bind(self.patterns).map_err(|e| Error::memory("the memory", e))?;
+        let keys = Arc::new(keys);
+        self.keys.insert(compared, Arc::clone(&keys));
+        Ok(keys)
+    }
+}
+
+/// The map as it is used.
+fn used(map: &LinearMap<f32>, normalised: bool) -> LinearMap<f32> {
+    if normalised { map.clone().normalize_rows() } else { map.clone() }
+}
+
+impl<'m, 'a> Cell<'m, 'a> {
+    pub(crate) fn new(
+        set: &'m mut MemorySet<'a>,
+        queries: Array2<f32>,
+        tuning: Array2<f32>,
+    ) -> Self {
+        Self { set, queries, tuning, scores: BTreeMap::new(), tuned: BTreeMap::new() }
+    }
+
+    /// One update step of every query.
+    pub(crate) fn recall(&mut self, entry: Entry<'_>) -> Result<Recalled> {
+        let Some(parts) = entry.contender.parts() else { return self.query_itself(entry) };
+        let learned = match entry.contender.loss() {
+            None => None,
+            Some(loss) => Some(self.set.map(entry, loss)?),
+        };
+        let begun = Instant::now();
+        let scores = self.scores(Side::Test, entry, parts.comparison)?;
+        let beta = self.beta(entry, &parts, learned.as_deref())?;
+        let retrieved = self.retrieve(entry, &parts, &scores.0, beta.unwrap_or(1.0))?;
+        let errors = self.errors(retrieved.view(), entry.protocol)?;
+        let own = begun.elapsed().as_secs_f64() + scores.1;
+        // The matched contenders take a β from the map and nothing else.
+        let learned = learned.filter(|_| matches!(parts.comparison, Comparison::Features(_)));
+        let inner = if entry.protocol.has(Defect::BetaOutside) { beta.map(|_| 1.0) } else { beta };
+        let factor = learned.as_deref().map_or(1.0, |learned| scale(entry, learned));
+        Ok(Recalled {
+            errors,
+            beta,
+            effective_beta: inner.map(|beta| beta * factor),
+            seconds: own + learned.as_ref().map_or(0.0, |learned| learned.seconds),
+            stage1: learned.map(|learned| (entry.steps, learned.loss)),
+        })
+    }
+
+    /// The corrupted query as its own recall.
+    fn query_itself(&self, entry: Entry<'_>) -> Result<Recalled> {
+        let begun = Instant::now();
+        let errors = self.errors(self.queries.view(), entry.protocol)?;
+        Ok(Recalled::without_model(errors, begun))
+    }
+
+    /// The β of an entry, if it has one.
+    fn beta(
+        &mut self,
+        entry: Entry<'_>,
+        parts: &Parts,
+        learned: Option<&Learned>,
+    ) -> Result<Option<f64>> {
+        match (parts.beta, learned) {
+            (Beta::None, _) => Ok(None),
+            (Beta::Matched(loss), Some(learned)) => {
+                let dense = Entry { contender: loss.dense(), ..entry };
+                Ok(Some(self.chosen_beta(dense)? * scale(entry, learned)))
+            }
+            _ => self.chosen_beta(entry).map(Some),
+        }
+    }
+
+    /// The β that the specification gives an entry, or the tuned one if its protocol says so.
+    fn chosen_beta(&mut self, entry: Entry<'_>) -> Result<f64> {
+        let given = self.set.spec.betas.get(&entry.contender).copied().unwrap_or(1.0);
+        let (Some(tuning), Some(parts)) = (&entry.protocol.tuned, entry.contender.parts()) else {
+            return Ok(given);
+        };
+        let key = (entry.contender, entry.steps, entry.protocol.name.clone());
+        if let Some(&beta) = self.tuned.get(&key) {
+            return Ok(beta);
+        }
+        let scores = self.scores(Side::Tuning, entry, parts.comparison)?;
+        let beta = best_of(tuning, |beta| {
+            let retrieved = self.retrieve(entry, &parts, &scores.0, beta)?;
+            Ok(self.errors(retrieved.view(), entry.protocol)?.mean().unwrap_or(0.0))
+        })?;
+        self.tuned.insert(key, beta);
+        Ok(beta)
+    }
+
+    /// Scores as the protocol has them: larger = closer, unless it is defective.
+    fn scores(&mut self, side: Side, entry: Entry<'_>, comparison: Comparison) -> Result<Scores> {
+        let normalised = !entry.protocol.has(Defect::RowsNotNormalised);
+        let compared = match comparison {
+            Comparison::Dot => Compared::Dot,
+            Comparison::L2 | Comparison::SquaredEuclidean => Compared::Euclidean,
+            Comparison::Manhattan => Compared::Manhattan,
+            Comparison::Cosine => Compared::Cosine,
+            Comparison::Features(loss) => {
+                let recipe = Recipe::new(loss, entry.protocol, entry.steps);
+                Compared::Features { recipe, normalised }
+            }
+        };
+        let scores = match self.scores.get(&(side, compared)) {
+            Some(scores) => Arc::clone(scores),
+            None => {
+                let begun = Instant::now();
+                let keys = self.set.keys(compared)?;
+                let queries = match side {
+                    Side::Test => &self.queries,
+                    Side::Tuning => &self.tuning,
+                };
+                let scores = keys.scores(queries.view());
+                let scores = scores.map_err(|error| Error::memory("the scores", error))?;
+                let scores = Arc::new((scores, begun.elapsed().as_secs_f64()));
+                self.scores.insert((side, compared), Arc::clone(&scores));
+                scores
+            }
+        };
+        // −½‖ξ−x‖² to −‖ξ−x‖.
+        let is_l2 = comparison == Comparison::L2;
+        let flipped = comparison.is_distance() && entry.protocol.has(Defect::DistancesNotNegated);
+        if !is_l2 && !flipped {
+            return Ok(scores);
+        }
+        let sign = if flipped { -1.0 } else { 1.0 };
+        let changed = scores.0.mapv(|score| {
+            let score = if is_l2 { -(-2.0 * score).max(0.0).sqrt() } else { score };
+            sign * score
+        });
+        Ok(Arc::new((changed, scores.1)))
+    }
+
+    /// What the scores recall.
+    fn retrieve(
+        &self,
+        entry: Entry<'_>,
+        parts: &Parts,
+        scores: &Array2<f32>,
+        beta: f64,
+    ) -> Result<Array2<f32>> {
+        let values = self.set.patterns.view();
+        let failed = |error| Error::memory(format!("recall by {}", entry.contender), error);
+        if let Some(degree) = entry.contender.degree()
+            && entry.protocol.has(Defect::PolynomialNotNormalised)
+        {
+            return unnormalised(scores, degree, values).map_err(failed);
+        }
+        let outside = entry.protocol.has(Defect::BetaOutside);
+        let inner = if outside { 1.0 } else { beta };
+        let scores = scores.mapv(|score| inner * f64::from(score));
+        let weights = parts.separation.weights(scores.view()).map_err(failed)?.weights;
+        let outer = if outside { beta } else { 1.0 };
+        let weights = weights.mapv(|weight| (outer * weight) as f32);
+        readout(weights.view(), values).map_err(failed)
+    }
+
+    /// The errors of the recall of the first queries.
+    fn errors(&self, retrieved: ArrayView2<'_, f32>, protocol: &Protocol) -> Result<Array1<f64>> {
+        let targets = self.set.patterns.view();
+        let targets = targets.slice(s![..retrieved.nrows(), ..]);
+        let range = protocol.has(Defect::ErrorClamped).then_some(CLAMPED);
+        metrics::sum_squared_error(targets, retrieved, range)
+            .map_err(|error| Error::memory("the errors", error))
+    }
+}
+
+/// What the released error function clamps both sides to.
+const CLAMPED: RangeInclusive<f64> = 0.0..=1.0;
+
+/// tr(WᵀW)/dim of the map as it is used: what it multiplies β by, all else equal.
+fn scale(entry: Entry<'_>, learned: &Learned) -> f64 {
+    let map = used(&learned.map, !entry.protocol.has(Defect::RowsNotNormalised));
+    let trace: f64 = map.weight().iter().map(|&w| f64::from(w).powi(2)).sum();
+    trace / map.dim() as f64
+}
+
+/// Σ_μ ⟨ξ_μ,x⟩ⁿ ξ_μ, which may be as large as f32 goes.
+fn unnormalised(
+    scores: &Array2<f32>,
+    degree: i32,
+    values: ArrayView2<'_, f32>,
+) -> uhop::Result<Array2<f32>> {
+    let powers = scores.mapv(|score| f64::from(score).powi(degree));
+    let largest = powers.iter().copied().fold(0.0, f64::max);
+    if largest == 0.0 {
+        return Ok(Array2::zeros((scores.nrows(), values.ncols())));
+    }
+    let relative = powers.mapv(|power| (power / largest) as f32);
+    let limit = f64::from(f32::MAX);
+    Ok(readout(relative.view(), values)?
+        .mapv(|x| (f64::from(x) * largest).clamp(-limit, limit) as f32))
+}
+
+/// The β of the grid with the smallest error; of several in a row that are equal, the middle one.
+fn best_of(tuning: &Tuning, error: impl Fn(f64) -> Result<f64>) -> Result<f64> {
+    let grid = tuning.grid();
+    let errors: Vec<f64> = grid.iter().map(|&beta| error(beta)).collect::<Result<_>>()?;
+    let best = errors.iter().copied().fold(f64::INFINITY, f64::min);
+    let first = errors.iter().position(|&error| error == best).unwrap_or(0);
+    let n_equal = errors[first..].iter().take_while(|&&error| error == best).count();
+    Ok(grid[first + (n_equal - 1) / 2])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_beta_is_the_middle_of_the_best() {
+        let tuning = Tuning { from: 1.0, to: 16.0, points: 5, queries: 1 };
+        let at = |errors: [f64; 5]| {
+            let grid = tuning.grid();
+            let index = |beta: f64| grid.iter().position(|&b| b == beta).unwrap();
+            index(best_of(&tuning, |beta| Ok(errors[index(beta)])).unwrap())
+        };
+        assert_eq!(at([3.0, 2.0, 1.0, 2.0, 3.0]), 2);
+        assert_eq!(at([3.0, 0.0, 0.0, 0.0, 3.0]), 2);
+        assert_eq!(at([3.0, 2.0, 0.0, 0.0, 0.0]), 3);
+        assert_eq!(at([0.0, 2.0, 0.0, 0.0, 0.0]), 0);
+        assert_eq!(at([0.0; 5]), 2);
+    }
+
+    #[test]
+    fn the_grid_is_even_in_its_logarithm() {
+        let grid = Tuning { from: 0.01, to: 100.0, points: 5, queries: 1 }.grid();
+        for (found, expected) in grid.iter().zip([0.01, 0.1, 1.0, 10.0, 100.0]) {
+            // Logarithms below 5 and their exponential, each rounded.
+            assert!((found / expected - 1.0).abs() < 16.0 * f64::EPSILON, "{grid:?}");
+        }
+        let one = Tuning { from: 2.0, to: 8.0, points: 1, queries: 1 }.grid();
+        assert!((one[0] - 2.0).abs() < 4.0 * f64::EPSILON, "{one:?}");
+    }
+
+    /// Numbers far beyond f32 are cut off, not infinite.
+    #[test]
+    fn an_unnormalised_polynomial_stays_finite() {
+        let scores = ndarray::array![[1e5_f32, 1.0], [0.0, 0.0]];
+        let values = ndarray::array![[1.0_f32, 0.0], [0.0, 1.0]];
+        let recalled = unnormalised(&scores, 10, values.view()).unwrap();
+        assert_eq!(recalled[[0, 0]], f32::MAX);
+        assert_eq!(recalled.row(1), ndarray::array![0.0, 0.0]);
+    }
+}
