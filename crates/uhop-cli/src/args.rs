@@ -89,6 +89,13 @@ pub(crate) enum Verb {
     /// They are the first 1,000 test images of MNIST: grey, 28 x 28 pixels, values from 0 to 1.
     Sample(SampleArgs),
 
+    /// Measure memory models against each other, on real images or the built-in digits.
+    ///
+    /// Every experiment is a specification that comes with the program: which memories, which
+    /// corruptions, which models, run as published, as the paper says, and as well as each can be.
+    /// Beside them stands the Bayes limit, the smallest error that any recall can have.
+    Experiment(ExperimentArgs),
+
     /// Print the completion script of a shell.
     #[command(after_help = COMPLETIONS_HELP)]
     Completions(CompletionsArgs),
@@ -146,6 +153,69 @@ pub(crate) struct ConvertArgs {
 
     #[command(flatten)]
     pub(crate) read: ReadArgs,
+
+    #[command(flatten)]
+    pub(crate) output_args: OutputArgs,
+}
+
+/// `uhop experiment`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ExperimentArgs {
+    #[command(subcommand)]
+    pub(crate) verb: ExperimentVerb,
+}
+
+/// What to do with experiments.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum ExperimentVerb {
+    /// List the experiments.
+    List(ExperimentListArgs),
+
+    /// Run an experiment and write its rows.
+    ///
+    /// Writes rows.csv and rows.parquet, one row a measurement, and prints medians over the seeds.
+    /// Finished memory sets are kept in rows.jsonl as they come: after Ctrl-C or a crash the same
+    /// command goes on from them, and one with more seeds adds to them.
+    Run(Box<ExperimentRunArgs>),
+}
+
+/// `uhop experiment list`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ExperimentListArgs {
+    #[command(flatten)]
+    pub(crate) output_args: OutputArgs,
+}
+
+/// `uhop experiment run`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ExperimentRunArgs {
+    /// The experiment, one that `uhop experiment list` names
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+
+    /// The folder of the data sets, each in a folder of its name [default: the built-in digits]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+
+    /// The folder for the results, made if missing [default: uhop-NAME]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Memory sets for each size, by the seeds 0 to K-1 [default: as the specification says]
+    #[arg(long, value_name = "K")]
+    pub(crate) seeds: Option<NonZeroUsize>,
+
+    /// A smaller experiment: fewer seeds and sizes, fewer steps of Stage I
+    #[arg(long)]
+    pub(crate) quick: bool,
+
+    /// Memory sets worked on at once [default: one for each processor]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+
+    /// The specification, in place of the one that comes with the program
+    #[arg(long, value_name = "FILE")]
+    pub(crate) spec: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) output_args: OutputArgs,

@@ -79,4 +79,11 @@ impl Console {
             .with_style(style)
             .with_prefix(label.to_owned())
     }
+
+    /// A live bar with the time left, for work whose amount is told later.
+    pub(crate) fn timed_bar(&self, label: &str) -> ProgressBar {
+        let style = ProgressStyle::with_template("{prefix} {bar:30} {msg}, {eta} left")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        self.bar(1, label).with_style(style)
+    }
 }

@@ -97,6 +97,12 @@ impl From<uhop::Error> for Failure {
     }
 }
 
+impl From<uhop_lab::Error> for Failure {
+    fn from(error: uhop_lab::Error) -> Self {
+        Self::user(error.to_string())
+    }
+}
+
 impl From<uhop_data::Error> for Failure {
     fn from(error: uhop_data::Error) -> Self {
         Self::user(error.to_string())

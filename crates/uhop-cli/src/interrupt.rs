@@ -44,8 +44,13 @@ pub(crate) fn partial() {
 
 /// Ends the work if a signal was noted.
 pub(crate) fn check() -> Result<(), Failure> {
+    check_leaving("nothing was written")
+}
+
+/// Ends the work if a signal was noted, and says what it leaves.
+pub(crate) fn check_leaving(left: &'static str) -> Result<(), Failure> {
     match state().noted {
-        Some(signal) => Err(Failure::Interrupted { signal, left: "nothing was written" }),
+        Some(signal) => Err(Failure::Interrupted { signal, left }),
         None => Ok(()),
     }
 }

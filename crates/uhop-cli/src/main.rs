@@ -11,6 +11,7 @@ mod console;
 mod convert;
 mod corrupt;
 mod demo;
+mod experiment;
 mod failure;
 mod fit;
 mod input;
@@ -63,6 +64,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Some(Verb::Convert(args)) => convert::run(&args),
         Some(Verb::Corrupt(args)) => corrupt::run(&args),
         Some(Verb::Sample(args)) => sample::run(&args),
+        Some(Verb::Experiment(args)) => experiment::run(&args),
         Some(Verb::Completions(args)) => shell::completions(&args),
         Some(Verb::Man(args)) => shell::man(&args),
     }

@@ -42,9 +42,10 @@ impl DataSet {
     pub fn sample() -> Self {
         let digits = sample::digits();
         let shape = (digits.images().height(), digits.images().width());
-        let provenance = "the first 1,000 test images of MNIST, built in".to_owned();
+        let provenance = "the first 1,000 test images of MNIST, built in";
         let rows = digits.images().patterns().to_owned();
-        Self::new("mnist-sample", provenance, shape, 1, rows)
+        Self::new("mnist-sample", provenance, (shape.0, shape.1, 1), rows)
+            .expect("the sample is images with values from 0 to 1")
     }
 
     /// The data sets in a folder that `names` lists, each in a folder of its own name or in this one.
@@ -63,7 +64,8 @@ impl DataSet {
                 let images = idx::read_images(&path)?;
                 let shape = (images.height(), images.width());
                 let provenance = format!("{what} of MNIST");
-                found.push(Self::new("mnist", provenance, shape, 1, images.into_patterns()));
+                let shape = (shape.0, shape.1, 1);
+                found.push(Self::new("mnist", &provenance, shape, images.into_patterns())?);
             }
         }
         if found.is_empty() {
@@ -78,22 +80,48 @@ impl DataSet {
         Ok(found)
     }
 
-    fn new(
+    /// Images given as rows, `[n_images, height · width · channels]`.
+    ///
+    /// ```
+    /// use ndarray::Array2;
+    /// use uhop_lab::DataSet;
+    ///
+    /// let rows = Array2::from_elem((5, 12), 0.5);
+    /// assert!(DataSet::new("grey", "made up", (3, 4, 1), rows.clone()).is_ok());
+    /// assert!(DataSet::new("grey", "made up", (3, 5, 1), rows.clone()).is_err());
+    /// assert!(DataSet::new("grey", "made up", (3, 4, 1), 3.0 * rows).is_err());
+    /// # Ok::<(), uhop_lab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_input`](Error::is_input) when rows are not of this shape, or a value is outside \[0, 1\].
+    pub fn new(
         name: &str,
-        provenance: String,
-        shape: (usize, usize),
-        channels: usize,
+        provenance: &str,
+        (height, width, channels): (usize, usize, usize),
         rows: Array2<f32>,
-    ) -> Self {
+    ) -> Result<Self> {
+        let dim = [height, width, channels].iter().try_fold(1_usize, |dim, n| dim.checked_mul(*n));
+        if dim != Some(rows.ncols()) || rows.ncols() == 0 {
+            let n = rows.ncols();
+            let problem =
+                format!("expected images of {height} x {width} x {channels}, found {n} numbers");
+            return Err(Error::data(name, problem));
+        }
+        if let Some((at, x)) = rows.indexed_iter().find(|(_, x)| !(0.0..=1.0).contains(*x)) {
+            let problem = format!("image {}: expected values from 0 to 1, found {x}", at.0);
+            return Err(Error::data(name, problem));
+        }
         let mut hash = Sha256::new();
-        hash.update(format!("{name}\n{provenance}\n{shape:?}\n"));
+        hash.update(format!("{name}\n{provenance}\n{height} {width} {channels}\n"));
         for row in rows.outer_iter() {
-            for x in row {
-                hash.update(x.to_le_bytes());
-            }
+            let bytes: Vec<u8> = row.iter().flat_map(|x| x.to_le_bytes()).collect();
+            hash.update(bytes);
         }
         let fingerprint = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { name: name.to_owned(), provenance, shape, channels, rows, fingerprint }
+        let shape = (height, width * channels);
+        let (name, provenance) = (name.to_owned(), provenance.to_owned());
+        Ok(Self { name, provenance, shape, channels, rows, fingerprint })
     }
 
     /// Its name in specifications and rows.

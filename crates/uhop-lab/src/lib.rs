@@ -28,6 +28,7 @@ mod rows;
 mod run;
 mod seeds;
 mod spec;
+mod summary;
 
 pub use bayes::Likelihood;
 pub use data::DataSet;
@@ -38,3 +39,4 @@ pub use run::{Finished, Progress, Run};
 pub use spec::{
     Axis, Contender, CorruptionKind, CorruptionSpec, Defect, Protocol, Quick, Spec, Stage1, Tuning,
 };
+pub use summary::{Cell, Correlation, Line, NEGLIGIBLE, Spread, Summary, correlations, summaries};

@@ -1,0 +1,15 @@
+//! `uhop experiment`: measurements of the lab, listed and run.
+
+mod list;
+mod run;
+mod table;
+
+use crate::args::{ExperimentArgs, ExperimentVerb};
+use crate::failure::Failure;
+
+pub(crate) fn run(args: &ExperimentArgs) -> Result<(), Failure> {
+    match &args.verb {
+        ExperimentVerb::List(args) => list::run(args),
+        ExperimentVerb::Run(args) => run::run(args),
+    }
+}

@@ -1,0 +1,127 @@
+//! `uhop experiment run`: one experiment, from its specification to its rows.
+
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Instant;
+
+use serde::Serialize;
+use uhop_lab::{DataSet, Progress, Run, Spec, correlations, summaries};
+
+use super::table;
+use crate::args::ExperimentRunArgs;
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::interrupt;
+
+/// What docs/json.md describes.
+#[derive(Serialize)]
+struct Document {
+    command: &'static str,
+    version: &'static str,
+    experiment: String,
+    quick: bool,
+    seeds: usize,
+    data: Vec<Data>,
+    n_rows: usize,
+    memory_sets: usize,
+    resumed: usize,
+    seconds: f64,
+    csv: String,
+    parquet: String,
+}
+
+#[derive(Serialize)]
+struct Data {
+    name: String,
+    provenance: String,
+}
+
+pub(crate) fn run(args: &ExperimentRunArgs) -> Result<(), Failure> {
+    let console = Console::new(args.output_args);
+    let spec = spec(args)?;
+    let data = match &args.data {
+        Some(folder) => DataSet::find(folder, &spec.datasets)?,
+        None => vec![DataSet::sample()],
+    };
+    for set in &data {
+        console.note(&format!("{}: {}", set.name(), set.provenance()));
+    }
+    let out = match &args.out {
+        Some(out) => out.clone(),
+        None => PathBuf::from(format!("uhop-{}", spec.name)),
+    };
+    let jobs =
+        args.jobs.unwrap_or_else(|| thread::available_parallelism().unwrap_or(NonZeroUsize::MIN));
+
+    let bar = console.timed_bar(&spec.name);
+    let show = |progress: Progress| {
+        bar.set_length(progress.all);
+        bar.set_position(progress.done);
+        bar.set_message(format!("{} of {} memory sets", progress.sets, progress.all_sets));
+        if interrupt::check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    let begun = Instant::now();
+    interrupt::hold();
+    let finished = Run { spec: &spec, data: &data, out: &out, jobs }.run(&show);
+    bar.finish_and_clear();
+    interrupt::check_leaving("what was finished is kept, and the same command goes on from it")?;
+    let finished = finished?;
+    let seconds = begun.elapsed().as_secs_f64();
+    for (dataset, n_patterns) in &finished.left_out {
+        console
+            .note(&format!("{dataset}: left out {n_patterns} patterns, more than it has images"));
+    }
+    let (csv, parquet) =
+        (finished.csv.display().to_string(), finished.parquet.display().to_string());
+    if args.output_args.json {
+        let data = data.iter().map(|set| Data {
+            name: set.name().to_owned(),
+            provenance: set.provenance().to_owned(),
+        });
+        return console.json(&Document {
+            command: "experiment run",
+            version: env!("CARGO_PKG_VERSION"),
+            experiment: spec.name.clone(),
+            quick: args.quick,
+            seeds: spec.seeds,
+            data: data.collect(),
+            n_rows: finished.rows.len(),
+            memory_sets: finished.sets,
+            resumed: finished.resumed,
+            seconds,
+            csv,
+            parquet,
+        });
+    }
+    let mut text = table::text(&spec, &summaries(&spec, &finished.rows));
+    text += &table::correlations(&correlations(&spec, &finished.rows));
+    text += &format!(
+        "\nrows     {csv} and {parquet}\n         {} of {} memory sets, {} from an earlier run\n",
+        finished.rows.len(),
+        finished.sets,
+        finished.resumed,
+    );
+    console.data(&text)
+}
+
+/// The experiment as named, from a file if there is one, as small and with as many seeds as asked.
+fn spec(args: &ExperimentRunArgs) -> Result<Spec, Failure> {
+    let mut spec = match &args.spec {
+        Some(path) => Spec::read(path)?,
+        None => Spec::shipped(&args.name)?,
+    };
+    if spec.name != args.name {
+        let path = args.spec.as_deref().unwrap_or(std::path::Path::new("")).display();
+        let message = format!("{path} is of the experiment {}, not {}", spec.name, args.name);
+        return Err(Failure::user(message).hint("give the name that stands in the file"));
+    }
+    if args.quick {
+        spec = spec.quick();
+    }
+    if let Some(seeds) = args.seeds {
+        spec.seeds = seeds.get();
+    }
+    Ok(spec)
+}

@@ -1,0 +1,254 @@
+//! Rows to medians and quartiles over the seeds, beside the Bayes limit.
+
+use crate::measure::BAYES;
+use crate::rows::Row;
+use crate::spec::{Axis, Spec};
+
+/// The error of every contender along the axis of an experiment, all else equal.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Name of the data set.
+    pub dataset: String,
+    /// Name of the corruption.
+    pub corruption: String,
+    /// Its level, unless that is the axis.
+    pub level: Option<f64>,
+    /// Patterns stored, unless that is the axis.
+    pub n_patterns: Option<u64>,
+    /// Name of the protocol.
+    pub protocol: String,
+    /// Where along the axis each column is.
+    pub columns: Vec<f64>,
+    /// The Bayes limit, then the contenders in the order of the specification.
+    pub lines: Vec<Line>,
+}
+
+/// One contender.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Line {
+    /// Its name.
+    pub contender: String,
+    /// One for each column; nothing where nothing was measured.
+    pub cells: Vec<Option<Cell>>,
+}
+
+/// The error of one contender at one place, over the seeds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Cell {
+    /// The error.
+    pub error: Spread,
+    /// The median divided by that of the Bayes limit, unless that is below [`NEGLIGIBLE`].
+    pub ratio: Option<f64>,
+    /// The share of queries recalled.
+    pub recall_rate: Spread,
+    /// The loss of Stage I, where there was one.
+    pub stage1_loss: Option<Spread>,
+}
+
+/// A limit below this is as good as 0: a thousandth of one pixel wholly wrong. No ratio to it is
+/// given.
+pub const NEGLIGIBLE: f64 = 1e-3;
+
+/// Median and quartiles.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Spread {
+    /// A quarter of the values is below.
+    pub lower: f64,
+    /// Half of them.
+    pub median: f64,
+    /// Three quarters.
+    pub upper: f64,
+}
+
+impl Spread {
+    /// Of at least one value; between two values it is linear in the rank.
+    ///
+    /// ```
+    /// use uhop_lab::Spread;
+    ///
+    /// let spread = Spread::of(&[4.0, 1.0, 2.0, 3.0, 5.0]).unwrap();
+    /// assert_eq!((spread.lower, spread.median, spread.upper), (2.0, 3.0, 4.0));
+    /// assert_eq!(Spread::of(&[]), None);
+    /// ```
+    pub fn of(values: &[f64]) -> Option<Self> {
+        let mut values = values.to_vec();
+        values.sort_by(f64::total_cmp);
+        let last = values.len().checked_sub(1)?;
+        let quantile = |share: f64| {
+            let place = share * last as f64;
+            let (below, above) = (values[place.floor() as usize], values[place.ceil() as usize]);
+            below + (above - below) * place.fract()
+        };
+        Some(Self { lower: quantile(0.25), median: quantile(0.5), upper: quantile(0.75) })
+    }
+}
+
+/// Where a row is along an axis; nothing when it is the same everywhere.
+fn place(axis: Axis, row: &Row) -> Option<f64> {
+    match axis {
+        Axis::NPatterns => Some(row.n_patterns as f64),
+        Axis::Level => Some(row.level),
+        Axis::Steps => row.stage1_steps.map(|steps| steps as f64),
+    }
+}
+
+/// A table for each data set, corruption, level, size and protocol, in the order of the rows.
+///
+/// `rows` are those of [`Finished`](crate::Finished).
+pub fn summaries(spec: &Spec, rows: &[Row]) -> Vec<Summary> {
+    let mut summaries: Vec<Summary> = Vec::new();
+    for row in rows.iter().filter(|row| row.protocol != BAYES) {
+        let key = |row: &Row| {
+            let level = (spec.axis != Axis::Level).then_some(row.level);
+            let n_patterns = (spec.axis != Axis::NPatterns).then_some(row.n_patterns);
+            (row.dataset.clone(), row.corruption.clone(), level, n_patterns)
+        };
+        let (dataset, corruption, level, n_patterns) = key(row);
+        let known = |summary: &Summary| {
+            summary.dataset == dataset
+                && summary.corruption == corruption
+                && summary.level == level
+                && summary.n_patterns == n_patterns
+                && summary.protocol == row.protocol
+        };
+        if summaries.iter().any(known) {
+            continue;
+        }
+        let group: Vec<&Row> = rows
+            .iter()
+            .filter(|other| {
+                (other.protocol == row.protocol || other.protocol == BAYES)
+                    && key(other) == key(row)
+            })
+            .collect();
+        let protocol = row.protocol.clone();
+        let (columns, lines) = table(spec, &group);
+        let summary = Summary { dataset, corruption, level, n_patterns, protocol, columns, lines };
+        summaries.push(summary);
+    }
+    summaries
+}
+
+/// The places along the axis, and each contender at each.
+fn table(spec: &Spec, group: &[&Row]) -> (Vec<f64>, Vec<Line>) {
+    let mut columns: Vec<f64> = group.iter().filter_map(|row| place(spec.axis, row)).collect();
+    columns.sort_by(f64::total_cmp);
+    columns.dedup();
+    let at = |contender: &str, column: f64| -> Vec<&Row> {
+        let here = |row: &&&Row| {
+            row.contender == contender && place(spec.axis, row).is_none_or(|x| x == column)
+        };
+        group.iter().filter(here).copied().collect()
+    };
+    let spread = |rows: &[&Row], of: fn(&Row) -> Option<f64>| {
+        Spread::of(&rows.iter().filter_map(|row| of(row)).collect::<Vec<_>>())
+    };
+    let limits: Vec<Option<f64>> = columns
+        .iter()
+        .map(|&column| Some(spread(&at(BAYES, column), |row| Some(row.error))?.median))
+        .collect();
+    let cell = |contender: &str, (&column, &limit): (&f64, &Option<f64>)| {
+        let rows = at(contender, column);
+        let error = spread(&rows, |row| Some(row.error))?;
+        let ratio = limit.filter(|&limit| limit >= NEGLIGIBLE).map(|limit| error.median / limit);
+        let recall_rate = spread(&rows, |row| Some(row.recall_rate))?;
+        let stage1_loss = spread(&rows, |row| row.stage1_loss);
+        Some(Cell { error, ratio, recall_rate, stage1_loss })
+    };
+    let names = spec.contenders.iter().map(ToString::to_string);
+    let lines = std::iter::once(BAYES.to_owned())
+        .chain(names)
+        .map(|contender| {
+            let cells = columns.iter().zip(&limits).map(|at| cell(&contender, at)).collect();
+            Line { contender, cells }
+        })
+        .filter(|line: &Line| line.cells.iter().any(Option::is_some))
+        .collect();
+    (columns, lines)
+}
+
+/// How far the error of a contender follows the loss of its Stage I.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Correlation {
+    /// Name of the data set.
+    pub dataset: String,
+    /// Name of the protocol.
+    pub protocol: String,
+    /// Name of the contender.
+    pub contender: String,
+    /// Spearman's rank correlation over all seeds and steps, from −1 to 1; nothing when either is
+    /// the same throughout.
+    pub rank: Option<f64>,
+}
+
+/// The correlation of loss and error of every contender that learns, where steps are the axis.
+pub fn correlations(spec: &Spec, rows: &[Row]) -> Vec<Correlation> {
+    if spec.axis != Axis::Steps {
+        return Vec::new();
+    }
+    let mut correlations: Vec<Correlation> = Vec::new();
+    for row in rows.iter().filter(|row| row.stage1_loss.is_some()) {
+        let same = |dataset: &str, protocol: &str, contender: &str| {
+            row.dataset == dataset && row.protocol == protocol && row.contender == contender
+        };
+        if correlations.iter().any(|known| same(&known.dataset, &known.protocol, &known.contender))
+        {
+            continue;
+        }
+        let (losses, errors): (Vec<f64>, Vec<f64>) = rows
+            .iter()
+            .filter(|other| same(&other.dataset, &other.protocol, &other.contender))
+            .filter_map(|other| Some((other.stage1_loss?, other.error)))
+            .unzip();
+        correlations.push(Correlation {
+            dataset: row.dataset.clone(),
+            protocol: row.protocol.clone(),
+            contender: row.contender.clone(),
+            rank: correlation(&ranks(&losses), &ranks(&errors)),
+        });
+    }
+    correlations
+}
+
+/// The rank of each value from 0; equal ones share the mean of theirs.
+fn ranks(values: &[f64]) -> Vec<f64> {
+    let below = |x: f64| values.iter().filter(|&&y| y < x).count() as f64;
+    let equal = |x: f64| values.iter().filter(|&&y| y == x).count() as f64;
+    values.iter().map(|&x| below(x) + (equal(x) - 1.0) / 2.0).collect()
+}
+
+/// Pearson's correlation.
+fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let (mean_a, mean_b) = (mean(a), mean(b));
+    let sum = |f: &dyn Fn(f64, f64) -> f64| -> f64 {
+        a.iter().zip(b).map(|(x, y)| f(x - mean_a, y - mean_b)).sum()
+    };
+    let (both, of_a, of_b) = (sum(&|x, y| x * y), sum(&|x, _| x * x), sum(&|_, y| y * y));
+    (of_a > 0.0 && of_b > 0.0).then(|| both / (of_a.sqrt() * of_b.sqrt()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_of_equal_values_are_their_mean() {
+        assert_eq!(ranks(&[3.0, 1.0, 3.0, 0.0]), [2.5, 1.0, 2.5, 0.0]);
+    }
+
+    #[test]
+    fn correlation_is_one_for_what_rises_together() {
+        let rank = |a: &[f64], b: &[f64]| correlation(&ranks(a), &ranks(b));
+        // Sums of whole numbers and halves; two roots and a quotient are rounded.
+        let near = |found: Option<f64>, expected: f64| (found.unwrap() - expected).abs() < 1e-15;
+        assert!(near(rank(&[1.0, 2.0, 9.0], &[-3.0, 0.0, 100.0]), 1.0));
+        assert!(near(rank(&[1.0, 2.0, 9.0], &[3.0, 2.0, 1.0]), -1.0));
+        assert_eq!(rank(&[1.0, 1.0], &[3.0, 2.0]), None);
+    }
+}

@@ -1,0 +1,66 @@
+use std::collections::BTreeMap;
+
+use uhop_lab::{BAYES, DataSet, Row, Spec};
+
+use crate::common::{noise, rows, small};
+
+/// Mean over the seeds of how far each contender is above the Bayes limit of the same queries, with
+/// its standard error, by cell.
+fn above(rows: &[Row]) -> BTreeMap<String, (f64, f64)> {
+    let cell = |row: &Row| format!("{} {} {}", row.n_patterns, row.corruption, row.level);
+    let limit = |row: &Row| {
+        let same = |other: &&Row| {
+            other.contender == BAYES && cell(other) == cell(row) && other.seed == row.seed
+        };
+        rows.iter().find(same).unwrap().error
+    };
+    let mut above: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.contender != BAYES) {
+        let steps = row.stage1_steps.unwrap_or(0);
+        let key = format!("{}: {} {} {steps}", cell(row), row.protocol, row.contender);
+        above.entry(key).or_default().push(row.error - limit(row));
+    }
+    let summarised = above.into_iter().map(|(key, values)| {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        (key, (mean, (variance / n).sqrt()))
+    });
+    summarised.collect()
+}
+
+fn nothing_is_below(rows: &[Row]) {
+    for (key, (mean, error)) in above(rows) {
+        // Student's t of two degrees of freedom is below −30 once in 2,000 times; f32 rounds pixels.
+        assert!(mean > -30.0 * error - 1e-5, "{key}: {mean} ± {error}");
+    }
+}
+
+#[test]
+fn no_contender_is_below_the_bayes_limit() {
+    let mut spec = small();
+    spec.seeds = 40;
+    for (key, (mean, error)) in above(&rows(&spec, &noise())) {
+        // Of 40 seeds, for each of some 400 cells.
+        assert!(mean > -5.0 * error - 1e-5, "{key}: {mean} ± {error}");
+    }
+}
+
+/// The quick form of every experiment that comes with the program, on the built-in digits; smaller
+/// still, because tests are not optimised.
+#[test]
+fn every_experiment_runs_on_the_digits_and_none_is_below_the_limit() {
+    for name in Spec::names() {
+        let mut spec = Spec::shipped(name).unwrap().quick();
+        spec.n_patterns = vec![*spec.n_patterns.first().unwrap().min(&20)];
+        spec.stage1.steps = spec.stage1.steps.iter().map(|&steps| steps.min(20)).collect();
+        spec.stage1.steps.dedup();
+        for corruption in &mut spec.corruption {
+            corruption.levels.retain(|level| [0.5, 1.0, 2.0].contains(level));
+        }
+        let rows = rows(&spec, &DataSet::sample());
+        assert!(rows.len() > 3 * spec.contenders.len(), "{name}");
+        assert!(rows.iter().all(|row| row.experiment == name && row.dataset == "mnist-sample"));
+        nothing_is_below(&rows);
+    }
+}

@@ -1,0 +1,76 @@
+use uhop_lab::{Contender, Spec};
+
+use crate::common::SMALL;
+
+/// Each change to a sound specification is one line with the file, the line and the key.
+#[test]
+fn what_is_no_specification_is_one_line() {
+    let cases = [
+        ("seeds = 3", "seeds = 0", "seeds: expected a whole number above 0, found 0"),
+        ("seeds = 3", "seeds = -1", "seeds: "),
+        ("seeds = 3", "seeds = 'x'", "seeds: "),
+        ("seeds = 3", "sedes = 3", "sedes: unknown field `sedes`"),
+        ("seeds = 3\n", "", ": missing field `seeds`"),
+        ("seeds = 3", "seeds = 3\nseeds = 4", "seeds: duplicate key"),
+        ("seeds = 3", "seeds = ", "seeds: "),
+        ("name = \"small\"", "name = \"a b\"", "name: expected a name of a-z, 0-9 and -"),
+        ("axis = \"n_patterns\"", "axis = \"time\"", "axis: unknown variant `time`"),
+        ("n_patterns = [4, 7]", "n_patterns = [7, 4]", "n_patterns: expected rising whole numbers"),
+        ("n_patterns = [4, 7]", "n_patterns = [4, 4]", "n_patterns: number 2 is there twice"),
+        ("n_patterns = [4, 7]", "n_patterns = []", "n_patterns: expected at least one"),
+        ("\"query\", \"dense\"", "\"query\", \"dens\"", "unknown variant `dens`"),
+        ("\"query\", \"dense\"", "\"query\", \"query\"", "number 2 is there twice"),
+        ("cosine = 10.0", "cosine = 0.0", "betas: expected a β above 0 for cosine, found 0"),
+        ("cosine = 10.0", "cosinus = 10.0", "unknown variant `cosinus`"),
+        ("max_rate = 10.0", "max_rate = inf", "max_rate: expected a number above 0, found inf"),
+        ("steps = [5]", "steps = [5, 6]", "steps: with decaying-rate there is one number of steps"),
+        ("levels = [0.5]", "levels = [-0.5]", "levels: expected rising numbers from 0 up"),
+        ("levels = [0.5]", "levels = [nan]", "levels: expected rising numbers from 0 up"),
+        ("levels = [0.5]\n", "", "levels: gaussian-norm needs levels"),
+        (
+            "kind = \"half-mask\"",
+            "kind = \"half-mask\"\nlevels = [1.0]",
+            "levels: half-mask has no",
+        ),
+        ("\"beta-outside\"", "\"beta-inside\"", "unknown variant `beta-inside`"),
+        ("name = \"fair\"", "name = \"paper\"", "name: two protocols are called paper"),
+        ("from = 0.1", "from = 1000.0", "tuned: expected from ≤ to, found 1000 and 100"),
+        ("points = 4", "points = 0", "expected a whole number above 0"),
+    ];
+    for (sound, broken, expected) in cases {
+        assert!(SMALL.contains(sound), "{sound}");
+        let text = SMALL.replacen(sound, broken, 1);
+        let error = Spec::parse(&text, "s.toml").unwrap_err();
+        let message = error.to_string();
+        assert!(error.is_input() && message.lines().count() == 1, "{message}");
+        assert!(
+            message.starts_with("s.toml:") && message.contains(expected),
+            "{broken}: {message}"
+        );
+        let line = message.split(':').nth(1).unwrap().parse::<usize>().unwrap();
+        assert!(line >= 1 && line <= text.lines().count(), "{message}");
+    }
+    // The line of the value, not of the start.
+    let error = Spec::parse(&SMALL.replacen("seeds = 3", "seeds = 0", 1), "s.toml").unwrap_err();
+    let line = 1 + SMALL.lines().position(|line| line == "seeds = 3").unwrap();
+    assert!(error.to_string().starts_with(&format!("s.toml:{line}: seeds: ")), "{error}");
+}
+
+#[test]
+fn a_missing_file_and_an_unknown_name_are_named() {
+    let error = Spec::read("no/such.toml".as_ref()).unwrap_err();
+    assert!(error.to_string().starts_with("no/such.toml: cannot read: "), "{error}");
+    let error = Spec::shipped("nosie").unwrap_err();
+    assert!(error.to_string().contains("there are memory-size, noise"), "{error}");
+}
+
+#[test]
+fn a_quick_run_is_smaller_and_otherwise_the_same() {
+    let spec = Spec::shipped("memory-size").unwrap();
+    let quick = spec.quick();
+    assert_eq!((spec.seeds, quick.seeds), (20, 3));
+    assert_eq!(spec.n_patterns, [10, 20, 30, 50, 100, 200, 500]);
+    assert_eq!(quick.n_patterns, [10, 30, 100]);
+    assert_eq!(quick.contenders, spec.contenders);
+    assert!(spec.contenders.contains(&Contender::UhopSparseMax));
+}
