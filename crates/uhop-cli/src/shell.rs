@@ -51,13 +51,13 @@ struct Page {
     roff: Vec<u8>,
 }
 
-/// The page of the program, then that of each verb.
+/// The page of the program, then that of each verb, and of each verb's own behind it.
 fn pages() -> Result<Vec<Page>, Failure> {
     let command = described();
-    let verbs: Vec<_> = command.get_subcommands().cloned().collect();
-    std::iter::once(command)
-        .chain(verbs)
-        .map(|command| {
+    verbs(&command)
+        .into_iter()
+        .map(|verb| {
+            let command = verb.clone();
             let man = Man::new(command);
             let mut roff = Vec::new();
             man.render(&mut roff)
@@ -65,6 +65,11 @@ fn pages() -> Result<Vec<Page>, Failure> {
             Ok(Page { file_name: man.get_filename(), roff })
         })
         .collect()
+}
+
+/// A command, then each of its verbs with theirs.
+fn verbs(command: &clap::Command) -> Vec<&clap::Command> {
+    std::iter::once(command).chain(command.get_subcommands().flat_map(verbs)).collect()
 }
 
 /// The command line with the full names of its verbs.
@@ -90,7 +95,7 @@ mod tests {
         for &shell in Shell::value_variants() {
             let script = String::from_utf8(script(shell)).unwrap();
             let prefix = if shell == Shell::Fish { "-l " } else { "--" };
-            for verb in command.get_subcommands() {
+            for verb in verbs(&command) {
                 assert!(script.contains(verb.get_name()), "{shell}: {}", verb.get_name());
                 for option in long_options(verb) {
                     assert!(script.contains(&format!("{prefix}{option}")), "{shell}: {option}");
@@ -103,12 +108,16 @@ mod tests {
     fn the_manual_knows_every_verb_and_long_option() {
         let command = described();
         let pages = pages().unwrap();
-        let verbs: Vec<_> = command.get_subcommands().collect();
-        assert_eq!(pages.len(), 1 + verbs.len());
+        let verbs = verbs(&command);
+        assert_eq!(pages.len(), verbs.len());
+        assert!(verbs.len() > 1 + command.get_subcommands().count(), "verbs of verbs are there");
         let roff = |page: &Page| String::from_utf8(page.roff.clone()).unwrap();
-        for (verb, page) in verbs.into_iter().zip(&pages[1..]) {
-            assert_eq!(page.file_name, format!("uhop-{}.1", verb.get_name()));
+        for verb in command.get_subcommands() {
             assert!(roff(&pages[0]).contains(&format!("uhop\\-{}(1)", verb.get_name())));
+        }
+        for (verb, page) in verbs.into_iter().zip(&pages) {
+            let name = verb.get_bin_name().unwrap().replace(' ', "-");
+            assert_eq!(page.file_name, format!("{name}.1"));
             for option in long_options(verb) {
                 let name = format!("\\-\\-{}", option.replace('-', "\\-"));
                 assert!(roff(page).contains(&name), "{}: {name}", page.file_name);

@@ -5,6 +5,7 @@
 mod changes;
 mod corrupt;
 mod demo;
+mod experiment;
 mod inspect;
 #[cfg(unix)]
 mod interrupt;

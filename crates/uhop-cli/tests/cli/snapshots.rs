@@ -50,9 +50,9 @@ fn session(folder: &Path, arguments: &[&str]) -> String {
     text
 }
 
-/// The verbs that the program itself lists.
+/// The verbs that a help text lists.
 fn verbs(help: &str) -> Vec<String> {
-    let (_, list) = help.split_once("\nCommands:\n").unwrap();
+    let Some((_, list)) = help.split_once("\nCommands:\n") else { return Vec::new() };
     let (list, _) = list.split_once("\n\n").unwrap();
     let names = list.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
     names.filter(|name| !name.is_empty() && *name != "help").map(str::to_owned).collect()
@@ -66,7 +66,10 @@ fn the_help_of_every_verb_is_as_reviewed() {
     let mut texts = BTreeMap::new();
     texts.insert("uhop".to_owned(), session(here, &["-h"]) + &session(here, &["--help"]));
     for verb in verbs(stdout(&help)) {
-        let text = session(here, &[&verb, "-h"]) + &session(here, &[&verb, "--help"]);
+        let mut text = session(here, &[&verb, "-h"]) + &session(here, &[&verb, "--help"]);
+        for own in verbs(&text) {
+            text += &session(here, &[&verb, &own, "--help"]);
+        }
         texts.insert(verb, text);
     }
     assert!(texts.len() >= 10);
@@ -97,6 +100,7 @@ fn errors_are_as_reviewed() {
     write("empty.csv", "");
     write("ids.txt", "one\ntwo\n");
     write("other.txt", "");
+    write("broken.toml", "name = \"noise\"\nseeds = 1.5\n");
     write("broken.npy", "\u{7f}NUMPY");
     write("broken.safetensors", "{}");
     fs::create_dir(here.join("no-images")).unwrap();
@@ -157,6 +161,16 @@ fn errors_are_as_reviewed() {
         "corrupt patterns.csv -o q.csv --occlude --size 3x3 --grey",
         "sample digits",
         "sample digits/ --count 1001",
+        "experiment",
+        "experiment run",
+        "experiment run bogus",
+        "experiment run noise --seeds 0",
+        "experiment run noise --jobs 0",
+        "experiment run noise --data none",
+        "experiment run noise --data no-images",
+        "experiment run noise --spec none.toml",
+        "experiment run noise --spec broken.toml",
+        "experiment run noise --quick --out ids.txt",
         "completions tcsh",
         "man --out ids.txt",
     ]

@@ -1,0 +1,169 @@
+//! `uhop experiment`: what it lists, writes, resumes and refuses.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use uhop_data::Kind;
+
+use crate::{documented, fields, stderr, stdout, uhop};
+
+/// A small experiment on the digits.
+const SPEC: &str = r#"
+name = "tiny"
+title = "A tiny experiment"
+method = "As small as can be."
+axis = "steps"
+datasets = ["mnist"]
+seeds = 2
+n_patterns = [6]
+recall_threshold = 1.0
+contenders = ["dense", "uhop-dense-average"]
+stage1 = { steps = [1, 3], average_rate = 1.0, max_rate = 10.0 }
+corruption = [{ kind = "gaussian-std", levels = [1.0] }]
+protocol = [{ name = "paper" }]
+quick = { seeds = 1 }
+"#;
+
+fn folder() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("tiny.toml"), SPEC).unwrap();
+    folder
+}
+
+const RUN: [&str; 6] = ["experiment", "run", "tiny", "--spec", "tiny.toml", "--no-progress"];
+
+fn json(folder: &Path, arguments: &[&str]) -> Value {
+    let output = uhop(folder, &[arguments, &["--json"]].concat()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// rows.csv without its last column, the seconds.
+fn rows(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path).unwrap();
+    text.lines().map(|line| line.rsplit_once(',').unwrap().0.to_owned()).collect()
+}
+
+#[test]
+fn the_list_names_what_can_be_run() {
+    let folder = TempDir::new().unwrap();
+    let document = json(folder.path(), &["experiment", "list"]);
+    let [top, row] = documented("experiment list");
+    assert_eq!(fields(&document), top);
+    let entries = document["rows"].as_array().unwrap();
+    let output = uhop(folder.path(), &["experiment", "list"]).output().unwrap();
+    assert_eq!(stdout(&output).lines().count(), entries.len());
+    for (entry, line) in entries.iter().zip(stdout(&output).lines()) {
+        assert_eq!(fields(entry), row);
+        let name = entry["name"].as_str().unwrap();
+        assert!(line.starts_with(name) && line.ends_with(entry["title"].as_str().unwrap()));
+    }
+    assert!(entries.iter().any(|entry| entry["name"] == "memory-size"));
+}
+
+#[test]
+fn a_run_writes_rows_and_another_goes_on() {
+    let folder = folder();
+    let here = folder.path();
+    let document = json(here, &[&RUN[..], &["--quick"]].concat());
+    assert_eq!(fields(&document), documented("experiment run")[0]);
+    assert_eq!(document["data"][0]["name"], "mnist-sample");
+    assert_eq!((&document["memory_sets"], &document["resumed"]), (&1.into(), &0.into()));
+    let csv = here.join(document["csv"].as_str().unwrap());
+    assert_eq!(csv, here.join("uhop-tiny/rows.csv"));
+    let quick = rows(&csv);
+    // A header; the limit, dense, and U-Hop after each number of steps.
+    assert_eq!((quick.len(), &document["n_rows"]), (1 + 4, &4.into()));
+    assert!(here.join(document["parquet"].as_str().unwrap()).is_file());
+
+    // --quick changes nothing but the seeds here: the full run goes on from it.
+    let output = uhop(here, &RUN).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(text.starts_with("A tiny experiment\n"), "{text}");
+    for part in ["gaussian-std 1, 6 patterns, protocol paper", " bayes ", "rank correlation"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(text.ends_with("8 of 2 memory sets, 1 from an earlier run\n"), "{text}");
+    let full = rows(&csv);
+    assert_eq!((full.len(), &full[..5]), (1 + 8, &quick[..]));
+
+    for jobs in ["1", "2"] {
+        let anew = json(here, &[&RUN[..], &["--out", jobs, "--jobs", jobs]].concat());
+        assert_eq!(rows(&here.join(anew["csv"].as_str().unwrap())), full, "{jobs}");
+    }
+}
+
+/// Data from a folder, and a folder that holds rows of other data.
+#[test]
+fn data_come_from_a_folder() {
+    let folder = folder();
+    let here = folder.path();
+    json(here, &RUN);
+    let digits = uhop(here, &["sample", "digits.npy", "--count", "50"]).output().unwrap();
+    assert_eq!(stderr(&digits), "");
+    fs::create_dir_all(here.join("data/mnist")).unwrap();
+    // IDX by its name alone.
+    let idx = here.join("digits.idx");
+    let convert = ["convert", "digits.npy", "digits.idx", "--size", "28x28", "--grey"];
+    assert_eq!(stderr(&uhop(here, &convert).output().unwrap()), "");
+    assert_eq!(Kind::of(&idx).unwrap(), Kind::Idx);
+    fs::rename(idx, here.join("data/mnist/t10k-images-idx3-ubyte")).unwrap();
+    let arguments = [&RUN[..], &["--data", "data"]].concat();
+    let refused = uhop(here, &arguments).output().unwrap();
+    assert_eq!((refused.status.code(), stdout(&refused)), (Some(1), ""));
+    let expected = "rows.jsonl: holds rows of another data (mnist-sample, not this mnist)";
+    assert!(stderr(&refused).contains(expected), "{}", stderr(&refused));
+    let document = json(here, &[&arguments[..], &["--out", "other"]].concat());
+    assert_eq!(document["data"][0]["name"], "mnist");
+}
+
+/// Ctrl-C keeps what is finished, and the same command goes on from it.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_is_gone_on_with() {
+    let folder = folder();
+    let here = folder.path();
+    // The first seed takes moments, the next waits in a Stage I without end.
+    let endless = SPEC.replace("steps = [1, 3]", "steps = [1, 999999999]");
+    fs::write(here.join("tiny.toml"), endless.replace("\"uhop-dense-average\"", "\"cosine\""))
+        .unwrap();
+    let whole = rows(&here.join(json(here, &RUN)["csv"].as_str().unwrap()));
+    assert_eq!(whole.len(), 1 + 2 * 3);
+    fs::write(here.join("tiny.toml"), endless).unwrap();
+    let mut child = uhop(here, &[&RUN[..], &["--out", "stopped"]].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    errors.read_line(&mut line).unwrap();
+    assert!(line.starts_with("mnist-sample: "), "{line}");
+    // Signals are noted once the journal is there.
+    while !here.join("stopped/rows.jsonl").is_file() {
+        std::thread::yield_now();
+    }
+    let kill = format!("kill -INT {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    let mut rest = String::new();
+    errors.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let expected =
+        "error: interrupted; what was finished is kept, and the same command goes on from it\n";
+    assert_eq!(rest, expected);
+    assert!(!here.join("stopped/rows.csv").exists());
+}
+
+#[test]
+fn a_specification_is_of_the_experiment_it_names() {
+    let folder = folder();
+    let output = uhop(folder.path(), &["experiment", "run", "noise", "--spec", "tiny.toml"]);
+    let output = { output }.output().unwrap();
+    assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""));
+    assert!(stderr(&output).contains("tiny.toml is of the experiment tiny, not noise"));
+}
