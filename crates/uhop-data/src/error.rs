@@ -121,7 +121,7 @@ impl Error {
         }
     }
 
-    /// True when the file holds several matrices and none was named: a case of
+    /// True when the file holds several matrices, or columns of labels, and none was named: a case of
     /// [`is_format`](Self::is_format) that a name mends.
     ///
     /// # Example
@@ -140,7 +140,9 @@ impl Error {
             &*self.0,
             Kind::Format {
                 problem: FormatProblem::Npz(npz::Problem::Several { .. })
-                    | FormatProblem::Parquet(parquet::Problem::Several { .. })
+                    | FormatProblem::Parquet(
+                        parquet::Problem::Several { .. } | parquet::Problem::SeveralLabels { .. }
+                    )
                     | FormatProblem::Safetensors(safetensors::Problem::Several { .. }),
                 ..
             }
