@@ -27,7 +27,7 @@ const IMAGES: &str = "message m { optional group img { optional binary bytes; \
                       optional binary path (UTF8); } required int64 label; }";
 
 /// The values of a leaf in a row group, with their levels.
-enum Leaf {
+pub(crate) enum Leaf {
     F32(Vec<f32>, Vec<i16>, Vec<i16>),
     F64(Vec<f64>, Vec<i16>, Vec<i16>),
     I32(Vec<i32>),
@@ -38,7 +38,7 @@ enum Leaf {
 }
 
 /// Writes row groups of leaves with the writer of the `parquet` crate.
-fn file(schema: &str, properties: WriterProperties, groups: Vec<Vec<Leaf>>) -> Vec<u8> {
+pub(crate) fn file(schema: &str, properties: WriterProperties, groups: Vec<Vec<Leaf>>) -> Vec<u8> {
     fn write<T: DataType>(
         column: &mut parquet::file::writer::SerializedColumnWriter<'_>,
         values: &[T::T],
@@ -78,7 +78,7 @@ fn file(schema: &str, properties: WriterProperties, groups: Vec<Vec<Leaf>>) -> V
     bytes
 }
 
-fn plain() -> WriterProperties {
+pub(crate) fn plain() -> WriterProperties {
     WriterProperties::builder().set_dictionary_enabled(false).build()
 }
 
@@ -114,7 +114,7 @@ fn small_file() -> Vec<u8> {
 }
 
 /// Images and labels, one row group.
-fn images(files: &[Vec<u8>], properties: WriterProperties) -> Vec<u8> {
+pub(crate) fn images(files: &[Vec<u8>], properties: WriterProperties) -> Vec<u8> {
     let bytes = files.iter().map(|file| ByteArray::from(file.clone())).collect();
     let labels = (0..files.len() as i64).collect();
     let leaves = vec![
@@ -125,7 +125,7 @@ fn images(files: &[Vec<u8>], properties: WriterProperties) -> Vec<u8> {
     file(IMAGES, properties, vec![leaves])
 }
 
-fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
+pub(crate) fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     image.into().write_to(&mut bytes, format).unwrap();
     bytes.into_inner()
@@ -192,7 +192,7 @@ proptest! {
 }
 
 /// What Hugging Face writes beside a column of classes.
-fn described(columns: &[(&str, &[&str])]) -> WriterProperties {
+pub(crate) fn described(columns: &[(&str, &[&str])]) -> WriterProperties {
     let features = columns.iter().map(|(column, names)| {
         let class = serde_json::json!({"names": names, "_type": "ClassLabel"});
         ((*column).to_owned(), class)
@@ -667,7 +667,7 @@ fn images_and_labels_are_read() {
 }
 
 /// A real file, or nothing when it is not there.
-fn shared(name: &str) -> Option<PathBuf> {
+pub(crate) fn shared(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
     if !path.exists() {
         eprintln!("skipped: {} is not there", path.display());
