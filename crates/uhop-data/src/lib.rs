@@ -34,6 +34,8 @@
 //!   hold.
 //! - [`Images`] are greyscale images as patterns, with their height and width.
 //! - [`Corruption`] makes corrupted queries from patterns, reproducibly from a seed.
+//! - [`datasets`] knows MNIST, CIFAR-10, CIFAR-100 and Tiny ImageNet: labelled images from a folder with
+//!   their files, and what this copy of them is.
 //! - [`sample::digits`] is a built-in sample of MNIST, for examples and tests.
 //! - [`store`] writes files that survive crashes: atomic replacement, a lock, a journal of changes.
 //! - [`Error`] tells unreadable files, wrong files and wrong arguments apart.
@@ -42,6 +44,7 @@ mod array;
 mod bytes;
 mod corruption;
 pub mod csv;
+pub mod datasets;
 mod error;
 pub mod idx;
 pub mod image_folder;

@@ -7,6 +7,8 @@ mod corruption;
 #[cfg(test)]
 mod csv;
 #[cfg(test)]
+mod datasets;
+#[cfg(test)]
 mod idx;
 #[cfg(test)]
 mod image_folder;
