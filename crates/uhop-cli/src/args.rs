@@ -193,7 +193,8 @@ pub(crate) struct ExperimentRunArgs {
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
 
-    /// The folder of the data sets, each in a folder of its name [default: the built-in digits]
+    /// The folder of the data sets, each in a folder of its name: mnist, cifar10, cifar100,
+    /// tiny-imagenet [default: the built-in digits]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
 

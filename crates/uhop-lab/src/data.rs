@@ -1,5 +1,7 @@
 //! The images that memories are drawn from.
 
+use std::error::Error as _;
+use std::io;
 use std::path::Path;
 
 use ndarray::{Array2, Axis};
@@ -8,9 +10,11 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 use uhop::Patterns;
-use uhop_data::{idx, sample};
+use uhop_data::datasets::{Dataset, Split};
+use uhop_data::sample;
 
 use crate::error::{Error, Result};
+use crate::spec::Spec;
 
 /// Images of one size with values in \[0, 1\], and where they come from.
 #[derive(Debug, Clone)]
@@ -24,13 +28,8 @@ pub struct DataSet {
     fingerprint: String,
 }
 
-/// Files of MNIST in the order they are looked for.
-const MNIST: [(&str, &str); 4] = [
-    ("train-images-idx3-ubyte.gz", "the 60,000 training images"),
-    ("train-images-idx3-ubyte", "the 60,000 training images"),
-    ("t10k-images-idx3-ubyte.gz", "the 10,000 test images"),
-    ("t10k-images-idx3-ubyte", "the 10,000 test images"),
-];
+/// Numbers of all images of a data set, unless its memories need more: 200 MB.
+const LARGEST: usize = 50_000_000;
 
 impl DataSet {
     /// The built-in digits.
@@ -48,36 +47,51 @@ impl DataSet {
             .expect("the sample is images with values from 0 to 1")
     }
 
-    /// The data sets in a folder that `names` lists, each in a folder of its own name or in this one.
+    /// The data sets in a folder that an experiment is for: the training images where they are
+    /// there, the test images else. Sets that are not there are left out.
+    ///
+    /// Of large sets only the first images are read, as many as make 200 MB or the experiment stores;
+    /// the provenance says so.
     ///
     /// # Errors
     /// [`is_input`](Error::is_input) when none is there, or one cannot be read.
-    pub fn find(folder: &Path, names: &[String]) -> Result<Vec<Self>> {
-        let mut found = Vec::new();
-        if names.iter().any(|name| name == "mnist") {
-            let places = || {
-                MNIST.iter().flat_map(|file| {
-                    ["mnist", "."].map(|sub| (folder.join(sub).join(file.0), file.1))
-                })
-            };
-            if let Some((path, what)) = places().find(|(path, _)| path.is_file()) {
-                let images = idx::read_images(&path)?;
-                let shape = (images.height(), images.width());
-                let provenance = format!("{what} of MNIST");
-                let shape = (shape.0, shape.1, 1);
-                found.push(Self::new("mnist", &provenance, shape, images.into_patterns())?);
+    pub fn find(folder: &Path, spec: &Spec) -> Result<Vec<Self>> {
+        let largest = spec.n_patterns.iter().copied().max().unwrap_or(0);
+        let (mut found, mut missing) = (Vec::new(), None);
+        for &dataset in &spec.datasets {
+            match Self::load(folder, dataset, largest) {
+                Ok(set) => found.push(set),
+                Err(error) if is_missing(&error) => {
+                    missing.get_or_insert(error);
+                }
+                Err(error) => return Err(error.into()),
             }
         }
-        if found.is_empty() {
-            let problem = format!(
-                "no data of this experiment is there ({}); put the IDX files of MNIST in its folder \
-                 mnist, such as {}",
-                names.join(", "),
-                MNIST[0].0
-            );
-            return Err(Error::folder(folder, problem));
+        match missing {
+            Some(error) if found.is_empty() => Err(error.into()),
+            _ => Ok(found),
         }
-        Ok(found)
+    }
+
+    fn load(folder: &Path, dataset: Dataset, largest: usize) -> uhop_data::Result<Self> {
+        let shape = dataset.shape();
+        let (height, width) = (shape.height as usize, shape.width as usize);
+        let channels = shape.colour.n_values();
+        let limit = (LARGEST / (height * width * channels)).max(largest).max(1);
+        let images = match dataset.load(folder, Split::Train, Some(limit)) {
+            Err(error) if is_missing(&error) => {
+                // Of the two the error about the training images is the one to report.
+                dataset.load(folder, Split::Test, Some(limit)).map_err(|_| error)
+            }
+            images => images,
+        }?;
+        let mut provenance = images.provenance().to_string();
+        if images.patterns().nrows() < images.provenance().n_available {
+            provenance += &format!(", the first {} of them used", images.patterns().nrows());
+        }
+        let (rows, _) = images.into_parts();
+        Ok(Self::new(dataset.name(), &provenance, (height, width, channels), rows)
+            .expect("images of a known set have its shape and values from 0 to 1"))
     }
 
     /// Images given as rows, `[n_images, height · width · channels]`.
@@ -182,4 +196,10 @@ impl DataSet {
         Patterns::new(self.rows.select(Axis(0), &order[..n_patterns]))
             .map_err(|error| Error::memory(&self.name, error))
     }
+}
+
+/// Whether a data set is not in a folder, rather than damaged.
+fn is_missing(error: &uhop_data::Error) -> bool {
+    let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::NotFound)
 }

@@ -42,7 +42,7 @@ pub(crate) fn run(args: &ExperimentRunArgs) -> Result<(), Failure> {
     let console = Console::new(args.output_args);
     let spec = spec(args)?;
     let data = match &args.data {
-        Some(folder) => DataSet::find(folder, &spec.datasets)?,
+        Some(folder) => DataSet::find(folder, &spec)?,
         None => vec![DataSet::sample()],
     };
     for set in &data {

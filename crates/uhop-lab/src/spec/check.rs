@@ -1,6 +1,8 @@
 //! Values checked as they are read, so that an error knows its line.
 
 use serde::de::{Deserialize, Deserializer, Error};
+use serde::ser::Serializer;
+use uhop_data::datasets::Dataset;
 
 /// A word that can stand in a file name.
 pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -84,4 +86,17 @@ pub(super) fn levels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f
     } else {
         Err(D::Error::custom(format!("expected rising numbers from 0 up, found {levels:?}")))
     }
+}
+
+/// At least one name of a data set, none of them twice.
+pub(super) fn datasets<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<Dataset>, D::Error> {
+    let names = some::<D, String>(deserializer)?;
+    names.iter().map(|name| name.parse().map_err(D::Error::custom)).collect()
+}
+
+/// Data sets by their names.
+pub(super) fn names<S: Serializer>(datasets: &[Dataset], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(datasets.iter().map(|dataset| dataset.name()))
 }

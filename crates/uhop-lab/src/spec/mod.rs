@@ -12,6 +12,7 @@ use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use uhop_data::datasets::Dataset;
 
 use crate::error::{Error, Result};
 pub use contender::Contender;
@@ -42,9 +43,9 @@ pub struct Spec {
     pub method: String,
     /// What varies along a curve.
     pub axis: Axis,
-    /// The data sets to use of those that are there.
-    #[serde(deserialize_with = "check::some")]
-    pub datasets: Vec<String>,
+    /// The data sets to use of those that are there, by the names of [`Dataset`].
+    #[serde(deserialize_with = "check::datasets", serialize_with = "check::names")]
+    pub datasets: Vec<Dataset>,
     /// Memory sets drawn for each size, by the seeds 0, 1, …
     #[serde(deserialize_with = "check::count")]
     pub seeds: usize,
