@@ -29,8 +29,10 @@ enum Kind {
     Model(model::Problem),
     #[error("{}: cannot make the folder: {source}", .path.display())]
     Folder { path: PathBuf, source: std::io::Error },
+    #[error("{}: cannot write: {source}", .path.display())]
+    File { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
-    Write(uhop_data::Error),
+    Output(uhop_data::Error),
     #[error("{name}: cannot be drawn: {what}")]
     Draw { name: String, what: String },
 }
@@ -46,11 +48,15 @@ impl Error {
     /// assert!(!Axis::new("", Scale::Linear).unwrap_err().is_io());
     /// ```
     pub fn is_io(&self) -> bool {
-        matches!(&*self.0, Kind::Folder { .. } | Kind::Write(_))
+        matches!(&*self.0, Kind::Folder { .. } | Kind::File { .. } | Kind::Output(_))
     }
 
     pub(super) fn folder(path: &std::path::Path, source: std::io::Error) -> Self {
         Self(Box::new(Kind::Folder { path: path.to_owned(), source }))
+    }
+
+    pub(super) fn file(path: &std::path::Path, source: std::io::Error) -> Self {
+        Self(Box::new(Kind::File { path: path.to_owned(), source }))
     }
 
     pub(super) fn draw(name: &str, what: impl ToString) -> Self {
@@ -66,6 +72,6 @@ impl From<model::Problem> for Error {
 
 impl From<uhop_data::Error> for Error {
     fn from(error: uhop_data::Error) -> Self {
-        Self(Box::new(Kind::Write(error)))
+        Self(Box::new(Kind::Output(error)))
     }
 }

@@ -14,8 +14,7 @@ pub use grid::{Image, ImageGrid};
 pub(super) use problem::Problem;
 pub use table::{Column, Table};
 
-pub(super) use chart::{MAX_MODELS, MAX_REFERENCES};
-pub(super) use field::{Cells, MAX_CATEGORIES, PointGroup};
+pub(super) use field::Cells;
 
 /// The largest number that is drawn, and the inverse of the smallest above 0: all arithmetic on
 /// coordinates stays far from overflow.

@@ -6,9 +6,9 @@ use super::{LARGEST, Problem, check_name, check_number, check_text};
 use crate::report::Result;
 
 /// How many series of role [`Role::Model`] one chart can tell apart.
-pub(crate) const MAX_MODELS: usize = 12;
+const MAX_MODELS: usize = 12;
 /// How many series of role [`Role::Reference`] one chart can tell apart.
-pub(crate) const MAX_REFERENCES: usize = 4;
+const MAX_REFERENCES: usize = 4;
 
 /// Series of points, each a line with its markers and quartiles.
 ///

@@ -124,7 +124,7 @@ impl Document {
     /// # Ok::<(), uhop_lab::report::Error>(())
     /// ```
     pub fn with_section(mut self, section: Section) -> Result<Self> {
-        for name in section.blocks.iter().filter_map(Block::name) {
+        for name in section.blocks.iter().filter_map(Block::figure).map(|(name, _)| name) {
             if !self.names.insert(name.to_owned()) {
                 return Err(Problem::Twice { name: name.to_owned() }.into());
             }
@@ -199,13 +199,13 @@ impl Section {
 }
 
 impl Block {
-    /// The file stem of a figure; text and tables have none.
-    fn name(&self) -> Option<&str> {
+    /// The file stem and the title of a figure, empty where it has none; text and tables are no figures.
+    pub(crate) fn figure(&self) -> Option<(&str, &str)> {
         match self {
             Self::Paragraph(_) | Self::Table(_) => None,
-            Self::Chart(chart) => Some(chart.name()),
-            Self::Images(grid) => Some(grid.name()),
-            Self::Field(field) => Some(field.name()),
+            Self::Chart(chart) => Some((chart.name(), chart.title())),
+            Self::Images(grid) => Some((grid.name(), "")),
+            Self::Field(field) => Some((field.name(), field.title())),
         }
     }
 }

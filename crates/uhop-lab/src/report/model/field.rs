@@ -4,7 +4,7 @@ use super::{Problem, check_name, check_number, check_text};
 use crate::report::Result;
 
 /// How many categories, and groups of points, one field can tell apart.
-pub(crate) const MAX_CATEGORIES: usize = 12;
+const MAX_CATEGORIES: usize = 12;
 /// The most cells along one side.
 const MAX_CELLS: usize = 2_048;
 
