@@ -5,7 +5,7 @@
 //! memory and query can beat. Whatever the released retrieval code does otherwise than the paper
 //! lives here, never in `uhop`.
 //!
-//! Data flows one way: [`Spec`] and [`DataSet`] → [`Run`] → [`Row`]s.
+//! Data flows one way: [`Spec`] and [`DataSet`] → [`Run`] → [`Row`]s → [`report`].
 //!
 //! ```
 //! use uhop_lab::{Contender, Spec};
@@ -24,6 +24,7 @@ mod journal;
 mod learned;
 mod measure;
 mod recall;
+pub mod report;
 mod rows;
 mod run;
 mod seeds;
