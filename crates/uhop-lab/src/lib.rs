@@ -17,6 +17,7 @@
 //! # Ok::<(), uhop_lab::Error>(())
 //! ```
 
+pub mod basins;
 mod bayes;
 mod data;
 mod error;

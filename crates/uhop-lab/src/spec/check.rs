@@ -5,7 +5,7 @@ use serde::ser::Serializer;
 use uhop_data::datasets::Dataset;
 
 /// A word that can stand in a file name.
-pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(crate) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let name = String::deserialize(deserializer)?;
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if !name.is_empty() && name.chars().all(plain) {
@@ -16,7 +16,7 @@ pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
 }
 
 /// A number above 0.
-pub(super) fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+pub(crate) fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     let number = f64::deserialize(deserializer)?;
     if number.is_finite() && number > 0.0 {
         Ok(number)
@@ -26,7 +26,7 @@ pub(super) fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64
 }
 
 /// A whole number above 0.
-pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     match usize::deserialize(deserializer)? {
         0 => Err(D::Error::custom("expected a whole number above 0, found 0")),
         number => Ok(number),
@@ -34,14 +34,14 @@ pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize,
 }
 
 /// [`count`], where it may be left out.
-pub(super) fn count_if_any<'de, D: Deserializer<'de>>(
+pub(crate) fn count_if_any<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<usize>, D::Error> {
     count(deserializer).map(Some)
 }
 
 /// At least one thing, none of them twice.
-pub(super) fn some<'de, D: Deserializer<'de>, T: Deserialize<'de> + PartialEq>(
+pub(crate) fn some<'de, D: Deserializer<'de>, T: Deserialize<'de> + PartialEq>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
     match distinct(deserializer)? {
@@ -51,7 +51,7 @@ pub(super) fn some<'de, D: Deserializer<'de>, T: Deserialize<'de> + PartialEq>(
 }
 
 /// Things of which none is there twice.
-pub(super) fn distinct<'de, D: Deserializer<'de>, T: Deserialize<'de> + PartialEq>(
+pub(crate) fn distinct<'de, D: Deserializer<'de>, T: Deserialize<'de> + PartialEq>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
     let things = Vec::<T>::deserialize(deserializer)?;
@@ -62,7 +62,7 @@ pub(super) fn distinct<'de, D: Deserializer<'de>, T: Deserialize<'de> + PartialE
 }
 
 /// Whole numbers above 0, each larger than the one before.
-pub(super) fn counts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<usize>, D::Error> {
+pub(crate) fn counts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<usize>, D::Error> {
     let counts = some::<D, usize>(deserializer)?;
     if counts[0] > 0 && counts.is_sorted() {
         Ok(counts)
@@ -72,14 +72,14 @@ pub(super) fn counts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u
 }
 
 /// [`counts`], where they may be left out.
-pub(super) fn counts_if_any<'de, D: Deserializer<'de>>(
+pub(crate) fn counts_if_any<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<usize>>, D::Error> {
     counts(deserializer).map(Some)
 }
 
 /// Numbers from 0 up, each larger than the one before.
-pub(super) fn levels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+pub(crate) fn levels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
     let levels = some::<D, f64>(deserializer)?;
     if levels[0] >= 0.0 && levels.is_sorted() && levels.iter().all(|level| level.is_finite()) {
         Ok(levels)
@@ -89,7 +89,7 @@ pub(super) fn levels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f
 }
 
 /// At least one name of a data set, none of them twice.
-pub(super) fn datasets<'de, D: Deserializer<'de>>(
+pub(crate) fn datasets<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<Dataset>, D::Error> {
     let names = some::<D, String>(deserializer)?;
@@ -97,6 +97,6 @@ pub(super) fn datasets<'de, D: Deserializer<'de>>(
 }
 
 /// Data sets by their names.
-pub(super) fn names<S: Serializer>(datasets: &[Dataset], serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn names<S: Serializer>(datasets: &[Dataset], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(datasets.iter().map(|dataset| dataset.name()))
 }

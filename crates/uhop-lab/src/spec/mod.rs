@@ -1,6 +1,6 @@
 //! What an experiment is: a typed specification, read from TOML.
 
-mod check;
+pub(crate) mod check;
 mod contender;
 mod corruption;
 mod problem;

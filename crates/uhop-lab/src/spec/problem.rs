@@ -18,7 +18,7 @@ fn names() -> String {
 
 impl Problem {
     /// What the parser says, with the line and the key of its place in `text`.
-    pub(super) fn toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
+    pub(crate) fn toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
         let place = error.span().unwrap_or(0..0);
         let line = line_of(text, &place);
         let key = key_of(text, line);
@@ -27,7 +27,7 @@ impl Problem {
     }
 
     /// A problem of the first line with this key.
-    pub(super) fn at_key(file: &str, text: &str, key: &str, problem: String) -> Self {
+    pub(crate) fn at_key(file: &str, text: &str, key: &str, problem: String) -> Self {
         let starts = |line: &str| line.trim_start().trim_start_matches('[').starts_with(key);
         let line = text.lines().position(starts).map_or(1, |i| i + 1);
         Self::Text { file: file.to_owned(), line, key: Some(key.to_owned()), problem }

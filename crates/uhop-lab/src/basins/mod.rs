@@ -1,0 +1,210 @@
+//! The plane: energy landscapes and basins of attraction before, during and after Stage I.
+//!
+//! ```
+//! use uhop_lab::basins::{Spec, landscapes};
+//!
+//! let spec = Spec::shipped()?.quick();
+//! let found = landscapes(&spec)?;
+//! assert_eq!(found[0].what, "dot, W = I");
+//! assert_eq!(found[0].basins.len(), 41 * 41);
+//! # Ok::<(), uhop_lab::Error>(())
+//! ```
+
+mod document;
+mod spec;
+
+use std::io::Write as _;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use ndarray::{Array2, ArrayView1};
+use serde::Serialize;
+use uhop::stage1::{Optimizer, Params, SeparationLoss, learn};
+use uhop::{Dynamics, LinearMap, Memory, Model, Patterns, Similarity};
+use uhop_data::OutputFile;
+
+use crate::error::{Error, Result};
+pub use document::document;
+pub use spec::Spec;
+
+/// What one memory makes of the plane.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Landscape {
+    /// How patterns are compared.
+    pub what: String,
+    /// Steps of Stage I, where there is a map.
+    pub steps: Option<usize>,
+    /// The average separation loss after them.
+    pub loss: Option<f64>,
+    /// The energy of every cell of the grid, row by row from the lowest y.
+    pub energies: Vec<f64>,
+    /// The pattern that each cell comes to rest at; `None` for a mixture of several.
+    pub basins: Vec<Option<usize>>,
+    /// Which patterns come to rest at themselves.
+    pub stored: Vec<bool>,
+}
+
+/// One cell of one landscape: a row of rows.csv.
+#[derive(Serialize)]
+struct Row<'a> {
+    landscape: &'a str,
+    stage1_steps: Option<usize>,
+    stage1_loss: Option<f64>,
+    x: f64,
+    y: f64,
+    energy: f64,
+    /// Counted from 1, as in the pictures; empty for a mixture.
+    basin: Option<usize>,
+}
+
+/// The landscapes of a specification: the plain model, the map after each number of steps, and the
+/// euclidean similarity.
+///
+/// # Errors
+/// [`is_input`](Error::is_input) when the patterns make no memory, or Stage I diverges.
+pub fn landscapes(spec: &Spec) -> Result<Vec<Landscape>> {
+    let failed = |error| Error::memory("the patterns", error);
+    let points: Vec<f64> = spec.patterns.iter().flatten().copied().collect();
+    let points = Array2::from_shape_vec((spec.patterns.len(), 2), points)
+        .expect("points of two numbers each");
+    let patterns = Patterns::new(points).map_err(failed)?;
+    let plain = Model::entmax(spec.alpha, spec.beta).map_err(failed)?;
+    let mut all = vec![Landscape::new("dot, W = I", &patterns, plain.clone(), spec)?];
+    for &steps in &spec.steps {
+        let (map, loss) = learned(&patterns, spec, steps).map_err(failed)?;
+        let model = plain.clone().with_feature_map(map);
+        let what = format!("U-Hop, {steps} steps of Stage I");
+        let landscape = Landscape::new(&what, &patterns, model, spec)?;
+        all.push(Landscape { steps: Some(steps), loss: Some(loss), ..landscape });
+    }
+    let euclidean = plain.with_similarity(Similarity::Euclidean);
+    all.push(Landscape::new("euclidean", &patterns, euclidean, spec)?);
+    Ok(all)
+}
+
+/// W after some steps of Stage I on the average loss, and that loss.
+fn learned(
+    patterns: &Patterns<f64>,
+    spec: &Spec,
+    steps: usize,
+) -> uhop::Result<(LinearMap<f64>, f64)> {
+    let optimizer = Optimizer::gradient_descent(spec.rate)?;
+    let params = Params::new(SeparationLoss::average(), optimizer, steps)?;
+    let start = LinearMap::identity(patterns.dim())?;
+    let report = learn(patterns, start, &params, |_| ControlFlow::Continue(()))?;
+    let last = report.losses[report.steps];
+    Ok((report.map, last))
+}
+
+impl Landscape {
+    fn new(what: &str, patterns: &Patterns<f64>, model: Model<f64>, spec: &Spec) -> Result<Self> {
+        let failed = |error| Error::memory(what, error);
+        let memory = Memory::new(patterns.clone(), model).map_err(failed)?;
+        let states = grid(spec);
+        let energies = memory.energy(states.view()).map_err(failed)?;
+        let rest = Dynamics::until(spec.tolerance, spec.updates).map_err(failed)?;
+        let settled = |states: &Array2<f64>| memory.retrieve(states.view(), &rest).map_err(failed);
+        let near = |state: ArrayView1<'_, f64>, pattern: ArrayView1<'_, f64>| {
+            (&state - &pattern).mapv(|x| x * x).sum().sqrt() <= spec.radius
+        };
+        let rested = settled(&states)?.retrieved;
+        let stored = patterns.view();
+        let basins = rested
+            .outer_iter()
+            .map(|state| stored.outer_iter().position(|pattern| near(state, pattern)))
+            .collect();
+        let themselves = settled(&stored.to_owned())?.retrieved;
+        let kept = themselves.outer_iter().zip(stored.outer_iter());
+        Ok(Self {
+            what: what.to_owned(),
+            steps: None,
+            loss: None,
+            energies: energies.to_vec(),
+            basins,
+            stored: kept.map(|(state, pattern)| near(state, pattern)).collect(),
+        })
+    }
+}
+
+/// The centres of the cells, row by row from the lowest y.
+fn grid(spec: &Spec) -> Array2<f64> {
+    let width = 2.0 * spec.reach / spec.cells as f64;
+    let place = |i: usize| (i as f64 + 0.5) * width - spec.reach;
+    Array2::from_shape_fn((spec.cells * spec.cells, 2), |(cell, axis)| {
+        place(if axis == 0 { cell % spec.cells } else { cell / spec.cells })
+    })
+}
+
+/// Writes every cell of every landscape as CSV, the whole file or none of it.
+///
+/// # Errors
+/// [`is_input`](Error::is_input) when the file cannot be written.
+pub fn write_csv(path: &Path, spec: &Spec, landscapes: &[Landscape]) -> Result<()> {
+    let failed = |error: csv::Error| Error::folder(path, format!("cannot write: {error}"));
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let states = grid(spec);
+    for landscape in landscapes {
+        let cells = states.outer_iter().zip(&landscape.energies).zip(&landscape.basins);
+        for ((state, &energy), basin) in cells {
+            let row = Row {
+                landscape: &landscape.what,
+                stage1_steps: landscape.steps,
+                stage1_loss: landscape.loss,
+                x: state[0],
+                y: state[1],
+                energy,
+                basin: basin.map(|pattern| pattern + 1),
+            };
+            writer.serialize(row).map_err(failed)?;
+        }
+    }
+    let bytes = writer.into_inner().map_err(|error| failed(error.into_error().into()))?;
+    let mut file = OutputFile::create(path)?;
+    file.write_all(&bytes).map_err(|error| Error::write(path, error))?;
+    Ok(file.commit()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The radius is far below the distance of two patterns, and the cells are small beside the basins.
+    #[test]
+    fn stored_patterns_and_no_others_have_a_basin() {
+        let spec = Spec::shipped().unwrap().quick();
+        for landscape in landscapes(&spec).unwrap() {
+            let lowest = landscape.energies.iter().copied().fold(f64::INFINITY, f64::min);
+            assert!(lowest.is_finite(), "{}", landscape.what);
+            assert_eq!(landscape.basins.len(), spec.cells * spec.cells);
+            for (pattern, stored) in landscape.stored.iter().enumerate() {
+                let has_basin = landscape.basins.contains(&Some(pattern));
+                assert_eq!(has_basin, *stored, "{}: {pattern}", landscape.what);
+            }
+        }
+    }
+
+    /// What the specification is made for: the dot product loses the pattern in the shadow of another,
+    /// which the euclidean similarity keeps.
+    #[test]
+    fn the_pattern_in_the_shadow_is_lost_to_the_dot_product() {
+        let spec = Spec::shipped().unwrap().quick();
+        let found = landscapes(&spec).unwrap();
+        let (dot, euclidean) = (&found[0], &found[found.len() - 1]);
+        assert_eq!(dot.stored, [true, false, true, true, true]);
+        assert_eq!(euclidean.stored, [true; 5]);
+    }
+
+    #[test]
+    fn the_csv_has_a_row_for_each_cell() {
+        let mut spec = Spec::shipped().unwrap().quick();
+        spec.cells = 5;
+        let found = landscapes(&spec).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.csv");
+        write_csv(&path, &spec, &found).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), 1 + found.len() * 25);
+        assert!(text.starts_with("landscape,stage1_steps,stage1_loss,x,y,energy,basin\n"));
+    }
+}
