@@ -16,11 +16,12 @@ use crate::scalar::Scalar;
 use crate::separation::{self, Separation};
 use crate::similarity::Similarity;
 use crate::stage1::{
-    Features, Optimizer, OptimizerKind as Rule, Over, Params, Schedule, SeparationLoss, StopReason,
+    Batches, Features, HeldOut, Optimizer, OptimizerKind as Rule, Over, Params, Schedule,
+    SeparationLoss, StopReason,
 };
 
 /// The version this program writes, and the latest it reads.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -72,10 +73,30 @@ struct Stage1 {
     optimizer: OptimizerKind,
     max_steps: usize,
     tolerance: Option<f64>,
+    /// Since version 2.
+    #[serde(default)]
+    batches: Option<BatchesParts>,
     normalize_rows: bool,
     seed: Option<u64>,
     losses: Vec<f64>,
+    /// Since version 2.
+    #[serde(default)]
+    held_out: Vec<HeldOutParts>,
     stop: StopKind,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BatchesParts {
+    size: usize,
+    seed: u64,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeldOutParts {
+    step: usize,
+    loss: f64,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -221,9 +242,17 @@ impl Stage1 {
             },
             max_steps: params.max_steps(),
             tolerance: params.tolerance(),
+            batches: params
+                .batches()
+                .map(|batches| BatchesParts { size: batches.size(), seed: batches.seed() }),
             normalize_rows: params.normalizes_rows(),
             seed: learning.seed,
             losses: learning.losses.clone(),
+            held_out: learning
+                .held_out
+                .iter()
+                .map(|&HeldOut { step, loss }| HeldOutParts { step, loss })
+                .collect(),
             stop: match learning.stop {
                 StopReason::Converged => StopKind::Converged,
                 StopReason::MaxSteps => StopKind::MaxSteps,
@@ -247,10 +276,18 @@ impl Stage1 {
         if let Some(tolerance) = self.tolerance {
             params = params.with_tolerance(tolerance)?;
         }
+        if let Some(BatchesParts { size, seed }) = self.batches {
+            params = params.with_batches(Batches::new(size, seed)?)?;
+        }
         Ok(Learning {
             params: if self.normalize_rows { params } else { params.keep_rows() },
             seed: self.seed,
             losses: self.losses.clone(),
+            held_out: self
+                .held_out
+                .iter()
+                .map(|&HeldOutParts { step, loss }| HeldOut { step, loss })
+                .collect(),
             stop: match self.stop {
                 StopKind::Converged => StopReason::Converged,
                 StopKind::MaxSteps => StopReason::MaxSteps,
