@@ -258,6 +258,10 @@ pub(crate) struct ModelArgs {
     #[arg(long, value_name = "ALPHA", allow_negative_numbers = true, group = "separation")]
     pub(crate) alpha: Option<f64>,
 
+    /// γ of γ-normmax, above 1: sparse, and scores count for less the more patterns share the weight
+    #[arg(long, value_name = "GAMMA", allow_negative_numbers = true, group = "separation")]
+    pub(crate) normmax: Option<f64>,
+
     /// Softmax of the K best scores only
     #[arg(long, value_name = "K", group = "separation")]
     pub(crate) top: Option<usize>,

@@ -59,9 +59,19 @@ enum SimilarityKind {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields, tag = "kind")]
 enum SeparationKind {
-    Entmax { alpha: f64 },
-    TopK { k: usize },
-    Polynomial { degree: u32 },
+    Entmax {
+        alpha: f64,
+    },
+    /// Since version 2.
+    Normmax {
+        gamma: f64,
+    },
+    TopK {
+        k: usize,
+    },
+    Polynomial {
+        degree: u32,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -206,6 +216,7 @@ impl SeparationKind {
             separation::Kind::Sparsemax => Self::Entmax { alpha: 2.0 },
             separation::Kind::Entmax15 => Self::Entmax { alpha: 1.5 },
             separation::Kind::Entmax { alpha } => Self::Entmax { alpha },
+            separation::Kind::Normmax { gamma } => Self::Normmax { gamma },
             separation::Kind::TopK { k } => Self::TopK { k },
             separation::Kind::Polynomial { degree } => Self::Polynomial { degree },
         }
@@ -214,6 +225,7 @@ impl SeparationKind {
     fn build(self) -> Result<Separation> {
         match self {
             Self::Entmax { alpha } => Separation::entmax(alpha),
+            Self::Normmax { gamma } => Separation::normmax(gamma),
             Self::TopK { k } => Separation::top_k(k),
             Self::Polynomial { degree } => Separation::polynomial(degree),
         }

@@ -33,6 +33,7 @@ fn separations() -> Vec<Separation> {
     let mut all: Vec<_> = [1.0, 1.2345678901234567, 1.5, 2.0, 30.0]
         .map(|alpha| Separation::entmax(alpha).unwrap())
         .to_vec();
+    all.push(Separation::normmax(0.1 + 1.2).unwrap());
     all.extend([Separation::top_k(2).unwrap(), Separation::polynomial(10).unwrap()]);
     all
 }
