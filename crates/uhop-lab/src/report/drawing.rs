@@ -63,6 +63,8 @@ impl Drawing {
         let inner = svg.split_once('\n').map_or("", |(_, rest)| rest).trim_end();
         let inner = inner.strip_suffix("</svg>").unwrap_or(inner);
         let inner = inner.replace(" opacity=\"1\"", "").replace(" font-family=\"sans-serif\"", "");
+        // The middle of small letters and digits alike, in every font.
+        let inner = inner.replace(" dy=\"0.5ex\"", " dy=\"0.35em\"");
         self.raw(class, attributes, &inner);
         Ok(())
     }
@@ -84,26 +86,27 @@ impl Drawing {
         format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}<rect width=\"{width}\" \
              height=\"{height}\" fill=\"{paper}\"/>\n{}</svg>\n",
-            self.head("", &format!("width=\"{}\" height=\"{}\" ", self.width, self.height)),
+            self.head(&format!("width=\"{}\" height=\"{}\"", self.width, self.height)),
             self.groups
         )
     }
 
-    /// A part of the page, which has the colours.
-    pub(super) fn inline(&self, class: &str) -> String {
+    /// A part of the page, which has the colours; at most `scale` times as wide as drawn.
+    pub(super) fn inline(&self, class: &str, scale: f64) -> String {
         let mut groups = self.groups.clone();
         for ink in palette::inks() {
             // Quotes of users' text are escaped: what is found is an attribute.
             let fixed = format!("\"{}\"", hex(ink.light));
             groups = groups.replace(&fixed, &format!("\"var(--{})\"", ink.variable));
         }
-        format!("{}{groups}</svg>\n", self.head(class, ""))
+        let most = (self.width * scale).round();
+        let head = self.head(&format!("class=\"{class}\" style=\"max-width:{most}px\""));
+        format!("{head}{groups}</svg>\n")
     }
 
-    fn head(&self, class: &str, size: &str) -> String {
-        let class = if class.is_empty() { String::new() } else { format!("class=\"{class}\" ") };
+    fn head(&self, attributes: &str) -> String {
         format!(
-            "<svg {class}{size}viewBox=\"0 0 {} {}\" xmlns=\"http://www.w3.org/2000/svg\" \
+            "<svg {attributes} viewBox=\"0 0 {} {}\" xmlns=\"http://www.w3.org/2000/svg\" \
              role=\"img\" aria-label=\"{}\" font-family=\"{}\" stroke-linejoin=\"round\">\n",
             steps(self.width),
             steps(self.height),

@@ -5,7 +5,7 @@ use plotters::coord::ranged1d::{Ranged, ValueFormatter};
 use plotters::style::text_anchor::HPos;
 
 use super::drawing::{Drawing, Failure, Font, Spot, UNIT, steps, stroke};
-use super::palette::{AXIS, GRID, TEXT};
+use super::palette::{AXIS, GRID, MINOR, TEXT};
 use super::ruler::Ruler;
 use super::text::{Weight, wrap};
 
@@ -104,7 +104,7 @@ impl Frame {
             }
             mesh.axis_style(stroke(AXIS, 1.0))
                 .bold_line_style(stroke(GRID, 1.0))
-                .light_line_style(stroke(GRID, 0.5))
+                .light_line_style(stroke(MINOR, 1.0))
                 .set_all_tick_mark_size(steps(TICK))
                 .label_style(tick_font().style())
                 .x_label_formatter(&|x| self.x.format_ext(x))
@@ -155,6 +155,9 @@ impl Title {
     }
 
     pub(super) fn new(title: &str, width: f64) -> Self {
+        if title.is_empty() {
+            return Self::none();
+        }
         Self(wrap(title, Self::SIZE, Weight::Bold, width - 16.0))
     }
 

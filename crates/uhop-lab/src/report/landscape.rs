@@ -9,7 +9,7 @@ use super::frame::{
     self, Frame, OVERHANG, Title, fitting, overhang, room_below, room_left, ticks_up,
 };
 use super::legend::{Legend, Sample};
-use super::model::{Cells, Field, Image};
+use super::model::{Cells, Field, Image, is_narrow};
 use super::palette::{HUES, Look, TEXT, look};
 use super::raster;
 use super::ruler::Ruler;
@@ -45,12 +45,12 @@ pub(super) fn draw(field: &Field, width: f64, title: Title) -> Result<Drawing, S
     let ratio = ((up.high - up.low) / (across.high - across.low)).clamp(0.4, 2.5);
     let y_at = |height| Ruler::linear(up.low, up.high, ticks_up(height));
     let bar_room = bar.as_ref().map_or(0.0, Bar::width);
-    let beside = bar_room + if is_wide && has_legend { legend.width() + 22.0 } else { 0.0 };
+    let beside = bar_room + if is_wide && has_legend { legend.width() + 14.0 } else { 0.0 };
     let left = room_left(&y_at(300.0), &up.label, 300.0);
     let plot_width = (width - left - beside - 16.0).min(430.0).min(430.0 / ratio).max(60.0);
     let plot_height = plot_width * ratio;
     let y = y_at(plot_height);
-    let x = fitting(plot_width, |most| Ruler::linear(across.low, across.high, most));
+    let x = fitting(plot_width, |most| Ruler::linear(across.low, across.high, most.min(6)));
     let top = title.height() + OVERHANG;
     let (right, bottom) = (left + plot_width, top + plot_height);
     let below = room_below(&across.label, plot_width);
@@ -83,7 +83,7 @@ pub(super) fn draw(field: &Field, width: f64, title: Title) -> Result<Drawing, S
     }
     if has_legend {
         let (x, y) =
-            if is_wide { (right + bar_room + 22.0, top) } else { (4.0, bottom + below + 12.0) };
+            if is_wide { (right + bar_room + 14.0, top) } else { (4.0, bottom + below + 12.0) };
         legend.draw(&mut drawing, x, y).map_err(failed)?;
     }
     Ok(drawing)
@@ -102,11 +102,7 @@ impl Bar {
         let low = values.iter().copied().fold(f64::INFINITY, f64::min);
         let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         // A constant field is the middle of its scale.
-        let half = if high - low <= 1e-9 * low.abs().max(high.abs()) {
-            (0.5 * low.abs()).max(0.5)
-        } else {
-            0.0
-        };
+        let half = if is_narrow(low, high) { (0.5 * low.abs()).max(0.5) } else { 0.0 };
         let (low, high) = (low - half, high + half);
         Self { label: label.to_owned(), low, high, ruler: Ruler::linear(low, high, 6) }
     }

@@ -82,8 +82,8 @@ fn part(block: &Block, figures: &BTreeMap<&str, Figure>, counts: &mut Counts) ->
         let figure = figures.get(name).expect("every figure was drawn");
         html! {
             figure id={ "figure-" (name) } {
-                (PreEscaped(figure.wide.inline("wide")))
-                (PreEscaped(figure.narrow.inline("narrow")))
+                (PreEscaped(figure.wide.inline("wide", 1.0)))
+                (PreEscaped(figure.narrow.inline("narrow", 1.3)))
                 figcaption {
                     b { "Figure " (counts.n_figures) ". " (visible(title)) } " " (visible(caption))
                 }

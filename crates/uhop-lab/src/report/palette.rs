@@ -24,6 +24,7 @@ pub(super) const PAPER: Ink = ink("paper", (255, 255, 255), (20, 23, 28));
 pub(super) const TEXT: Ink = ink("ink", (31, 35, 40), (226, 230, 236));
 pub(super) const AXIS: Ink = ink("axis", (74, 81, 89), (154, 163, 175));
 pub(super) const GRID: Ink = ink("grid", (228, 231, 235), (45, 51, 60));
+pub(super) const MINOR: Ink = ink("minor", (243, 244, 246), (31, 36, 43));
 pub(super) const FLOOR: Ink = ink("floor", (140, 147, 156), (132, 140, 151));
 
 pub(super) const HUES: [Ink; 6] = [
@@ -37,7 +38,7 @@ pub(super) const HUES: [Ink; 6] = [
 
 /// Every colour there is, those of the page first.
 pub(super) fn inks() -> impl Iterator<Item = Ink> {
-    [PAPER, TEXT, AXIS, GRID, FLOOR].into_iter().chain(HUES)
+    [PAPER, TEXT, AXIS, GRID, MINOR, FLOOR].into_iter().chain(HUES)
 }
 
 /// The shape of a marker.

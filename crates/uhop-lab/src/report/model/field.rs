@@ -1,6 +1,6 @@
 //! Fields: a number or a category at every place of a rectangle.
 
-use super::{Problem, check_name, check_number, check_text};
+use super::{Problem, check_name, check_number, check_text, is_narrow};
 use crate::report::Result;
 
 /// How many categories, and groups of points, one field can tell apart.
@@ -88,7 +88,7 @@ impl Frame {
             let part = format!("axis `{label}`");
             check_number(&part, "its lower end", low)?;
             check_number(&part, "its upper end", high)?;
-            if low >= high {
+            if is_narrow(low, high) {
                 return Err(Problem::Range { part, low, high });
             }
             Ok(Span { label: label.to_owned(), low, high })
