@@ -47,8 +47,9 @@ fn document() -> report::Result<Document> {
 }
 
 fn written() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let page = report::write(&document().unwrap(), folder.path()).unwrap();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let document = document().expect("text that is seen");
+    let page = report::write(&document, folder.path()).expect("the folder is ours");
     (folder, page)
 }
 
@@ -150,7 +151,7 @@ fn chromium() -> Option<PathBuf> {
 
 /// Opens a page and returns what it and the browser say on the console.
 fn console(browser: &Path, page: &Path, width: u32) -> Vec<String> {
-    let profile = tempfile::tempdir().unwrap();
+    let profile = tempfile::tempdir().expect("a temporary folder");
     let output = Command::new(browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
         .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
@@ -159,7 +160,7 @@ fn console(browser: &Path, page: &Path, width: u32) -> Vec<String> {
         .arg(format!("--window-size={width},900"))
         .arg(format!("file://{}", page.display()))
         .output()
-        .unwrap();
+        .expect("the browser starts");
     let log = String::from_utf8_lossy(&output.stderr);
     log.lines().filter(|line| line.contains("CONSOLE")).map(str::to_owned).collect()
 }

@@ -6,17 +6,22 @@ use plotters::style::text_anchor::HPos;
 
 use super::drawing::{Drawing, Font, outlined, steps};
 use super::frame::{
-    self, Frame, OVERHANG, Title, fitting, overhang, room_below, room_left, ticks_up,
+    Frame, OVERHANG, Title, fitting, overhang, room_below, room_left, room_right, ticks_up,
 };
 use super::legend::{Legend, Sample};
 use super::model::{Cells, Field, Image, is_narrow};
 use super::palette::{HUES, Look, TEXT, look};
 use super::raster;
 use super::ruler::Ruler;
+use super::text::{Weight, first_lines, wrap};
 
 /// Levels of a scalar field: steps show its contours.
 const LEVELS: usize = 24;
 const BAR: f64 = 14.0;
+const SIZE: f64 = 12.5;
+const LINE: f64 = 16.0;
+/// The least height of a plot, and the longest line of text beside it.
+const LOWEST: f64 = 170.0;
 const BLACK: RGBColor = RGBColor(20, 20, 20);
 // Not the page's paper, which is dark at night; a picture is not.
 const WHITE: RGBColor = RGBColor(254, 254, 254);
@@ -46,11 +51,14 @@ pub(super) fn draw(field: &Field, width: f64, title: Title) -> Result<Drawing, S
     let y_at = |height| Ruler::linear(up.low, up.high, ticks_up(height));
     let bar_room = bar.as_ref().map_or(0.0, Bar::width);
     let beside = bar_room + if is_wide && has_legend { legend.width() + 14.0 } else { 0.0 };
-    let left = room_left(&y_at(300.0), &up.label, 300.0);
-    let plot_width = (width - left - beside - 16.0).min(430.0).min(430.0 / ratio).max(60.0);
-    let plot_height = plot_width * ratio;
+    let left = room_left(&y_at(300.0), &up.label, LOWEST);
+    let room = width - left - beside;
+    let most = f64::min(430.0, 430.0 / ratio);
+    let x_at = |most: usize| Ruler::linear(across.low, across.high, most.min(6));
+    let x = fitting((room - 16.0).min(most), x_at);
+    let plot_width = (room - room_right(&x, room).max(16.0)).min(most).max(60.0);
+    let plot_height = (plot_width * ratio).max(LOWEST);
     let y = y_at(plot_height);
-    let x = fitting(plot_width, |most| Ruler::linear(across.low, across.high, most.min(6)));
     let top = title.height() + OVERHANG;
     let (right, bottom) = (left + plot_width, top + plot_height);
     let below = room_below(&across.label, plot_width);
@@ -59,10 +67,11 @@ pub(super) fn draw(field: &Field, width: f64, title: Title) -> Result<Drawing, S
     let legend_bottom = if is_wide { top + legend.height() } else { 0.0 };
     let height = (bottom + below + under + 4.0).max(legend_bottom + 4.0);
     let total = (right + over.max(beside + 16.0)).min(width).max(if is_wide { 0.0 } else { width });
+    let total = total.max(title.width());
     let mut drawing = Drawing::new(total, height, label(field));
     title.draw(&mut drawing).map_err(failed)?;
 
-    let frame = Frame { left, top, right, bottom, x, y };
+    let frame = Frame { left, top, right, bottom, longest: LOWEST, x, y };
     let uri =
         raster::data_uri(&picture(field, bar.as_ref())?).map_err(|error| error.to_string())?;
     drawing.raw("cells", "", &placed(&uri, left, top, plot_width, plot_height));
@@ -111,7 +120,12 @@ impl Bar {
     fn width(&self) -> f64 {
         let font = Self::font();
         let ticks = self.ruler.ticks().map(|(_, label)| font.width(label)).fold(0.0, f64::max);
-        14.0 + BAR + 8.0 + ticks + 22.0
+        14.0 + BAR + 8.0 + ticks + 6.0 + self.lines().len() as f64 * LINE
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let lines = wrap(&self.label, SIZE, Weight::Regular, LOWEST);
+        first_lines(lines, 2, SIZE, Weight::Regular, LOWEST)
     }
 
     fn font() -> Font {
@@ -132,24 +146,21 @@ impl Bar {
         let uri = raster::data_uri(&image).map_err(|error| error.to_string())?;
         drawing.raw("scale", "", &placed(&uri, left, frame.top, BAR, height));
         let right = left + BAR + 8.0;
-        let widest = self.width() - 14.0 - BAR - 8.0 - 22.0;
         drawing
             .group("scale-labels", "", |area| {
                 for (tick, label) in self.ruler.ticks() {
                     let y = frame.bottom - self.ruler.share(tick) * height;
                     Self::font().draw(area, label, (steps(right), steps(y)))?;
                 }
-                let font = Font::new(12.5, TEXT, HPos::Center);
-                let font = Font { is_upright: false, ..font };
-                let lines = super::text::wrap(
-                    &self.label,
-                    12.5,
-                    super::text::Weight::Regular,
-                    height.max(frame::OVERHANG),
-                );
+                let font = Font { is_upright: false, ..Font::new(SIZE, TEXT, HPos::Center) };
                 let middle = steps((frame.top + frame.bottom) / 2.0);
-                let x = right + widest + 13.0;
-                font.draw(area, &lines.join(" "), (steps(x), middle))
+                let lines = self.lines();
+                let end = frame.right + self.width();
+                for (i, line) in lines.iter().enumerate() {
+                    let x = end - ((lines.len() - i) as f64 - 0.5) * LINE;
+                    font.draw(area, line, (steps(x), middle))?;
+                }
+                Ok(())
             })
             .map_err(|error| error.to_string())
     }
@@ -209,4 +220,74 @@ fn label(field: &Field) -> String {
     };
     let (x, y) = (&field.frame().x.label, &field.frame().y.label);
     format!("{}: {what} over {x} and {y}", field.title())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::report::check::{number, text_outside, texts};
+    use crate::report::model;
+
+    fn fields() -> impl Strategy<Value = Field> {
+        let span = || {
+            (-6.0..6.0f64, -6.0..6.0f64).prop_map(|(low, size)| {
+                let low = if low < 0.0 { -10f64.powf(low.abs()) } else { 10f64.powf(low) };
+                (low, low + 10f64.powf(size).max(1e-6 * low.abs()))
+            })
+        };
+        let cells = prop_oneof![
+            (prop::collection::vec(-1e9..1e9f64, 6), texts()).prop_map(Ok),
+            prop::collection::vec(texts(), 1..=12).prop_map(Err),
+        ];
+        let groups = prop::collection::vec((texts(), 0.0..=1.0f64, 0.0..=1.0f64), 0..=12);
+        (texts(), texts(), texts(), span(), span(), cells, groups).prop_map(
+            |(title, x_label, y_label, x, y, cells, groups)| {
+                let frame = model::Frame::new((&x_label, x.0, x.1), (&y_label, y.0, y.1)).unwrap();
+                let field = match cells {
+                    Ok((values, label)) => {
+                        Field::scalar("field", title, "Caption.", frame, 3, label, values)
+                    }
+                    Err(names) => {
+                        let cells = (0..6).map(|i| i % names.len()).collect();
+                        Field::categories("field", title, "Caption.", frame, 3, names, cells)
+                    }
+                };
+                groups.into_iter().fold(field.unwrap(), |field, (name, across, up)| {
+                    let within = |(low, high): (f64, f64), share: f64| {
+                        (low + share * (high - low)).min(high)
+                    };
+                    field.with_points(name, vec![(within(x, across), within(y, up))]).unwrap()
+                })
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn every_field_has_its_points_in_the_plot_and_its_text_in_the_drawing(
+            field in fields(),
+            width in prop_oneof![Just(360.0), Just(780.0)],
+        ) {
+            let drawing = draw(&field, width, Title::new(field.title(), width)).unwrap();
+            prop_assert!(drawing.size().0 <= width + 1e-6);
+            prop_assert_eq!(text_outside(&drawing), Vec::<String>::new());
+            let svg = drawing.file();
+            let tree = roxmltree::Document::parse(&svg).unwrap();
+            let of_class = |class: &'static str| {
+                let group = tree.descendants().find(|node| node.attribute("class") == Some(class));
+                group.unwrap().children().filter(|node| node.is_element())
+            };
+            let area = of_class("plot-area").next().unwrap();
+            let right = number(area, "x") + number(area, "width");
+            let bottom = number(area, "y") + number(area, "height");
+            for circle in of_class("points").filter(|node| node.has_tag_name("circle")) {
+                prop_assert!((number(area, "x")..=right).contains(&number(circle, "cx")));
+                prop_assert!((number(area, "y")..=bottom).contains(&number(circle, "cy")));
+            }
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Reports: a document of text, tables, plots and pictures, and the files made of it.
 
+#[cfg(test)]
+mod check;
 mod drawing;
 mod error;
 mod frame;

@@ -9,11 +9,13 @@ use super::frame::Title;
 use super::model::ImageGrid;
 use super::palette::TEXT;
 use super::raster;
-use super::text::{Weight, width, wrap};
+use super::text::{Weight, first_lines, width, wrap};
 
 const SIZE: f64 = 12.0;
 const LINE: f64 = 15.0;
 const GAP: f64 = 3.0;
+/// Right of the last column, whose label may be wider than itself.
+const EDGE: f64 = 6.0;
 /// Column labels that do not fit over their column stand upright, no taller than this.
 const TALLEST: f64 = 130.0;
 
@@ -25,7 +27,7 @@ pub(super) fn draw(grid: &ImageGrid, most: f64, title: Title) -> Result<Drawing,
     let widest = rows.iter().flatten().map(|line| width(line, SIZE, Weight::Regular));
     let left = widest.fold(0.0, f64::max) + 10.0;
     let (image_width, image_height) = (grid.images()[0].width(), grid.images()[0].height());
-    let room = (most - left) / n_columns - GAP;
+    let room = (most - left - EDGE) / n_columns - GAP;
     let cell_width = room.min((2 * image_width) as f64).max(room.min(64.0)).max(4.0);
     let cell_height = cell_width * image_height as f64 / image_width as f64;
 
@@ -33,8 +35,11 @@ pub(super) fn draw(grid: &ImageGrid, most: f64, title: Title) -> Result<Drawing,
     let longest = words.map(|word| width(word, SIZE, Weight::Regular)).fold(0.0, f64::max);
     let is_upright = longest > cell_width;
     let room = if is_upright { TALLEST } else { cell_width };
-    let columns: Vec<Vec<String>> =
-        grid.column_labels().iter().map(|label| lines(label, room)).collect();
+    // Upright lines stand side by side over their column.
+    let n_lines = if is_upright { ((cell_width + GAP) / LINE).max(1.0) as usize } else { 4 };
+    let shortened =
+        |label: &String| first_lines(lines(label, room), n_lines, SIZE, Weight::Regular, room);
+    let columns: Vec<Vec<String>> = grid.column_labels().iter().map(shortened).collect();
     let head = if is_upright {
         let longest = columns.iter().flatten().map(|line| width(line, SIZE, Weight::Regular));
         longest.fold(0.0, f64::max) + 8.0
@@ -45,7 +50,7 @@ pub(super) fn draw(grid: &ImageGrid, most: f64, title: Title) -> Result<Drawing,
     let top = title.height() + head;
     let heights: Vec<f64> =
         rows.iter().map(|lines| cell_height.max(lines.len() as f64 * LINE) + GAP).collect();
-    let total_width = (left + n_columns * (cell_width + GAP)).max(80.0);
+    let total_width = (left + n_columns * (cell_width + GAP) + EDGE).max(80.0);
     let mut drawing =
         Drawing::new(total_width, top + heights.iter().sum::<f64>() + 2.0, label(grid));
     let failed = |error: super::drawing::Failure| error.to_string();
@@ -117,4 +122,43 @@ fn label(grid: &ImageGrid) -> String {
         grid.column_labels().join(", "),
         grid.caption()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::report::Image;
+    use crate::report::check::{text_outside, texts};
+
+    fn grids() -> impl Strategy<Value = ImageGrid> {
+        let labels = || prop::collection::vec(prop_oneof![texts(), Just(String::new())], 1..20);
+        (labels(), labels(), 1usize..40, 1usize..40, any::<bool>()).prop_map(
+            |(columns, rows, height, width, is_rgb)| {
+                let image = if is_rgb {
+                    Image::rgb(height, width, vec![7; 3 * height * width])
+                } else {
+                    Image::grey(height, width, vec![7; height * width])
+                };
+                let images = vec![image.unwrap(); rows.len() * columns.len()];
+                ImageGrid::new("grid", "Caption.", columns, rows, images).unwrap()
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn every_grid_has_its_pictures_and_its_text_in_the_drawing(
+            grid in grids(),
+            most in prop_oneof![Just(360.0), Just(780.0)],
+        ) {
+            let drawing = draw(&grid, most, Title::none()).unwrap();
+            prop_assert!(drawing.size().0 <= most + 1e-6);
+            prop_assert_eq!(text_outside(&drawing), Vec::<String>::new());
+            prop_assert_eq!(drawing.file().matches("<image ").count(), grid.images().len());
+        }
+    }
 }
