@@ -128,7 +128,8 @@ impl Frame {
                 .label_style(tick_font().style())
                 .x_label_formatter(&|x| self.x.format_ext(x))
                 .y_label_formatter(&|y| self.y.format_ext(y))
-                .draw()
+                .draw()?;
+            Ok(())
         })?;
         let [left, top, right, bottom] = [self.left, self.top, self.right, self.bottom].map(steps);
         let (width, height) = (right - left, bottom - top);

@@ -16,6 +16,7 @@ mod picture;
 mod plot;
 mod raster;
 mod ruler;
+mod scale_bar;
 mod text;
 mod write;
 

@@ -83,3 +83,46 @@ pub(super) fn dashes(look: Look) -> &'static [f64] {
 /// The dashes of references, which all have one colour.
 pub(super) const REFERENCE_DASHES: [&[f64]; 4] =
     [&[2.0, 2.5], &[8.0, 2.5, 2.0, 2.5], &[12.0, 3.0], &[1.0, 4.0]];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::report::drawing::hex;
+
+    /// The contrast of two colours by WCAG 2, from 1 to 21.
+    fn contrast(a: RGBColor, b: RGBColor) -> f64 {
+        let light = |RGBColor(r, g, b): RGBColor| {
+            let linear = |c: u8| {
+                let c = f64::from(c) / 255.0;
+                if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+            };
+            0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
+        };
+        let (a, b) = (light(a) + 0.05, light(b) + 0.05);
+        a.max(b) / a.min(b)
+    }
+
+    #[test]
+    fn text_and_lines_stand_out_by_day_and_by_night() {
+        let against =
+            |ink: Ink| contrast(ink.light, PAPER.light).min(contrast(ink.dark, PAPER.dark));
+        assert!(against(TEXT) >= 12.0);
+        assert!(against(AXIS) >= 4.5);
+        assert!(against(FLOOR) >= 3.0);
+        for hue in HUES {
+            assert!(against(hue) >= 2.2, "{}: {}", hue.variable, against(hue));
+        }
+    }
+
+    #[test]
+    fn no_two_colours_and_no_two_looks_are_the_same() {
+        // The page finds a colour's purpose by its value.
+        let colours: BTreeSet<String> = inks().map(|ink| hex(ink.light)).collect();
+        assert_eq!(colours.len(), inks().count());
+        for i in 0..12 {
+            assert!((0..i).all(|j| look(i) != look(j)));
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use plotters::element::{PathElement, Polygon};
 use plotters::style::Color;
 
-use super::drawing::{Drawing, Failure, Spot, dash_attribute, marker, steps, stroke};
+use super::drawing::{Drawing, Failure, Spot, UNIT, dash_attribute, marker, steps, stroke};
 use super::frame::{Frame, OVERHANG, Title, fitting, room_below, room_left, room_right, ticks_up};
 use super::legend::{Legend, Sample};
 use super::model::{Chart, Point, Role, Series};
@@ -140,9 +140,9 @@ fn draw_spread(
         let upper = points.iter().rev().map(|point| frame.spot(point.x, point.high));
         let outline: Vec<Spot> = lower.chain(upper).collect();
         if points.len() > 1 {
-            area.draw(&Polygon::new(outline, ink.light.mix(0.16).filled()))
+            Ok(area.draw(&Polygon::new(outline, ink.light.mix(0.16).filled()))?)
         } else {
-            area.draw(&PathElement::new(outline, stroke(ink, 1.4)))
+            Ok(area.draw(&PathElement::new(outline, stroke(ink, 1.4)))?)
         }
     })
 }
@@ -167,19 +167,17 @@ fn draw_line(
         // A level is worth a mark wherever it was measured.
         [(x, y)] if !matches!(sample, Sample::Model(_)) => {
             let (half, left, right) = (steps(9.0), steps(frame.left), steps(frame.right));
-            area.draw(&PathElement::new(
-                vec![((x - half).max(left), y), ((x + half).min(right), y)],
-                style,
-            ))
+            let ends = vec![((x - half).max(left), y), ((x + half).min(right), y)];
+            Ok(area.draw(&PathElement::new(ends, style))?)
         }
-        _ => area.draw(&PathElement::new(spots.clone(), style)),
+        _ => Ok(area.draw(&PathElement::new(spots.clone(), style))?),
     })?;
     let Sample::Model(look) = sample else { return Ok(()) };
     drawing.group("markers", "", |area| {
         let mut last: Option<Spot> = None;
         for &spot in &spots {
             let is_near = last.is_some_and(|(x, y)| {
-                f64::from(spot.0 - x).hypot(f64::from(spot.1 - y)) < MARKER_GAP * 10.0
+                f64::from(spot.0 - x).hypot(f64::from(spot.1 - y)) < MARKER_GAP * UNIT
             });
             if !is_near {
                 marker(area, spot, *look, 3.4)?;

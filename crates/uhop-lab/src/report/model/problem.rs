@@ -30,3 +30,10 @@ pub(crate) enum Problem {
     )]
     Range { part: String, low: f64, high: f64 },
 }
+
+impl Problem {
+    /// One thing expected, another found.
+    pub(super) fn count(part: String, expected: String, found: String) -> Self {
+        Self::Count { part, expected, found }
+    }
+}
