@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use uhop_lab::report::{
     self, Axis, Chart, Column, Document, Field, Frame, Image, ImageGrid, Point, Role, Scale,
@@ -152,16 +153,30 @@ fn chromium() -> Option<PathBuf> {
 /// Opens a page and returns what it and the browser say on the console.
 fn console(browser: &Path, page: &Path, width: u32) -> Vec<String> {
     let profile = tempfile::tempdir().expect("a temporary folder");
-    let output = Command::new(browser)
+    let log = profile.path().join("log");
+    let mut running = Command::new(browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
         .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
         .args(["--enable-logging=stderr", "--v=0", "--virtual-time-budget=20000", "--dump-dom"])
-        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .arg(format!("--user-data-dir={}", profile.path().join("profile").display()))
         .arg(format!("--window-size={width},900"))
         .arg(format!("file://{}", page.display()))
-        .output()
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(&log).expect("the folder is ours"))
+        .spawn()
         .expect("the browser starts");
-    let log = String::from_utf8_lossy(&output.stderr);
+    // A browser that hangs must not hang the check.
+    for _ in 0..1200 {
+        if running.try_wait().expect("the browser is ours").is_some() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // Nothing to do where it has ended.
+    let _ = running.kill();
+    running.wait().expect("the browser is ours");
+    let log = fs::read(&log).expect("the log is ours");
+    let log = String::from_utf8_lossy(&log);
     log.lines().filter(|line| line.contains("CONSOLE")).map(str::to_owned).collect()
 }
 
