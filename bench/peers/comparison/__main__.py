@@ -48,7 +48,8 @@ def main() -> int:
     # Where things are on this machine is no part of the report.
     words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
     command = " ".join(["python3 bench/peers/run.py", *words])
-    options.out.write_text(report(setup, command, busy, sections))
+    old = options.out.read_text() if options.out.exists() else ""
+    options.out.write_text(report(setup, command, busy, sections, old))
     n_wrong = sum(section.n_wrong for section in sections)
     if n_wrong:
         print(

@@ -83,5 +83,6 @@ def run(setup: Setup) -> Section:
         patterns = clusters(2_000 if setup.quick else 20_000, dim)
         setup.worker.load("grown", patterns)
         lines.append(line(setup, patterns, PEAKED * 784 / dim))
-    header = ["n_patterns", "dim", "uhop dense", "uhop α = 2", "the same, screened", "torch SDPA", "torch eager"]
+    names = ["uhop dense", "uhop α = 2", "the same, screened", "torch SDPA", "torch eager"]
+    header = ["n_patterns", "dim", *names]
     return Section("Growth", TEXT, header, lines)

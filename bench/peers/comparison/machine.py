@@ -39,10 +39,10 @@ def load_average() -> str:
 
 
 def versions() -> str:
-    """uhop by its commit, the toolchain, and the other libraries."""
+    """The toolchain and the other libraries."""
     rust = output("rustc", "--version").split(" (")[0]
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    return f"uhop {commit()}, {rust}, Python {platform.python_version()}, {packages}"
+    return f"{rust}, Python {platform.python_version()}, {packages}"
 
 
 def commit() -> str:

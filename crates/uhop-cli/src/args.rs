@@ -333,6 +333,10 @@ pub(crate) struct ModelArgs {
     #[arg(long, value_name = "ALPHA", allow_negative_numbers = true, group = "separation")]
     pub(crate) alpha: Option<f64>,
 
+    /// γ of γ-normmax, above 1: sparse, and scores count for less the more patterns share the weight
+    #[arg(long, value_name = "GAMMA", allow_negative_numbers = true, group = "separation")]
+    pub(crate) normmax: Option<f64>,
+
     /// Softmax of the K best scores only
     #[arg(long, value_name = "K", group = "separation")]
     pub(crate) top: Option<usize>,
@@ -472,9 +476,26 @@ pub(crate) struct Stage1Args {
     #[arg(long, value_name = "N", default_value_t = 100, requires = "loss")]
     pub(crate) steps: usize,
 
-    /// Rate of gradient descent [default: 10 for the max loss, 1 for the average loss]
+    /// Patterns that a step sees, drawn anew for each; for the average loss of large memories [default:
+    /// all]
+    ///
+    /// The pairs of a sample of patterns are held out and never push; their loss is reported. About 1,024
+    /// is a good size: the steps cost the same whatever the number of patterns.
+    #[arg(long, value_name = "N", requires = "loss")]
+    pub(crate) batch: Option<usize>,
+
+    /// How W moves along the gradient
+    #[arg(long, value_enum, default_value_t, requires = "loss")]
+    pub(crate) optimizer: OptimizerArg,
+
+    /// Rate of the steps [default: 10 for the max loss, 1 for the average loss; 0.01 for adam]
     #[arg(long, value_name = "RATE", requires = "loss", allow_negative_numbers = true)]
     pub(crate) rate: Option<f64>,
+
+    /// Stop when a step changes the loss by at most this; with --batch, when 20 steps change that of the
+    /// held-out pairs by at most this
+    #[arg(long, value_name = "X", requires = "loss", allow_negative_numbers = true)]
+    pub(crate) tolerance: Option<f64>,
 
     /// Rows of W [default: the length of a pattern]
     #[arg(long, value_name = "D", requires = "loss")]
@@ -484,7 +505,7 @@ pub(crate) struct Stage1Args {
     #[arg(long, requires = "loss")]
     pub(crate) keep_rows: bool,
 
-    /// Seed of the random start of W
+    /// Seed of the random start of W, and of the batches
     #[arg(long, value_name = "N", default_value_t = 0, requires = "loss", value_parser = seed)]
     pub(crate) seed: u64,
 }
@@ -496,6 +517,16 @@ pub(crate) enum LossArg {
     Average,
     /// The closest pair pushes
     Max,
+}
+
+/// A rule that turns gradients into steps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, ValueEnum)]
+pub(crate) enum OptimizerArg {
+    /// W ← W − rate·∇L, as in U-Hop's Algorithm 1
+    #[default]
+    GradientDescent,
+    /// Adam: every entry moves by about the rate
+    Adam,
 }
 
 /// `uhop retrieve`.

@@ -4,16 +4,19 @@ use std::path::Path;
 
 use serde::Serialize;
 use uhop::saved::{Learning, SavedMemory, StoredTensor};
-use uhop::stage1::{Optimizer, Params, SeparationLoss};
+use uhop::stage1::{Batches, Optimizer, Params, SeparationLoss};
 use uhop::{LinearMap, Memory, Model, Patterns};
 use uhop_data::store::Writer;
 use uhop_data::{Kind, Matrix};
 
-use crate::args::{FitArgs, LossArg, Stage1Args};
+use crate::args::{FitArgs, LossArg, OptimizerArg, Stage1Args};
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::learning::{AVERAGE_LOSS_RATE, MAX_LOSS_RATE, stage1};
+use crate::learning::{ADAM_RATE, AVERAGE_LOSS_RATE, MAX_LOSS_RATE, first_and_last_loss, stage1};
 use crate::{input, interrupt};
+
+/// From so many patterns on, all pairs take seconds a step.
+const MANY_PATTERNS: usize = 16_384;
 
 pub(crate) fn run(args: &FitArgs) -> Result<(), Failure> {
     if Kind::of(&args.output).ok() != Some(Kind::Safetensors) {
@@ -44,6 +47,7 @@ struct Document {
 #[derive(Serialize)]
 struct Learned {
     steps: usize,
+    batch: Option<usize>,
     first_loss: f64,
     last_loss: f64,
     seconds: f64,
@@ -73,9 +77,9 @@ fn fit<T: StoredTensor>(
     if let Some(loss) = args.stage1.loss {
         let patterns = saved.memory().patterns();
         let (map, learning, seconds) = learn(&args.stage1, loss, patterns, &console)?;
-        let losses = &learning.losses;
-        let (first_loss, last_loss) = (losses[0], losses[losses.len() - 1]);
-        summary = Some(Learned { steps: losses.len() - 1, first_loss, last_loss, seconds });
+        let (first_loss, last_loss) = first_and_last_loss(&learning.losses, &learning.held_out);
+        let (steps, batch) = (learning.losses.len() - 1, args.stage1.batch);
+        summary = Some(Learned { steps, batch, first_loss, last_loss, seconds });
         let model = saved.memory().model().clone().with_feature_map(map);
         saved = saved.with_model(model)?.with_learning(learning);
     }
@@ -109,17 +113,39 @@ fn learn<T: StoredTensor>(
     patterns: &Patterns<T>,
     console: &Console,
 ) -> Result<(LinearMap<T>, Learning, f64), Failure> {
-    let (loss, rate, name) = match loss {
+    let (n_patterns, dim) = (patterns.n_patterns(), patterns.dim());
+    let (loss, descent_rate, name) = match loss {
         LossArg::Average => (SeparationLoss::average(), AVERAGE_LOSS_RATE, "average loss"),
         LossArg::Max => (SeparationLoss::max(), MAX_LOSS_RATE, "max loss"),
     };
-    let optimizer = Optimizer::gradient_descent(args.rate.unwrap_or(rate))?;
-    let params = Params::new(loss, optimizer, args.steps)?;
-    let params = if args.keep_rows { params.keep_rows() } else { params };
-    let dim = patterns.dim();
+    let optimizer = match args.optimizer {
+        OptimizerArg::GradientDescent => {
+            Optimizer::gradient_descent(args.rate.unwrap_or(descent_rate))?
+        }
+        OptimizerArg::Adam => Optimizer::adam(args.rate.unwrap_or(ADAM_RATE))?,
+    };
+    let mut params = Params::new(loss, optimizer, args.steps)?;
+    if args.keep_rows {
+        params = params.keep_rows();
+    }
+    if let Some(tolerance) = args.tolerance {
+        params = params.with_tolerance(tolerance)?;
+    }
+    if let Some(size) = args.batch {
+        params = params.with_batches(Batches::new(size, args.seed)?)?;
+    } else if loss == SeparationLoss::average() && n_patterns >= MANY_PATTERNS {
+        console.note(&format!(
+            "hint: every step sees all pairs of {n_patterns} patterns; with --batch 1024 it sees a sample"
+        ));
+    }
     let start = LinearMap::random_normal(args.features.unwrap_or(dim), dim, args.seed)?;
     let (report, seconds) = stage1(name, patterns, start, &params, console)?;
-    let learning =
-        Learning { params, seed: Some(args.seed), losses: report.losses, stop: report.stop };
+    let learning = Learning {
+        params,
+        seed: Some(args.seed),
+        losses: report.losses,
+        held_out: report.held_out,
+        stop: report.stop,
+    };
     Ok((report.map, learning, seconds))
 }

@@ -194,11 +194,17 @@ pub(crate) fn model<T: Scalar>(model: Model<T>, args: &ModelArgs) -> Result<Mode
         Some(SimilarityArg::Euclidean) => Similarity::Euclidean,
         Some(SimilarityArg::Manhattan) => Similarity::Manhattan,
     };
-    let separation = match (args.alpha, args.top, args.polynomial) {
-        (Some(alpha), _, _) => Separation::entmax(alpha)?,
-        (_, Some(k), _) => Separation::top_k(k)?,
-        (_, _, Some(degree)) => Separation::polynomial(degree)?,
-        (None, None, None) => model.separation(),
+    // The parser lets one of them through.
+    let separation = if let Some(alpha) = args.alpha {
+        Separation::entmax(alpha)?
+    } else if let Some(gamma) = args.normmax {
+        Separation::normmax(gamma)?
+    } else if let Some(k) = args.top {
+        Separation::top_k(k)?
+    } else if let Some(degree) = args.polynomial {
+        Separation::polynomial(degree)?
+    } else {
+        model.separation()
     };
     Ok(Model::new(similarity, separation, args.beta.unwrap_or(model.beta()))?)
 }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use uhop::stage1::{Params, Progress, Report, learn};
+use uhop::stage1::{HeldOut, Params, Progress, Report, learn};
 use uhop::{LinearMap, Patterns, Scalar};
 
 use crate::console::Console;
@@ -14,6 +14,8 @@ use crate::interrupt;
 pub(crate) const MAX_LOSS_RATE: f64 = 10.0;
 /// A constant rate that trains the average loss.
 pub(crate) const AVERAGE_LOSS_RATE: f64 = 1.0;
+/// Suits a standard normal W, whatever the loss.
+pub(crate) const ADAM_RATE: f64 = 0.01;
 
 /// Learns W by the loss called `loss`, with a bar and a closing note; returns the report and the
 /// seconds it took.
@@ -24,7 +26,13 @@ pub(crate) fn stage1<T: Scalar>(
     params: &Params,
     console: &Console,
 ) -> Result<(Report<T>, f64), Failure> {
-    let label = format!("Stage I, {loss}, {} patterns", patterns.n_patterns());
+    let n_patterns = patterns.n_patterns();
+    let label = match params.batches() {
+        None => format!("Stage I, {loss}, {n_patterns} patterns"),
+        Some(batches) => {
+            format!("Stage I, {loss}, {} of {n_patterns} patterns a step", batches.size())
+        }
+    };
     let bar = console.bar(params.max_steps(), &label);
     let show = |progress: Progress| {
         bar.set_position(progress.step as u64);
@@ -36,8 +44,19 @@ pub(crate) fn stage1<T: Scalar>(
     let seconds = started.elapsed().as_secs_f64();
     bar.finish_and_clear();
     interrupt::check()?;
-    let (first, last) = (report.losses[0], report.losses[report.steps]);
+    let (first, last) = first_and_last_loss(&report.losses, &report.held_out);
+    let of = if report.held_out.is_empty() { "" } else { " of held-out pairs" };
     let steps = report.steps;
-    console.note(&format!("{label}: {steps} steps, loss {first:.3} → {last:.3}, {seconds:.1} s"));
+    console
+        .note(&format!("{label}: {steps} steps, loss{of} {first:.3} → {last:.3}, {seconds:.1} s"));
     Ok((report, seconds))
+}
+
+/// The loss before the first and after the last step: of the held-out pairs, if any were.
+pub(crate) fn first_and_last_loss(losses: &[f64], held_out: &[HeldOut]) -> (f64, f64) {
+    match held_out {
+        [first, .., last] => (first.loss, last.loss),
+        [only] => (only.loss, only.loss),
+        [] => (losses[0], losses[losses.len() - 1]),
+    }
 }

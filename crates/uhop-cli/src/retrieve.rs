@@ -117,7 +117,7 @@ fn is_worth_a_screen<T: Scalar>(
     memory: &Memory<T>,
     n_queries: Option<usize>,
 ) -> bool {
-    let is_sparse = memory.model().separation().alpha().is_some_and(|alpha| alpha > 1.0);
+    let is_sparse = memory.model().separation().margin().is_some();
     is_sparse
         && args.weights.is_none()
         && memory.patterns().n_patterns() >= SCREEN_PATTERNS

@@ -1,9 +1,10 @@
 //! The energy E_K that the update descends, its value and gradient.
 //!
-//! E(x) = ½K(x,x) − β⁻¹ Ψ*_α(βK(Ξ,x)), where Ψ*_α(z) = max over the simplex of ⟨p,z⟩ − Ψ_α(p) is
-//! the convex conjugate of the negative Tsallis entropy; at α = 1 it is log Σ exp(z_i).
+//! E(x) = ½K(x,x) − β⁻¹ Ψ*(βK(Ξ,x)), where Ψ*(z) = max over the simplex of ⟨p,z⟩ − Ψ(p) is the convex
+//! conjugate of what the separation regularises by: the negative Tsallis entropy Ψ_α for α-entmax, at
+//! α = 1 log Σ exp(z_i), and ‖p‖_γ − 1 for γ-normmax.
 
-use ndarray::{Array1, Array2, ArrayView2, Zip};
+use ndarray::{Array1, Array2, ArrayView2};
 
 use crate::error::{Error, Result};
 use crate::memory::Memory;
@@ -12,14 +13,16 @@ use crate::patterns::check_states;
 use crate::product::product;
 use crate::readout::readout_of_checked;
 use crate::scalar::Scalar;
+use crate::separation::Kind;
 use crate::similarity::Similarity;
 
 impl<T: Scalar> Memory<T> {
     /// The energy of every state, `[n_queries, dim]` → `[n_queries]`.
     ///
-    /// E(x) = ½K(x,x) − β⁻¹ Ψ*_α(βK(Ξ,x)) (Wu, Hu, Hsiao, Liu 2024; the factor β⁻¹ is
-    /// what makes the update its exact concave-convex step). One update never raises it (their thm. 2.1), for every
-    /// α ≥ 1, β > 0 and W: −β⁻¹Ψ* is concave and touched from above by its tangent at x, and
+    /// E(x) = ½K(x,x) − β⁻¹ Ψ*(βK(Ξ,x)), Ψ the negative Tsallis entropy Ψ_α for α-entmax (Wu, Hu, Hsiao,
+    /// Liu 2024; the factor β⁻¹ is what makes the update its exact concave-convex step) and ‖p‖_γ − 1 for
+    /// γ-normmax (Santos, Niculae, McNamee, Martins 2024). One update never raises it (thm. 2.1 of the
+    /// former), for every β > 0 and W: −β⁻¹Ψ* is concave and touched from above by its tangent at x, and
     /// x⁺ = Ξᵀp minimises ½K(x,x) plus that tangent. With W of full column rank the states where
     /// it stops changing are exactly the fixed points of the update.
     ///
@@ -45,7 +48,7 @@ impl<T: Scalar> Memory<T> {
     ///
     /// # Errors
     /// [`is_unsupported`](Error::is_unsupported) for cosine or manhattan similarity and for
-    /// separations outside the α-entmax family, whose update descends no energy of this form;
+    /// separations other than α-entmax and normmax, whose update descends no energy of this form;
     /// [`is_non_finite`](Error::is_non_finite) when it overflows; otherwise as
     /// [`scores`](Self::scores).
     pub fn energy(&self, states: ArrayView2<'_, T>) -> Result<Array1<f64>> {
@@ -54,7 +57,7 @@ impl<T: Scalar> Memory<T> {
     }
 
     pub(crate) fn energy_of_checked(&self, states: ArrayView2<'_, T>) -> Result<Array1<f64>> {
-        let alpha = self.entmax_alpha()?;
+        let regularizer = self.regularizer()?;
         let quadratic = match self.model().similarity() {
             Similarity::Dot => squared_norms(states),
             Similarity::Kernel(map) => squared_norms(map.features(states).view()),
@@ -66,7 +69,7 @@ impl<T: Scalar> Memory<T> {
         let mut row = Vec::with_capacity(scores.ncols());
         for (energy, scores) in energy.iter_mut().zip(scores.outer_iter()) {
             self.model().beta_scores(scores, &mut row)?;
-            *energy = 0.5 * *energy - self.conjugate(&mut row, alpha) / self.model().beta();
+            *energy = 0.5 * *energy - self.conjugate(&mut row, regularizer) / self.model().beta();
             if !energy.is_finite() {
                 return Err(Error::overflow("energy", "the energy of a state".to_owned(), "f64"));
             }
@@ -93,7 +96,7 @@ impl<T: Scalar> Memory<T> {
     /// As [`energy`](Self::energy).
     pub fn energy_gradient(&self, states: ArrayView2<'_, T>) -> Result<Array2<T>> {
         check_states("energy gradient", "the states", states, self.patterns().view())?;
-        self.entmax_alpha()?;
+        self.regularizer()?;
         let weights = self.weights_of_checked(states)?.weights;
         let readout = readout_of_checked(weights.view(), self.patterns().view());
         let step = &states - &readout;
@@ -104,30 +107,50 @@ impl<T: Scalar> Memory<T> {
         }
     }
 
-    fn entmax_alpha(&self) -> Result<f64> {
+    fn regularizer(&self) -> Result<Regularizer> {
         let separation = self.model().separation();
-        separation.alpha().ok_or_else(|| no_energy(&separation.to_string()))
+        match (separation.kind(), separation.alpha()) {
+            (_, Some(alpha)) => Ok(Regularizer::Tsallis { alpha }),
+            (Kind::Normmax { gamma }, None) => Ok(Regularizer::Norm { gamma }),
+            _ => Err(no_energy(&separation.to_string())),
+        }
     }
 
-    /// Ψ*_α(z) = ⟨p,z⟩ − Ψ_α(p) at the maximiser p = α-entmax(z); overwrites z.
-    fn conjugate(&self, z: &mut [f64], alpha: f64) -> f64 {
+    /// Ψ*(z) = ⟨p,z⟩ − Ψ(p) at the maximiser p, the weights; overwrites z.
+    fn conjugate(&self, z: &mut [f64], regularizer: Regularizer) -> f64 {
         // Relative to the best score: Ψ*(z + c) = Ψ*(z) + c.
         let best = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let shifted: Vec<f64> = z.iter().map(|z| z - best).collect();
         self.model().separation().weights_in_place(z);
-        let mut conjugate = best;
-        Zip::from(&*z).and(&shifted).for_each(|&p, &z| {
-            if p > 0.0 {
-                conjugate += p * z - negative_entropy(p, alpha);
+        let carried = z.iter().zip(&shifted).filter(|(p, _)| **p > 0.0);
+        best + carried.map(|(p, z)| p * z).sum::<f64>() - regularizer.at(z)
+    }
+}
+
+/// Ψ of a separation.
+#[derive(Clone, Copy)]
+enum Regularizer {
+    /// (Σp^α − 1)/(α(α−1)), Σ p ln p at α = 1.
+    Tsallis { alpha: f64 },
+    /// ‖p‖_γ − 1.
+    Norm { gamma: f64 },
+}
+
+impl Regularizer {
+    fn at(self, weights: &[f64]) -> f64 {
+        let carried = weights.iter().copied().filter(|&p| p > 0.0);
+        match self {
+            Self::Tsallis { alpha } => carried.map(|p| negative_entropy(p, alpha)).sum(),
+            Self::Norm { gamma } => {
+                carried.map(|p| p.powf(gamma)).sum::<f64>().powf(1.0 / gamma) - 1.0
             }
-        });
-        conjugate
+        }
     }
 }
 
 /// One term of Ψ_α on the simplex: p (p^(α−1) − 1) / (α(α−1)), p ln p at α = 1; Σ p = 1 turns
 /// (Σ p^α − 1) into the sum of p^α − p, which does not cancel as α → 1.
-pub(crate) fn negative_entropy(p: f64, alpha: f64) -> f64 {
+fn negative_entropy(p: f64, alpha: f64) -> f64 {
     if alpha == 1.0 {
         p * p.ln()
     } else {
@@ -138,7 +161,7 @@ pub(crate) fn negative_entropy(p: f64, alpha: f64) -> f64 {
 fn no_energy(part: &str) -> Error {
     let reason = format!(
         "a memory with {part} has none that its update descends; \
-         use dot, euclidean or kernel with a member of the entmax family"
+         use dot, euclidean or kernel with entmax or normmax"
     );
     Error::unsupported("energy", reason)
 }

@@ -53,6 +53,7 @@
 //! | feature map | [`LinearMap`] | Φ(u) = Wu; [`stage1::learn`] trains it |
 //! | saved file | [`saved`] | a memory to bytes and back |
 //! | metrics | [`metrics`] | how good a recall was |
+//! | capacity | [`capacity`] | how many patterns theory promises |
 //!
 //! # Conventions
 //! Rows are patterns; matrices are row-major [`ndarray`] arrays of `f32` or `f64`. Whatever has to
@@ -67,6 +68,7 @@
 #[doc = include_str!("../../../README.md")]
 mod readme {}
 
+pub mod capacity;
 mod dynamics;
 mod energy;
 mod error;

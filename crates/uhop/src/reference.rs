@@ -125,6 +125,39 @@ pub fn entmax(z: ArrayView1<'_, f64>, alpha: f64) -> Array1<f64> {
     weights / total
 }
 
+/// γ-normmax of scores z by plain bisection on the threshold τ of p_i ∝ \[z_i − τ\]₊^(1/(γ−1)),
+/// Σ \[z_i − τ\]₊^(γ/(γ−1)) = 1.
+///
+/// τ lies in [m − 1, m − n^((1−γ)/γ)], m = max z: at the left end the best score alone gives 1, at the right
+/// end n scores give at most 1/n each.
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::reference;
+///
+/// let weights = reference::normmax(array![0.0, 1.0].view(), 3.0);
+/// assert_eq!(weights, array![0.0, 1.0]);
+/// ```
+pub fn normmax(z: ArrayView1<'_, f64>, gamma: f64) -> Array1<f64> {
+    let max = z.fold(f64::NEG_INFINITY, |max, &z| max.max(z));
+    let powers = |tau: f64, power: f64| z.mapv(|z| (z - max - tau).max(0.0).powf(power));
+    let (mut left, mut right) = (-1.0, -(z.len() as f64).powf((1.0 - gamma) / gamma));
+    loop {
+        let middle = 0.5 * (left + right);
+        if middle <= left || middle >= right {
+            break;
+        }
+        if powers(middle, gamma / (gamma - 1.0)).sum() >= 1.0 {
+            left = middle;
+        } else {
+            right = middle;
+        }
+    }
+    let weights = powers(left, 1.0 / (gamma - 1.0));
+    let total = weights.sum();
+    weights / total
+}
+
 /// Softmax of the k largest scores, 0 elsewhere; of equal scores the earlier are taken.
 ///
 /// ```

@@ -119,14 +119,15 @@ impl<T: Scalar> Survey<'_, T> {
 
     /// Which of the chosen patterns are certified, `[chosen.len()]`, as [`Memory::certificates`].
     pub fn certificates(&self) -> Option<Array1<bool>> {
-        let alpha = self.memory.certifying_alpha()?;
-        Some(self.memory.certificates_from(&self.separations, alpha))
+        let margin = self.memory.model().separation().margin()?;
+        Some(self.memory.certificates_from(&self.separations, margin))
     }
 
     /// The smallest β for which `share` of the chosen patterns with Δ > 0 keep a promise, Δ the
     /// smallest separation of the best `share` of them:
     ///
-    /// - α-entmax, α > 1: each has a certificate, β = 1/((α−1)Δ), necessary and sufficient;
+    /// - a separation with a margin m (1/(α−1) for α-entmax, α > 1; 1 for normmax): each has a
+    ///   certificate, β = m/Δ, necessary and sufficient;
     /// - softmax, and top-k with k for M: each has weight p_μ ≥ 1 − `epsilon` at x = ξ_μ,
     ///   β = ln((M−1)(1−ε)/ε)/Δ.
     ///
@@ -163,6 +164,7 @@ impl<T: Scalar> Survey<'_, T> {
             return Err(Error::domain(operation, "epsilon", epsilon, "between 0 and 1"));
         }
         let separation = self.memory.model().separation();
+        let margin = separation.margin();
         let n_weights = match separation.kind() {
             Kind::Polynomial { .. } => {
                 let reason = format!("beta changes nothing for a {separation}");
@@ -176,8 +178,8 @@ impl<T: Scalar> Survey<'_, T> {
         reachable.sort_by(|a, b| b.total_cmp(a));
         let count = (share * reachable.len() as f64).ceil() as usize;
         let Some(&separation) = reachable.get(count.saturating_sub(1)) else { return Ok(None) };
-        let beta = match self.memory.certifying_alpha() {
-            Some(alpha) => least_certifying(separation, alpha),
+        let beta = match margin {
+            Some(margin) => least_certifying(separation, margin),
             None => {
                 let odds = (n_weights - 1) as f64 * ((1.0 - epsilon) / epsilon);
                 odds.ln().max(0.0) / separation
@@ -188,12 +190,12 @@ impl<T: Scalar> Survey<'_, T> {
 }
 
 /// The smallest β with a certificate for this separation above 0, after rounding.
-fn least_certifying(separation: f64, alpha: f64) -> f64 {
+fn least_certifying(separation: f64, margin: f64) -> f64 {
     if separation == f64::INFINITY {
         return 0.0;
     }
-    let mut beta = 1.0 / (alpha - 1.0) / separation;
-    while beta.is_finite() && !is_certified(beta, separation, alpha) {
+    let mut beta = margin / separation;
+    while beta.is_finite() && !is_certified(beta, separation, margin) {
         beta = beta.next_up();
     }
     beta

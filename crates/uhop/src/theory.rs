@@ -226,11 +226,12 @@ impl<T: Scalar> Memory<T> {
     }
 
     /// Which stored patterns are certified to be recalled exactly: `[n_patterns]`, or `None` when
-    /// the separation has no such certificate (α = 1, or outside the entmax family).
+    /// the separation has no such certificate, as its weights never reach 0.
     ///
-    /// β·Δ_μ ≥ 1/(α−1) is necessary and sufficient for α-entmax to be one-hot at the query
-    /// x = ξ_μ, so that ξ_μ is a fixed point of the update reached in one step (Wu, Hu, Hsiao, Liu
-    /// 2024, thm. 2.2, in the form that the margin of α-entmax gives). Valid for every similarity, up
+    /// β·Δ_μ ≥ m with the separation's [margin](crate::Separation::margin) m, 1/(α−1) for α-entmax, is
+    /// necessary and sufficient for it to be one-hot at the query x = ξ_μ, so that ξ_μ is a fixed point
+    /// of the update reached in one step (Wu, Hu, Hsiao, Liu 2024, thm. 2.2, in the form that the margin of
+    /// α-entmax gives; Santos, Niculae, McNamee, Martins 2024). Valid for every similarity, up
     /// to the rounding of β·Δ_μ. A pattern without a certificate may still come back, as one stored
     /// twice does with two weights of ½.
     ///
@@ -248,26 +249,21 @@ impl<T: Scalar> Memory<T> {
     /// # Errors
     /// As [`separations`](Self::separations).
     pub fn certificates(&self) -> Result<Option<Array1<bool>>> {
-        match self.certifying_alpha() {
+        match self.model().separation().margin() {
             None => Ok(None),
-            Some(alpha) => Ok(Some(self.certificates_from(&self.separations()?, alpha))),
+            Some(margin) => Ok(Some(self.certificates_from(&self.separations()?, margin))),
         }
     }
 
-    /// α where it makes certificates possible.
-    pub(crate) fn certifying_alpha(&self) -> Option<f64> {
-        self.model().separation().alpha().filter(|&alpha| alpha > 1.0)
-    }
-
     /// Which patterns with these separations are certified.
-    pub(crate) fn certificates_from(&self, separations: &Array1<f64>, alpha: f64) -> Array1<bool> {
-        separations.mapv(|separation| is_certified(self.model().beta(), separation, alpha))
+    pub(crate) fn certificates_from(&self, separations: &Array1<f64>, margin: f64) -> Array1<bool> {
+        separations.mapv(|separation| is_certified(self.model().beta(), separation, margin))
     }
 }
 
-/// β·Δ ≥ 1/(α−1).
-pub(crate) fn is_certified(beta: f64, separation: f64, alpha: f64) -> bool {
-    beta * separation >= 1.0 / (alpha - 1.0)
+/// β·Δ ≥ m.
+pub(crate) fn is_certified(beta: f64, separation: f64, margin: f64) -> bool {
+    beta * separation >= margin
 }
 
 /// Half the distance of the closest pair; infinite when there is none.

@@ -86,6 +86,25 @@ fn a_learned_map_recalls_what_the_dot_product_confuses() {
     assert_eq!(json(folder, &["inspect", "u.safetensors"])["dim_features"], 8);
 }
 
+/// Batches, Adam and a tolerance: what is reported is the loss of the held-out pairs.
+#[test]
+fn a_map_is_learned_from_batches() {
+    let folder = folder();
+    let folder = folder.path();
+    json(folder, &["sample", "digits/", "--count", "100"]);
+    let fit = ["fit", "digits", "-o", "m.safetensors", "--grey", "--loss", "average"];
+    let options = ["--features", "16", "--steps", "200", "--batch", "20", "--optimizer", "adam"];
+    let fitted = json(folder, &[&fit[..], &options, &["--tolerance", "1e-9"]].concat());
+    let stage1 = &fitted["stage1"];
+    assert_eq!((&stage1["batch"], &stage1["steps"]), (&20.into(), &200.into()));
+    let (first, last) = (&stage1["first_loss"], &stage1["last_loss"]);
+    assert!(last.as_f64().unwrap() < first.as_f64().unwrap() - 0.2, "{stage1}");
+    assert_eq!(&json(folder, &["inspect", "m.safetensors"])["last_loss"], last);
+    // A step of nothing has converged at the second look.
+    let still = [&fit[..], &options, &["--rate", "1e-12", "--tolerance", "1e-6"]].concat();
+    assert_eq!(json(folder, &still)["stage1"]["steps"], 20);
+}
+
 #[test]
 fn options_change_the_model_for_one_run() {
     let folder = folder();
@@ -232,6 +251,18 @@ fn bad_input_is_one_line_that_names_the_file() {
         (&["fit", "patterns.csv", "-o", "m.safetensors", "--beta", "-1"], "beta is -1"),
         (&["fit", "patterns.csv", "-o", "m.safetensors", "--values", "queries.csv"], "[2, 4]"),
         (&["fit", "patterns.csv", "-o", "no/such/m.safetensors"], "no/such"),
+        (
+            &["fit", "patterns.csv", "-o", "m.safetensors", "--loss", "average", "--batch", "4"],
+            "at most the number of patterns, 3",
+        ),
+        (
+            &["fit", "patterns.csv", "-o", "m.safetensors", "--loss", "max", "--batch", "2"],
+            "use the average loss",
+        ),
+        (
+            &["fit", "patterns.csv", "-o", "m.safetensors", "--loss", "max", "--tolerance", "-1"],
+            "tolerance is -1",
+        ),
         (&["fit", "patterns.csv", "-o", "m.safetensors", "--top", "9"], "k is 9"),
         (&["fit", "patterns.txt", "-o", "m.safetensors"], "patterns.txt"),
         (&["fit", "patterns.csv", "-o", "m.csv"], "m.csv"),

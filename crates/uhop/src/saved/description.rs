@@ -16,11 +16,12 @@ use crate::scalar::Scalar;
 use crate::separation::{self, Separation};
 use crate::similarity::Similarity;
 use crate::stage1::{
-    Features, Optimizer, OptimizerKind as Rule, Over, Params, Schedule, SeparationLoss, StopReason,
+    Batches, Features, HeldOut, Optimizer, OptimizerKind as Rule, Over, Params, Schedule,
+    SeparationLoss, StopReason,
 };
 
 /// The version this program writes, and the latest it reads.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,9 +59,19 @@ enum SimilarityKind {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields, tag = "kind")]
 enum SeparationKind {
-    Entmax { alpha: f64 },
-    TopK { k: usize },
-    Polynomial { degree: u32 },
+    Entmax {
+        alpha: f64,
+    },
+    /// Since version 2.
+    Normmax {
+        gamma: f64,
+    },
+    TopK {
+        k: usize,
+    },
+    Polynomial {
+        degree: u32,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -72,10 +83,30 @@ struct Stage1 {
     optimizer: OptimizerKind,
     max_steps: usize,
     tolerance: Option<f64>,
+    /// Since version 2.
+    #[serde(default)]
+    batches: Option<BatchesParts>,
     normalize_rows: bool,
     seed: Option<u64>,
     losses: Vec<f64>,
+    /// Since version 2.
+    #[serde(default)]
+    held_out: Vec<HeldOutParts>,
     stop: StopKind,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BatchesParts {
+    size: usize,
+    seed: u64,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeldOutParts {
+    step: usize,
+    loss: f64,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -185,6 +216,7 @@ impl SeparationKind {
             separation::Kind::Sparsemax => Self::Entmax { alpha: 2.0 },
             separation::Kind::Entmax15 => Self::Entmax { alpha: 1.5 },
             separation::Kind::Entmax { alpha } => Self::Entmax { alpha },
+            separation::Kind::Normmax { gamma } => Self::Normmax { gamma },
             separation::Kind::TopK { k } => Self::TopK { k },
             separation::Kind::Polynomial { degree } => Self::Polynomial { degree },
         }
@@ -193,6 +225,7 @@ impl SeparationKind {
     fn build(self) -> Result<Separation> {
         match self {
             Self::Entmax { alpha } => Separation::entmax(alpha),
+            Self::Normmax { gamma } => Separation::normmax(gamma),
             Self::TopK { k } => Separation::top_k(k),
             Self::Polynomial { degree } => Separation::polynomial(degree),
         }
@@ -221,9 +254,17 @@ impl Stage1 {
             },
             max_steps: params.max_steps(),
             tolerance: params.tolerance(),
+            batches: params
+                .batches()
+                .map(|batches| BatchesParts { size: batches.size(), seed: batches.seed() }),
             normalize_rows: params.normalizes_rows(),
             seed: learning.seed,
             losses: learning.losses.clone(),
+            held_out: learning
+                .held_out
+                .iter()
+                .map(|&HeldOut { step, loss }| HeldOutParts { step, loss })
+                .collect(),
             stop: match learning.stop {
                 StopReason::Converged => StopKind::Converged,
                 StopReason::MaxSteps => StopKind::MaxSteps,
@@ -247,10 +288,18 @@ impl Stage1 {
         if let Some(tolerance) = self.tolerance {
             params = params.with_tolerance(tolerance)?;
         }
+        if let Some(BatchesParts { size, seed }) = self.batches {
+            params = params.with_batches(Batches::new(size, seed)?)?;
+        }
         Ok(Learning {
             params: if self.normalize_rows { params } else { params.keep_rows() },
             seed: self.seed,
             losses: self.losses.clone(),
+            held_out: self
+                .held_out
+                .iter()
+                .map(|&HeldOutParts { step, loss }| HeldOut { step, loss })
+                .collect(),
             stop: match self.stop {
                 StopKind::Converged => StopReason::Converged,
                 StopKind::MaxSteps => StopReason::MaxSteps,

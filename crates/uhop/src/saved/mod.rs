@@ -67,6 +67,8 @@ pub struct Learning {
     pub seed: Option<u64>,
     /// The loss before the first step and after each.
     pub losses: Vec<f64>,
+    /// The loss of the held-out pairs as it fell, if the steps saw batches.
+    pub held_out: Vec<stage1::HeldOut>,
     /// Why it stopped.
     pub stop: stage1::StopReason,
 }

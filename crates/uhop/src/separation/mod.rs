@@ -5,6 +5,7 @@
 
 mod entmax;
 mod entmax15;
+mod normmax;
 mod polynomial;
 mod softmax;
 mod sparsemax;
@@ -28,6 +29,7 @@ use crate::scalar::Scalar;
 /// | [`softmax`](Self::softmax) | exp(z_i) / Σ exp(z_j) (α = 1) | all |
 /// | [`sparsemax`](Self::sparsemax) | \[z_i − τ\]₊ (α = 2), exact | sparse |
 /// | [`entmax`](Self::entmax) | \[(α−1)z_i − τ\]₊^(1/(α−1)), to machine precision | sparse for α > 1 |
+/// | [`normmax`](Self::normmax) | \[z_i − τ\]₊^(1/(γ−1)) / Σ, to machine precision | sparse |
 /// | [`top_k`](Self::top_k) | softmax of the k largest scores | at most k |
 /// | [`polynomial`](Self::polynomial) | \[z_i\]₊ⁿ / Σ \[z_j\]₊ⁿ | z_i > 0 |
 ///
@@ -54,6 +56,7 @@ pub(crate) enum Kind {
     Sparsemax,
     Entmax15,
     Entmax { alpha: f64 },
+    Normmax { gamma: f64 },
     TopK { k: usize },
     Polynomial { degree: u32 },
 }
@@ -128,6 +131,34 @@ impl Separation {
         }
     }
 
+    /// γ-normmax, p = argmax over the simplex of ⟨p,z⟩ − ‖p‖_γ, for `gamma > 1` (Santos, Niculae,
+    /// McNamee, Martins 2024).
+    ///
+    /// p_i ∝ \[z_i − τ\]₊^(1/(γ−1)) with Σ \[z_i − τ\]₊^(γ/(γ−1)) = 1, found by a monotone Newton iteration. It is
+    /// the γ-entmax of scores times ‖p‖_γ^(γ−1)/(γ−1): as the weight spreads the scores count for less.
+    /// Weights are exactly 0 from a distance 1 of the best score on. As γ → 1 all weight goes to
+    /// the best score; as γ → ∞ the weights on the support become equal.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::Separation;
+    ///
+    /// let weights = Separation::normmax(2.0)?.weights(array![-2.0, 0.0, 0.5].view())?.weights;
+    /// assert_eq!(weights.mapv(|p: f64| (p * 1e4).round() / 1e4), array![0.0, 0.3110, 0.6890]);
+    /// assert!(Separation::normmax(1.0).unwrap_err().is_out_of_domain());
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_out_of_domain`](Error::is_out_of_domain) unless `gamma` is finite and above 1.
+    pub fn normmax(gamma: f64) -> Result<Self> {
+        if gamma > 1.0 && gamma.is_finite() {
+            Ok(Self(Kind::Normmax { gamma }))
+        } else {
+            Err(Error::domain("separation", "gamma", gamma, "finite and above 1"))
+        }
+    }
+
     /// Softmax over the `k` largest scores; every other weight is exactly 0.
     ///
     /// Of equal scores at the boundary the earlier ones are taken. (Code that writes 0 instead of
@@ -194,7 +225,28 @@ impl Separation {
             Kind::Sparsemax => Some(2.0),
             Kind::Entmax15 => Some(1.5),
             Kind::Entmax { alpha } => Some(alpha),
-            Kind::TopK { .. } | Kind::Polynomial { .. } => None,
+            Kind::Normmax { .. } | Kind::TopK { .. } | Kind::Polynomial { .. } => None,
+        }
+    }
+
+    /// How far below the best score the weights become exactly 0, if they do: 1/(α−1) for α-entmax, 1
+    /// for γ-normmax, else `None`. It is the lead of the best score at which it gets all the weight.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::Separation;
+    ///
+    /// let entmax = Separation::entmax(1.25)?;
+    /// assert_eq!(entmax.margin(), Some(4.0));
+    /// assert_eq!(entmax.weights(array![0.0, 4.0].view())?.weights, array![0.0, 1.0]);
+    /// assert!(entmax.weights(array![0.0, 3.99].view())?.weights[0] > 0.0);
+    /// assert_eq!(Separation::softmax().margin(), None);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    pub fn margin(&self) -> Option<f64> {
+        match self.reach() {
+            Reach::Margin(margin) => Some(margin),
+            Reach::All(_) | Reach::Best(_) => None,
         }
     }
 
@@ -309,6 +361,7 @@ impl Separation {
             Kind::Sparsemax => sparsemax::weights(row),
             Kind::Entmax15 => entmax15::weights(row),
             Kind::Entmax { alpha } => entmax::weights(row, alpha),
+            Kind::Normmax { gamma } => normmax::weights(row, gamma),
             Kind::TopK { k } => top_k::weights(row, k),
             Kind::Polynomial { degree } => polynomial::weights(row, degree),
         }
@@ -322,6 +375,7 @@ impl Separation {
             Kind::Sparsemax => entmax::vjp(&weights, cotangent, 2.0),
             Kind::Entmax15 => entmax::vjp(&weights, cotangent, 1.5),
             Kind::Entmax { alpha } => entmax::vjp(&weights, cotangent, alpha),
+            Kind::Normmax { gamma } => normmax::vjp(&weights, cotangent, gamma),
             Kind::Polynomial { degree } => polynomial::vjp(scores, &weights, cotangent, degree),
         }
     }
@@ -335,7 +389,7 @@ impl Separation {
         match self.0 {
             Kind::Softmax => Reach::All(Shape::Exponential),
             Kind::Polynomial { degree } => Reach::All(Shape::Polynomial { degree }),
-            Kind::Sparsemax => Reach::Margin(1.0),
+            Kind::Sparsemax | Kind::Normmax { .. } => Reach::Margin(1.0),
             Kind::Entmax15 => Reach::Margin(2.0),
             Kind::Entmax { alpha } => Reach::Margin(1.0 / (alpha - 1.0)),
             Kind::TopK { k } => Reach::Best(k),
@@ -456,6 +510,7 @@ impl fmt::Display for Separation {
             Kind::Sparsemax => f.write_str("sparsemax"),
             Kind::Entmax15 => f.write_str("1.5-entmax"),
             Kind::Entmax { alpha } => write!(f, "{alpha}-entmax"),
+            Kind::Normmax { gamma } => write!(f, "{gamma}-normmax"),
             Kind::TopK { k } => write!(f, "top-{k} softmax"),
             Kind::Polynomial { degree } => write!(f, "polynomial of degree {degree}"),
         }
@@ -510,6 +565,10 @@ mod tests {
             let error = Separation::entmax(alpha).unwrap_err();
             assert!(error.is_out_of_domain(), "{error}");
         }
+        for gamma in [1.0, 0.5, -2.0, f64::NAN, f64::INFINITY] {
+            let error = Separation::normmax(gamma).unwrap_err();
+            assert!(error.is_out_of_domain(), "{error}");
+        }
         assert!(Separation::top_k(0).unwrap_err().is_out_of_domain());
         assert!(Separation::polynomial(0).unwrap_err().is_out_of_domain());
         let error = Separation::top_k(4).unwrap().weights(array![[1.0, 2.0, 3.0]].view());
@@ -553,6 +612,7 @@ mod tests {
     fn names_say_which() {
         assert_eq!(Separation::entmax(1.3).unwrap().to_string(), "1.3-entmax");
         assert_eq!(Separation::entmax(1.5).unwrap().to_string(), "1.5-entmax");
+        assert_eq!(Separation::normmax(5.0).unwrap().to_string(), "5-normmax");
         assert_eq!(Separation::top_k(7).unwrap().to_string(), "top-7 softmax");
         assert_eq!(Separation::polynomial(10).unwrap().to_string(), "polynomial of degree 10");
     }

@@ -32,11 +32,22 @@ struct Terms<T> {
     column_sums: Vec<f64>,
 }
 
+/// Ordered pairs of `n` rows of which the first `n_apart` make no pairs with each other.
+pub(super) fn pairs(n: usize, n_apart: usize) -> f64 {
+    n as f64 * (n as f64 - 1.0) - n_apart as f64 * (n_apart as f64 - 1.0)
+}
+
 /// L = log mean exp(−t‖f_i − f_j‖²) over the ordered pairs i ≠ j of rows, and ∂L/∂f,
-/// `[n, dim_features]`; nothing when a product of features overflows.
-pub(super) fn average<T: Scalar>(features: ArrayView2<'_, T>, t: f64) -> Option<(f64, Array2<T>)> {
+/// `[n, dim_features]`; nothing when a product of features overflows. The first `n_apart` rows make no
+/// pairs with each other; where no pair is left, L is −∞ and its gradient 0.
+pub(super) fn average<T: Scalar>(
+    features: ArrayView2<'_, T>,
+    n_apart: usize,
+    t: f64,
+) -> Option<(f64, Array2<T>)> {
     let n = features.nrows();
-    let pass = Pass { features, norms: squared_norms(features).mapv(T::narrow).to_vec(), t };
+    let norms = squared_norms(features).mapv(T::narrow).to_vec();
+    let pass = Pass { features, norms, n_apart, t };
     let mut gradient = Array2::zeros(features.raw_dim());
     let mut tiles: Vec<Option<Sums<'_, T>>> = gradient
         .axis_chunks_iter_mut(Axis(0), TILE)
@@ -64,6 +75,9 @@ pub(super) fn average<T: Scalar>(features: ArrayView2<'_, T>, t: f64) -> Option<
 
     let tiles: Vec<Sums<'_, T>> = tiles.into_iter().flatten().collect();
     let largest = tiles.iter().fold(f64::NEG_INFINITY, |largest, tile| largest.max(tile.largest));
+    if largest == f64::NEG_INFINITY {
+        return Some((largest, gradient));
+    }
     let relative = |tile: &Sums<'_, T>| (tile.largest - largest).exp();
     let total: f64 = tiles.iter().map(|tile| relative(tile) * tile.terms.iter().sum::<f64>()).sum();
     tiles.into_par_iter().enumerate().for_each(|(tile, mut sums)| {
@@ -75,14 +89,14 @@ pub(super) fn average<T: Scalar>(features: ArrayView2<'_, T>, t: f64) -> Option<
             },
         );
     });
-    let pairs = n as f64 * (n - 1) as f64;
-    Some((largest + (total / pairs).ln(), gradient))
+    Some((largest + (total / pairs(n, n_apart)).ln(), gradient))
 }
 
 /// What every pair of tiles reads.
 struct Pass<'a, T> {
     features: ArrayView2<'a, T>,
     norms: Vec<T>,
+    n_apart: usize,
     t: f64,
 }
 
@@ -124,16 +138,24 @@ impl<T: Scalar> Pass<'_, T> {
         let (columns, column_norms) = (self.rows(b), &self.norms[self.range(b)]);
         let mut terms = Array2::zeros((rows.nrows(), columns.nrows()));
         product_into(terms.view_mut(), rows, columns.t());
+        let (first_row, first_column) = (self.range(a).start, self.range(b).start);
+        let columns_apart = self.n_apart.saturating_sub(first_column).min(columns.nrows());
         let mut largest = T::neg_infinity();
         for (i, (mut row, &norm)) in terms.outer_iter_mut().zip(norms).enumerate() {
             let row = row.as_slice_mut().expect("a row of a fresh tile");
-            let own = if a == b { i..i + 1 } else { 0..0 };
-            row[own.clone()].fill(T::neg_infinity());
-            let (before, after) = row.split_at_mut(own.start);
-            let (norms_before, norms_after) = column_norms.split_at(own.start);
-            for (part, norms) in
-                [(before, norms_before), (&mut after[own.len()..], &norms_after[own.len()..])]
-            {
+            let no_pairs = if first_row + i < self.n_apart {
+                0..columns_apart // itself among them
+            } else if a == b {
+                i..i + 1
+            } else {
+                0..0
+            };
+            row[no_pairs.clone()].fill(T::neg_infinity());
+            let (before, after) = row.split_at_mut(no_pairs.start);
+            let (norms_before, norms_after) = column_norms.split_at(no_pairs.start);
+            let (after, norms_after) =
+                (&mut after[no_pairs.len()..], &norms_after[no_pairs.len()..]);
+            for (part, norms) in [(before, norms_before), (after, norms_after)] {
                 largest = largest.max(simd::distance_exponents(part, norm, norms, t)?);
             }
         }

@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
-use super::average::average;
+use super::average::{average, pairs};
 use crate::error::{Error, Result, positive};
 use crate::feature_map::{LinearMap, normalize_rows};
 use crate::pairs::closest_pair;
@@ -167,52 +167,87 @@ impl SeparationLoss {
         map: &LinearMap<T>,
         patterns: &Patterns<T>,
     ) -> Result<(f64, Array2<T>)> {
+        check_shapes(map, patterns)?;
         let patterns = patterns.view();
-        if patterns.ncols() != map.dim() {
-            return Err(Error::shape(
-                "separation loss",
-                ("the patterns", patterns.shape()),
-                ("the weight", map.weight().shape()),
-                "both need the same dim (columns)",
-            ));
-        }
         if patterns.nrows() < 2 {
             let need = "a separation needs at least two patterns";
             return Err(Error::empty("separation loss", "the patterns", patterns.shape(), need));
         }
-        let mut features = map.features(patterns);
+        match self.over {
+            Over::Average => self.average_over(map, patterns, 0),
+            Over::Max => self.max_over(map, patterns),
+        }
+    }
+
+    /// The average loss of rows of which the first `n_apart` make no pairs with each other, and its
+    /// gradient; where no pair is left, −∞ and 0.
+    pub(super) fn average_over<T: Scalar>(
+        &self,
+        map: &LinearMap<T>,
+        rows: ArrayView2<'_, T>,
+        n_apart: usize,
+    ) -> Result<(f64, Array2<T>)> {
+        let (features, norms) = self.features_of(map, rows)?;
+        let (loss, mut gradient) = average(features.view(), n_apart, self.t)
+            .filter(|&(loss, _)| loss.is_finite() || pairs(rows.nrows(), n_apart) == 0.0)
+            .ok_or_else(|| overflow(DISTANCE, T::NAME))?;
+        if let Some(norms) = norms {
+            through_normalization(&mut gradient, features.view(), &norms);
+        }
+        finite_gradient(loss, product(gradient.t(), rows))
+    }
+
+    fn max_over<T: Scalar>(
+        &self,
+        map: &LinearMap<T>,
+        rows: ArrayView2<'_, T>,
+    ) -> Result<(f64, Array2<T>)> {
+        let (features, norms) = self.features_of(map, rows)?;
+        let (pair, loss, mut gradient) = max(features.view(), self.t)?;
+        check(loss.is_finite(), DISTANCE, T::NAME)?;
+        let pick = |rows: ArrayView2<'_, T>| rows.select(Axis(0), &pair);
+        if let Some(norms) = norms {
+            let features = pick(features.view());
+            through_normalization(&mut gradient, features.view(), &pair.map(|i| norms[i]));
+        }
+        finite_gradient(loss, product(gradient.t(), pick(rows).view()))
+    }
+
+    /// The features, and their norms before they were normalised if they are.
+    fn features_of<T: Scalar>(
+        &self,
+        map: &LinearMap<T>,
+        rows: ArrayView2<'_, T>,
+    ) -> Result<(Array2<T>, Option<Vec<f64>>)> {
+        let mut features = map.features(rows);
         check(all_finite(&features), "a feature", T::NAME)?;
         let norms = match self.features {
             Features::Unit => Some(normalize_rows(&mut features)),
             Features::Raw => None,
         };
-        let (loss, gradient) = match self.over {
-            Over::Average => {
-                let (loss, mut gradient) = average(features.view(), self.t)
-                    .filter(|(loss, _)| loss.is_finite())
-                    .ok_or_else(|| overflow(DISTANCE, T::NAME))?;
-                if let Some(norms) = norms {
-                    through_normalization(&mut gradient, features.view(), &norms);
-                }
-                (loss, product(gradient.t(), patterns))
-            }
-            Over::Max => {
-                let (pair, loss, mut gradient) = max(features.view(), self.t)?;
-                check(loss.is_finite(), DISTANCE, T::NAME)?;
-                let pick = |rows: ArrayView2<'_, T>| rows.select(Axis(0), &pair);
-                if let Some(norms) = norms {
-                    let features = pick(features.view());
-                    through_normalization(&mut gradient, features.view(), &pair.map(|i| norms[i]));
-                }
-                (loss, product(gradient.t(), pick(patterns).view()))
-            }
-        };
-        check(all_finite(&gradient), "the gradient", T::NAME)?;
-        Ok((loss, gradient))
+        Ok((features, norms))
     }
 }
 
+fn finite_gradient<T: Scalar>(loss: f64, gradient: Array2<T>) -> Result<(f64, Array2<T>)> {
+    check(all_finite(&gradient), "the gradient", T::NAME)?;
+    Ok((loss, gradient))
+}
+
 const DISTANCE: &str = "the distance of two features";
+
+/// An error unless `map` takes patterns of this length.
+pub(super) fn check_shapes<T: Scalar>(map: &LinearMap<T>, patterns: &Patterns<T>) -> Result<()> {
+    if patterns.dim() == map.dim() {
+        return Ok(());
+    }
+    Err(Error::shape(
+        "separation loss",
+        ("the patterns", patterns.view().shape()),
+        ("the weight", map.weight().shape()),
+        "both need the same dim (columns)",
+    ))
+}
 
 /// An error that `what` overflowed unless it is `finite`.
 fn check(finite: bool, what: &str, scalar: &'static str) -> Result<()> {

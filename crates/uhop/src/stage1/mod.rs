@@ -18,13 +18,17 @@
 //! ```
 
 mod average;
+mod batches;
 mod loss;
+mod objective;
 mod optimizer;
 
 use std::ops::ControlFlow;
 
+pub use batches::Batches;
 pub use loss::SeparationLoss;
 pub(crate) use loss::{Features, Over};
+use objective::Objective;
 pub use optimizer::Optimizer;
 pub(crate) use optimizer::{Kind as OptimizerKind, Schedule};
 
@@ -40,6 +44,7 @@ pub struct Params {
     optimizer: Optimizer,
     max_steps: usize,
     tolerance: Option<f64>,
+    batches: Option<Batches>,
     normalize_rows: bool,
 }
 
@@ -62,11 +67,20 @@ impl Params {
         if max_steps == 0 {
             return Err(Error::domain("stage1", "max_steps", max_steps, "at least 1"));
         }
-        Ok(Self { loss, optimizer, max_steps, tolerance: None, normalize_rows: true })
+        Ok(Self {
+            loss,
+            optimizer,
+            max_steps,
+            tolerance: None,
+            batches: None,
+            normalize_rows: true,
+        })
     }
 
     /// Also stops when one step changes the loss by at most `tolerance`. The max loss jumps
-    /// whenever the closest pair changes, so that a small change there is no sign of an end.
+    /// whenever the closest pair changes, so that a small change there is no sign of an end. With
+    /// [batches](Self::with_batches) it is the loss of the held-out pairs, from one look at it to the
+    /// next, that must change so little.
     ///
     /// ```
     /// use std::ops::ControlFlow;
@@ -90,6 +104,30 @@ impl Params {
         Ok(Self { tolerance: Some(positive("stage1", "tolerance", tolerance)?), ..self })
     }
 
+    /// The same on batches of the patterns, which cost as much as they are large, not as the memory.
+    ///
+    /// ```
+    /// use uhop::stage1::{Batches, Optimizer, Params, SeparationLoss};
+    ///
+    /// let params = |loss| Params::new(loss, Optimizer::gradient_descent(1.0)?, 1000);
+    /// let batches = Batches::new(1024, 0)?;
+    /// assert!(params(SeparationLoss::average())?.with_batches(batches).is_ok());
+    /// assert!(params(SeparationLoss::max())?.with_batches(batches).unwrap_err().is_unsupported());
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_unsupported`](Error::is_unsupported) for the max loss: the closest pair of a batch is hardly
+    /// ever the closest of all, and no batch estimates it without bias.
+    pub fn with_batches(self, batches: Batches) -> Result<Self> {
+        if self.loss.parts().0 == Over::Max {
+            let reason = "the closest pair of a batch is not the closest of all patterns; use the \
+                          average loss, or no batches";
+            return Err(Error::unsupported("stage1", reason.to_owned()));
+        }
+        Ok(Self { batches: Some(batches), ..self })
+    }
+
     /// What is minimised.
     pub fn loss(&self) -> SeparationLoss {
         self.loss
@@ -108,6 +146,11 @@ impl Params {
     /// The change of the loss at which it stops, if any.
     pub fn tolerance(&self) -> Option<f64> {
         self.tolerance
+    }
+
+    /// The batches of a step, if it does not see all pairs.
+    pub fn batches(&self) -> Option<Batches> {
+        self.batches
     }
 
     /// Whether the rows of W are normalised at the end.
@@ -144,12 +187,25 @@ pub struct Report<T> {
     /// The learned map.
     pub map: LinearMap<T>,
     /// The loss before the first step and after each: `steps + 1` values, all before any
-    /// normalisation of rows.
+    /// normalisation of rows. With batches each is the estimate L_b of another batch.
     pub losses: Vec<f64>,
+    /// The loss of the held-out pairs before the first step, every 20 steps and after the last;
+    /// none without batches.
+    pub held_out: Vec<HeldOut>,
     /// Steps made.
     pub steps: usize,
     /// Why it stopped.
     pub stop: StopReason,
+}
+
+/// The loss of the held-out pairs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct HeldOut {
+    /// Steps made when it was measured.
+    pub step: usize,
+    /// log mean exp(−t‖φ(u) − φ(v)‖²) over the held-out pairs.
+    pub loss: f64,
 }
 
 /// Why Stage I stopped.
@@ -172,7 +228,7 @@ pub struct Progress {
     pub step: usize,
     /// The largest number of steps.
     pub max_steps: usize,
-    /// The loss after these steps.
+    /// The loss after these steps; with batches, of the held-out pairs when last measured.
     pub loss: f64,
 }
 
@@ -202,7 +258,9 @@ pub struct Progress {
 ///
 /// # Errors
 /// As [`SeparationLoss::value_and_gradient`]; [`is_diverged`](Error::is_diverged) when the loss or
-/// W leaves the finite numbers, which a smaller rate prevents.
+/// W leaves the finite numbers, which a smaller rate prevents; with batches
+/// [`is_out_of_domain`](Error::is_out_of_domain) for a batch larger than the memory and
+/// [`is_empty`](Error::is_empty) for fewer than three patterns.
 pub fn learn<T: Scalar>(
     patterns: &Patterns<T>,
     start: LinearMap<T>,
@@ -211,42 +269,36 @@ pub fn learn<T: Scalar>(
 ) -> Result<Report<T>> {
     let mut map = start;
     let mut optimizer = params.optimizer.start(map.weight().dim());
+    let mut objective = Objective::new(patterns, &map, params)?;
     let mut losses = Vec::with_capacity(params.max_steps.min(1 << 20) + 1);
-    let mut evaluate = |map: &LinearMap<T>, step: usize| {
-        let evaluated = params.loss.value_and_gradient(map, patterns);
+    let mut stop = StopReason::MaxSteps;
+    loop {
+        let step = losses.len();
         // An overflow before the first step is the data's, after it the rate's.
-        let (loss, gradient) = evaluated.map_err(|error| {
+        let (loss, gradient) = objective.at(&map, step).map_err(|error| {
             if step > 0 && error.is_non_finite() {
                 Error::diverged(step, "the loss")
             } else {
                 error
             }
         })?;
-        let progress = Progress { step, max_steps: params.max_steps, loss };
-        Ok((loss, gradient, observer(progress).is_break()))
-    };
-    let (loss, mut gradient, mut asked_to_stop) = evaluate(&map, 0)?;
-    losses.push(loss);
-    let mut stop = StopReason::MaxSteps;
-    for step in 1..=params.max_steps {
-        if asked_to_stop {
-            break;
-        }
-        map = map.stepped(|weight| optimizer.step(weight, &gradient), step)?;
-        let (loss, next_gradient, next_asked) = evaluate(&map, step)?;
-        (gradient, asked_to_stop) = (next_gradient, next_asked);
-        let change = (loss - losses[losses.len() - 1]).abs();
         losses.push(loss);
-        if params.tolerance.is_some_and(|tolerance| change <= tolerance) {
+        let progress =
+            Progress { step, max_steps: params.max_steps, loss: objective.telling(loss) };
+        if observer(progress).is_break() {
+            stop = StopReason::Observer;
+        } else if objective.has_converged(&losses, params.tolerance) {
             stop = StopReason::Converged;
-            break;
+        } else if step < params.max_steps {
+            map = map.stepped(|weight| optimizer.step(weight, &gradient), step + 1)?;
+            continue;
         }
+        break;
     }
-    if asked_to_stop {
-        stop = StopReason::Observer;
-    }
+    let steps = losses.len() - 1;
+    let held_out = objective.into_held_out(&map, steps)?;
     if params.normalize_rows {
         map = map.normalize_rows();
     }
-    Ok(Report { map, steps: losses.len() - 1, losses, stop })
+    Ok(Report { map, steps, losses, held_out, stop })
 }

@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayView2, array};
 use proptest::prelude::*;
-use uhop::{Dynamics, LinearMap, Memory, Similarity, StopReason, reference};
+use uhop::{Dynamics, LinearMap, Memory, Model, Separation, Similarity, StopReason, reference};
 
 use crate::common::{
     EPSILON, Inputs, Sep, Twin, frobenius, largest, narrow, norm, normal, stored, wide,
@@ -177,6 +177,44 @@ proptest! {
     }
 }
 
+/// With γ-normmax Ψ*(z) = τ + 1, τ the threshold: ⟨p,z⟩ − ‖p‖_γ = τ by the optimality conditions,
+/// z_i − (p_i/‖p‖_γ)^(γ−1) = τ where p_i > 0. Sums of n terms below the largest |score|, and dim squares.
+#[test]
+fn with_normmax_it_is_the_threshold_and_never_rises() {
+    let (n, dim) = (12, 5);
+    let patterns = normal::<f64>(n, dim, 21);
+    for gamma in [1.5, 2.0, 5.0] {
+        for beta in [0.1, 1.0, 10.0] {
+            let separation = Separation::normmax(gamma).unwrap();
+            let model = Model::new(Similarity::Dot, separation, beta).unwrap();
+            let memory = Memory::new(stored(&patterns), model).unwrap();
+            let mut states = 2.0 * normal::<f64>(4, dim, 22);
+            let mut last = f64::INFINITY;
+            for step in 0..6 {
+                let energies = memory.energy(states.view()).unwrap();
+                let mut total = 0.0;
+                for (state, &found) in states.outer_iter().zip(&energies) {
+                    let z = beta * patterns.dot(&state);
+                    let p = reference::normmax(z.view(), gamma);
+                    let norm = p.mapv(|p| p.powf(gamma)).sum().powf(1.0 / gamma);
+                    let best = (0..n).max_by(|&a, &b| p[a].total_cmp(&p[b])).unwrap();
+                    let tau = z[best] - (p[best] / norm).powf(gamma - 1.0);
+                    let expected = 0.5 * state.dot(&state) - (tau + 1.0) / beta;
+                    let size = state.dot(&state) + (z.mapv(f64::abs).sum() + 2.0) / beta;
+                    let bound = (4 * n + 2 * dim + 16) as f64 * EPSILON * size;
+                    assert!((found - expected).abs() <= bound, "{gamma} {beta} {found} {expected}");
+                    total += found;
+                    assert!(step == 0 || bound < 1e-10);
+                }
+                // Four bounds as above, of energies whose sizes are below 100.
+                assert!(total <= last + 1e-10, "{gamma} {beta} {step}: {last} → {total}");
+                last = total;
+                states = memory.retrieve(states.view(), &Dynamics::one_step()).unwrap().retrieved;
+            }
+        }
+    }
+}
+
 /// Were β applied to the weights instead of the scores, as in the published code, x ← βΞᵀp(Ξx)
 /// would climb: the law above is not one that every update keeps.
 #[test]
@@ -263,7 +301,7 @@ fn the_energy_of_f32_states_never_rises_either() {
     let queries = narrow::<f32>(&normal::<f64>(5, 6, 16));
     for alpha in [1.0, 1.5, 2.0] {
         let slow = twin(&wide(patterns.view()), &Similarity::Dot, alpha, 0.5);
-        let model = uhop::Model::entmax(alpha, 0.5).unwrap();
+        let model = Model::entmax(alpha, 0.5).unwrap();
         let memory = Memory::new(stored(&patterns), model).unwrap();
         let dynamics = Dynamics::steps(8).unwrap().record_energy();
         for (report, query) in

@@ -5,13 +5,15 @@ use std::process::Command;
 
 use ndarray::Array2;
 use uhop::saved::{AnyMemory, Ids, Learning, SavedMemory, StoredTensor};
-use uhop::stage1::{Optimizer, Params, SeparationLoss, learn};
+use uhop::stage1::{Batches, Optimizer, Params, SeparationLoss, learn};
 use uhop::{LinearMap, Memory, Model, Patterns, Separation, Similarity};
 
 use crate::common::{normal, similarities, stored};
 
-/// A file of version 1, written once and kept.
+/// Files of past versions, written once and kept.
 const VERSION_1: &[u8] = include_bytes!("../golden/memory-v1.safetensors");
+const LEARNED_VERSION_1: &[u8] = include_bytes!("../golden/memory-learned-v1.safetensors");
+const VERSION_2: &[u8] = include_bytes!("../golden/memory-v2.safetensors");
 
 fn f32_of(memory: AnyMemory) -> Option<SavedMemory<f32>> {
     match memory {
@@ -31,6 +33,7 @@ fn separations() -> Vec<Separation> {
     let mut all: Vec<_> = [1.0, 1.2345678901234567, 1.5, 2.0, 30.0]
         .map(|alpha| Separation::entmax(alpha).unwrap())
         .to_vec();
+    all.push(Separation::normmax(0.1 + 1.2).unwrap());
     all.extend([Separation::top_k(2).unwrap(), Separation::polynomial(10).unwrap()]);
     all
 }
@@ -65,11 +68,20 @@ fn examples<T: StoredTensor>() -> Vec<SavedMemory<T>> {
     {
         let params = Params::new(loss, optimizer, 3).unwrap().with_tolerance(1e-30).unwrap();
         let params = if all.len() % 2 == 0 { params } else { params.keep_rows() };
+        let params = match params.clone().with_batches(Batches::new(2, 9).unwrap()) {
+            Ok(batched) if all.len() % 3 != 0 => batched,
+            _ => params, // batches are for the average loss
+        };
         let start = LinearMap::random_normal(5, 4, 3).unwrap();
         let report = learn(&patterns, start, &params, |_| ControlFlow::Continue(())).unwrap();
         let model = Model::sparse(2.0).unwrap().with_feature_map(report.map);
-        let learning =
-            Learning { params, seed: Some(u64::MAX), losses: report.losses, stop: report.stop };
+        let learning = Learning {
+            params,
+            seed: Some(u64::MAX),
+            losses: report.losses,
+            held_out: report.held_out,
+            stop: report.stop,
+        };
         let saved = SavedMemory::new(Memory::new(patterns.clone(), model).unwrap());
         all.push(saved.with_learning(learning));
     }
@@ -200,8 +212,8 @@ fn other_files_are_refused_with_a_reason() {
         header(&metadata.to_string())
     };
     assert!(refused(&entry("not json")).contains("description cannot be read"));
-    let newer = refused(&entry(r#"{"version":2,"anything":[]}"#));
-    assert!(newer.contains("version 2") && newer.contains("use a newer uhop"), "{newer}");
+    let newer = refused(&entry(r#"{"version":3,"anything":[]}"#));
+    assert!(newer.contains("version 3") && newer.contains("use a newer uhop"), "{newer}");
     let unknown = refused(&entry(r#"{"version":1,"surprise":true}"#));
     assert!(unknown.contains("surprise"), "{unknown}");
 }
@@ -217,6 +229,29 @@ fn files_of_version_1_stay_readable() {
     let Similarity::Kernel(map) = memory.model().similarity() else { panic!("a kernel") };
     assert_eq!(map.weight(), ndarray::array![[1.0, 0.0], [0.5, 1.0], [0.0, 2.0]]);
     assert_eq!(read.ids().and_then(|ids| ids.get(1)).as_deref(), Some("nine"));
+}
+
+/// Learned from the same four patterns, all of them a step and then three a step.
+#[test]
+fn files_of_versions_1_and_2_tell_how_they_were_learned() {
+    let learned = |bytes: &'static [u8]| {
+        let read = f64_of(AnyMemory::from_bytes(bytes).unwrap()).expect("written in f64");
+        read.learning().cloned().unwrap()
+    };
+    let params = |max_steps| {
+        let optimizer = Optimizer::gradient_descent(0.5).unwrap();
+        Params::new(SeparationLoss::average(), optimizer, max_steps).unwrap()
+    };
+    let all_pairs = learned(LEARNED_VERSION_1);
+    assert_eq!(all_pairs.params, params(3));
+    assert_eq!((all_pairs.seed, all_pairs.losses.len()), (Some(7), 4));
+    assert_eq!(all_pairs.held_out, []);
+    let batches = learned(VERSION_2);
+    let three = Batches::new(3, 7).unwrap();
+    assert_eq!(batches.params, params(25).with_batches(three).unwrap());
+    assert_eq!((batches.seed, batches.losses.len()), (Some(7), 26));
+    let steps: Vec<usize> = batches.held_out.iter().map(|held_out| held_out.step).collect();
+    assert_eq!(steps, [0, 20, 25]);
 }
 
 #[test]

@@ -30,6 +30,7 @@ fn coarse<T: Scalar>(rows: usize, dim: usize, seed: u64) -> Array2<T> {
 fn sparse_separations(n: usize) -> Vec<Separation> {
     let mut all: Vec<_> =
         [1.2, 1.5, 2.0, 4.0].map(|alpha| Separation::entmax(alpha).unwrap()).to_vec();
+    all.push(Separation::normmax(2.0).unwrap());
     all.extend([1, 3, n].map(|k| Separation::top_k(k.min(n)).unwrap()));
     all
 }
@@ -71,8 +72,8 @@ fn in_play<T: Scalar>(scores: ArrayView1<'_, T>, separation: Separation, beta: f
     let mut descending: Vec<f64> = scores.iter().map(|s| s.widen()).collect();
     descending.sort_by(|a, b| b.total_cmp(a));
     let size = descending[0].abs().max(descending[descending.len() - 1].abs());
-    let least = match separation.alpha() {
-        Some(alpha) => descending[0] - 1.0 / (beta * (alpha - 1.0)),
+    let least = match separation.margin() {
+        Some(margin) => descending[0] - margin / beta,
         None => match separation.to_string().as_str() {
             "top-1 softmax" => descending[0],
             "top-3 softmax" => descending[2.min(descending.len() - 1)],

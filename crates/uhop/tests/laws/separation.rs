@@ -24,6 +24,7 @@ const HALF_ULPS: f64 = 16.0;
 
 const ALPHAS: [f64; 13] =
     [1.0, 1.0 + 1e-9, 1.001, 1.05, 1.25, 1.5, 1.7, 2.0, 2.5, 3.0, 5.0, 20.0, 100.0];
+const GAMMAS: [f64; 7] = [1.01, 1.1, 1.5, 2.0, 3.0, 5.0, 20.0];
 const DEGREES: [u32; 4] = [1, 2, 3, 10];
 
 // What the laws range over.
@@ -48,8 +49,13 @@ fn polynomials() -> impl Iterator<Item = (u32, Separation)> {
     DEGREES.into_iter().map(|degree| (degree, Separation::polynomial(degree).unwrap()))
 }
 
+fn normmaxes() -> impl Iterator<Item = (f64, Separation)> {
+    GAMMAS.into_iter().map(|gamma| (gamma, Separation::normmax(gamma).unwrap()))
+}
+
 fn shift_invariant(n: usize) -> impl Iterator<Item = Separation> {
-    entmax_family().chain(top_ks(n).map(|(_, top_k)| top_k))
+    let entmax_like = entmax_family().chain(normmaxes().map(|(_, normmax)| normmax));
+    entmax_like.chain(top_ks(n).map(|(_, top_k)| top_k))
 }
 
 fn every(n: usize) -> impl Iterator<Item = Separation> {
@@ -492,6 +498,82 @@ proptest! {
         }
     }
 
+    // Normmax.
+
+    /// γ-normmax is the γ-entmax of scores times c = ‖p‖_γ^(γ−1)/(γ−1): the optimality conditions of the
+    /// one are those of the other, so that all that is known about entmax says which weights are right.
+    ///
+    /// The scores of the entmax are off by c times the error of τ, 8 roundings of numbers up to 1 + |z_i − max|,
+    /// and by those of ‖p‖_γ, each (γ−1)(1 + |ln p|) of itself in the power.
+    #[test]
+    fn normmax_is_the_entmax_of_its_own_temperature(z in scores()) {
+        for (gamma, separation) in normmaxes() {
+            let p = weights(&separation, &z);
+            let norm = sum(p.iter().map(|p| p.powf(gamma))).powf(1.0 / gamma);
+            let factor = norm.powf(gamma - 1.0) / (gamma - 1.0);
+            let best = max(&z);
+            let scaled = z.mapv(|z| factor * (z - best));
+            let q = weights(&entmax(gamma), &scaled);
+            let near = scaled.iter().filter(|z| **z > -2.0 * factor).fold(0.0, |m: f64, z| m.max(-z));
+            let extra = 16.0 * EPS * (factor + near) * (1.0 + gamma);
+            assert_same_entmax(&scaled, &p, &q, gamma - 1.0, extra);
+        }
+    }
+
+    /// The two differ by the rounding of τ, which each finds to some ulps of 1: compared, as the
+    /// optimality conditions are, by (p/‖p‖)^(γ−1) = z − τ, which rounds like z − max.
+    #[test]
+    fn normmax_equals_the_reference(z in scores()) {
+        for (gamma, separation) in normmaxes() {
+            let (p, q) = (weights(&separation, &z), reference::normmax(z.view(), gamma));
+            let lifted = |p: &Array1<f64>| {
+                let norm = sum(p.iter().map(|p| p.powf(gamma))).powf(1.0 / gamma);
+                p.mapv(|p| if p > 0.0 { ((gamma - 1.0) * (p / norm).ln()).exp() } else { 0.0 })
+            };
+            // A weight too small for f64 stands for any number up to this.
+            let lost = ((gamma - 1.0) * LN_TINY).exp();
+            // The reference sums n terms plainly.
+            let tolerance = (32.0 + 2.0 * z.len() as f64) * (1.0 + gamma) * EPS + 2.0 * lost;
+            for (a, b) in lifted(&p).iter().zip(&lifted(&q)) {
+                prop_assert!((a - b).abs() <= tolerance, "{separation}: {a} {b} {tolerance:e}\n{z}");
+            }
+        }
+    }
+
+    /// By the law above p = E(c·z) with E the γ-entmax and c = ‖p‖^(γ−1)/(γ−1). So a change v of the scores
+    /// changes p by dp = J_E(c·v + z·dc), dc = c(γ−1)⟨p^(γ−1),dp⟩/‖p‖^γ; the derivatives are symmetric, so
+    /// that dp is the vector-Jacobian product. Entries are differences of slopes times numbers below
+    /// 4(1 + γ); scores are of moderate size and weights not tiny.
+    #[test]
+    fn normmax_gradients_are_those_of_the_entmax_at_its_temperature(
+        u in prop::collection::vec(0.0..0.9, 0..8),
+        off in prop::collection::vec(1.1..2.0, 0..4),
+        v in prop::collection::vec(-1.0..1.0, 12),
+    ) {
+        let z: Array1<f64> = u.iter().chain(&off).chain(&[0.0]).map(|u| -0.3 * u).collect();
+        let v = Array1::from(v[..z.len()].to_vec());
+        for (gamma, separation) in normmaxes().filter(|(gamma, _)| *gamma >= 1.5) {
+            let p = weights(&separation, &z);
+            let dp = separation.vjp(z.view(), v.view()).unwrap();
+            let norm = sum(p.iter().map(|p| p.powf(gamma))).powf(1.0 / gamma);
+            let c = norm.powf(gamma - 1.0) / (gamma - 1.0);
+            let along = sum(p.iter().zip(&dp).map(|(p, d)| p.powf(gamma - 1.0) * d));
+            let dc = c * (gamma - 1.0) * along / norm.powf(gamma);
+            let expected = entmax(gamma).vjp((c * &z).view(), (c * &v + dc * &z).view()).unwrap();
+            let support = || p.iter().copied().filter(|&p| p > 0.0);
+            // Slopes p^(2−γ) amplify the rounding of a weight near 0 as they amplify the change itself.
+            let slopes = sum(support().map(|p| p.powf(2.0 - gamma)));
+            let smallest = support().fold(1.0, f64::min).powf(gamma - 1.0);
+            let size = c * (1.0 + dc.abs() / c) * slopes;
+            let tolerance = 64.0 * EPS * (1.0 + gamma) * size * (1.0 + size) / smallest;
+            for (a, b) in dp.iter().zip(&expected) {
+                prop_assert!((a - b).abs() <= tolerance, "{separation}: {a} {b} {tolerance:e}");
+            }
+            // Sharp where slopes are 1.
+            prop_assert!(gamma != 2.0 || tolerance < 1e-7 || smallest < 1e-4);
+        }
+    }
+
     // Many rows.
 
     #[test]
@@ -814,6 +896,17 @@ fn known_weights_of_the_entmax_family() {
     assert_eq!(rounded(1.5, scores.clone()), array![0.0, 0.3260, 0.6740]);
     assert_eq!(rounded(2.0, scores.clone()), array![0.0, 0.25, 0.75]);
     assert_eq!(rounded(1.33, array![1.0, 2.0, 3.5]), array![0.0026, 0.1012, 0.8963]);
+}
+
+/// Digits as published with the structured sparse Hopfield networks.
+#[test]
+fn known_weights_of_normmax() {
+    let rounded = |gamma: f64| {
+        let normmax = Separation::normmax(gamma).unwrap();
+        weights(&normmax, &array![-2.0, 0.0, 0.5]).mapv(|p| (p * 1e4).round() / 1e4)
+    };
+    assert_eq!(rounded(2.0), array![0.0, 0.3110, 0.6890]);
+    assert_eq!(rounded(1000.0), array![0.0, 0.4997, 0.5003]);
 }
 
 #[test]

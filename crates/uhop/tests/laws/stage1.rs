@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 
 use ndarray::{Array2, ArrayView2, Axis, array};
-use uhop::stage1::{Optimizer, Params, Progress, Report, SeparationLoss, StopReason, learn};
+use uhop::stage1::{
+    Batches, Optimizer, Params, Progress, Report, SeparationLoss, StopReason, learn,
+};
 use uhop::{LinearMap, Scalar, reference};
 
 use crate::common::{
@@ -515,4 +517,109 @@ fn divergence_is_an_error<T: Scalar>() {
 fn divergence_is_an_error_not_a_nan() {
     divergence_is_an_error::<f32>();
     divergence_is_an_error::<f64>();
+}
+
+fn batched(params: Params, size: usize) -> Params {
+    params.with_batches(Batches::new(size, 5).unwrap()).unwrap()
+}
+
+#[test]
+fn batches_lower_the_loss_of_pairs_that_never_push() {
+    // Look-alikes: one common pattern and small differences.
+    let patterns = 0.3 * normal::<f64>(400, 8, 41) + 1.0;
+    for optimizer in [descent(0.5), Optimizer::adam(0.01).unwrap()] {
+        let start = || LinearMap::random_normal(10, 8, 3).unwrap();
+        let report = run(&patterns, start(), &batched(params(AVERAGE, optimizer, 110), 64));
+        assert_eq!(report.losses.len(), 111);
+        let steps: Vec<usize> = report.held_out.iter().map(|held_out| held_out.step).collect();
+        assert_eq!(steps, [0, 20, 40, 60, 80, 100, 110]);
+        let (first, last) = (report.held_out[0].loss, report.held_out[6].loss);
+        assert!(last < first - 0.3, "{first} {last}");
+        // What the batches lowered is the loss over all pairs.
+        let whole = |map: &LinearMap<f64>| {
+            AVERAGE.loss().value_and_gradient(map, &stored(&patterns)).unwrap().0
+        };
+        let kept = batched(params(AVERAGE, optimizer, 110), 64).keep_rows();
+        let kept = run(&patterns, start(), &kept);
+        assert!(whole(&kept.map) < whole(&start()) - 0.3);
+        assert_eq!(kept.losses, report.losses);
+    }
+}
+
+#[test]
+fn runs_on_batches_are_fixed_by_their_seeds_whatever_the_threads() {
+    let patterns = normal::<f32>(700, 20, 31);
+    let with = |threads, seed| {
+        in_pool(threads, || {
+            let start = LinearMap::random_normal(24, 20, 2).unwrap();
+            let params = params(AVERAGE, descent(1.0), 25);
+            let params = params.with_batches(Batches::new(300, seed).unwrap()).unwrap();
+            run(&patterns, start, &params)
+        })
+    };
+    let one = with(1, 0);
+    assert_eq!(one, with(2, 0));
+    assert_eq!(one, with(5, 0));
+    assert_ne!(one.losses, with(1, 1).losses);
+}
+
+/// The smallest memory and batches there are: some draws hold no pair but the one held out.
+#[test]
+fn the_smallest_batches_of_the_smallest_memory_work() {
+    for n in [3, 4, 7] {
+        let patterns = normal::<f64>(n, 4, 43);
+        let start = LinearMap::random_normal(4, 4, 3).unwrap();
+        let report = run(&patterns, start, &batched(params(AVERAGE, descent(0.1), 50), 2));
+        assert!(report.losses.iter().all(|loss| loss.is_finite()));
+        assert!(report.held_out.iter().all(|held_out| held_out.loss.is_finite()));
+    }
+}
+
+#[test]
+fn batches_that_do_not_fit_are_errors() {
+    let learn_on = |n, size| {
+        let start = LinearMap::<f64>::identity(4).unwrap();
+        let params = batched(params(AVERAGE, descent(0.1), 5), size);
+        learn(&stored(&normal::<f64>(n, 4, 1)), start, &params, |_| ControlFlow::Continue(()))
+    };
+    let error = learn_on(5, 6).unwrap_err();
+    assert!(error.is_out_of_domain() && error.to_string().contains("patterns, 5"), "{error}");
+    assert!(learn_on(2, 2).unwrap_err().is_empty());
+    assert!(learn_on(5, 5).is_ok());
+    let start = LinearMap::<f64>::identity(3).unwrap();
+    let params = batched(params(AVERAGE, descent(0.1), 5), 2);
+    let patterns = stored(&normal::<f64>(9, 4, 1));
+    let error = learn(&patterns, start, &params, |_| ControlFlow::Continue(())).unwrap_err();
+    assert!(error.is_shape_mismatch(), "{error}");
+}
+
+/// Batches differ from step to step; what must come to rest is the loss of the held-out pairs.
+#[test]
+fn a_tolerance_on_batches_looks_at_the_held_out_pairs() {
+    let patterns = normal::<f64>(100, 4, 47);
+    let start = LinearMap::random_normal(4, 4, 3).unwrap();
+    let params = batched(params(AVERAGE, descent(1e-9), 500), 10);
+    let report = run(&patterns, start, &params.with_tolerance(1e-6).unwrap());
+    assert_eq!((report.stop, report.steps), (StopReason::Converged, 20));
+    let changes = report.losses.windows(2).map(|pair| (pair[1] - pair[0]).abs());
+    assert!(changes.fold(0.0, f64::max) > 1e-3);
+}
+
+#[test]
+fn an_observer_that_stops_between_two_looks_gets_a_last_one() {
+    let patterns = normal::<f64>(50, 4, 53);
+    let start = LinearMap::random_normal(4, 4, 3).unwrap();
+    let params = batched(params(AVERAGE, descent(0.1), 500), 10);
+    let mut seen = Vec::new();
+    let report = learn(&stored(&patterns), start, &params, |progress| {
+        seen.push(progress.loss);
+        if progress.step == 25 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let report = report.unwrap();
+    let steps: Vec<usize> = report.held_out.iter().map(|held_out| held_out.step).collect();
+    assert_eq!((report.stop, report.steps), (StopReason::Observer, 25));
+    assert_eq!(steps, [0, 20, 25]);
+    // What the observer is told is the loss of the held-out pairs, as last measured.
+    assert!(seen[..20].iter().all(|&loss| loss == report.held_out[0].loss));
+    assert!(seen[20..].iter().all(|&loss| loss == report.held_out[1].loss));
 }

@@ -2,7 +2,7 @@
 //! certificate is exactly one-hot recall.
 
 use ndarray::{Array1, Array2, Axis};
-use uhop::{Dynamics, LinearMap, Memory, Model, Similarity};
+use uhop::{Dynamics, LinearMap, Memory, Model, Separation, Similarity};
 
 use crate::common::{
     EPSILON, Inputs, Sep, Twin, frobenius, largest, norm, normal, normal_unit, similarities, stored,
@@ -175,7 +175,7 @@ fn closest(rows: &Array2<f64>, own: usize) -> usize {
     others.min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap()
 }
 
-/// β·Δ_μ ≥ 1/(α−1) exactly when the weights at ξ_μ are one-hot there; then ξ_μ comes back as it is.
+/// β·Δ_μ ≥ m, the margin, exactly when the weights at ξ_μ are one-hot there; then ξ_μ comes back as it is.
 #[test]
 fn certified_patterns_and_no_others_come_back_exactly() {
     let (n, dim) = (12, 10);
@@ -190,20 +190,24 @@ fn certified_patterns_and_no_others_come_back_exactly() {
             Similarity::Manhattan,
             Similarity::Kernel(map),
         ] {
-            for alpha in [1.25, 1.5, 2.0, 3.0] {
+            let entmax = |alpha| (Separation::entmax(alpha).unwrap(), 1.0 / (alpha - 1.0));
+            let normmax = |gamma| (Separation::normmax(gamma).unwrap(), 1.0);
+            let entmaxes = [1.25, 1.5, 2.0, 3.0].map(entmax);
+            for (separation, m) in entmaxes.into_iter().chain([1.5, 2.0, 5.0].map(normmax)) {
                 for share in [0.8, 1.0, 2.0, 4.0] {
-                    // Δ is about 1/2 here, so that β·Δ·(α−1) is about `share`.
-                    let beta = 2.0 * share / (alpha - 1.0);
-                    let twin = twin(&patterns, &similarity, alpha, beta);
-                    let memory = memory(&twin);
+                    // Δ is about 1/2 here, so that β·Δ/m is about `share`.
+                    let beta = 2.0 * share * m;
+                    let twin = twin(&patterns, &similarity, 1.0, beta);
+                    let model = Model::new(similarity.clone(), separation, beta).unwrap();
+                    let memory = Memory::new(stored(&patterns), model).unwrap();
                     let certificates = memory.certificates().unwrap().unwrap();
                     let weights = memory.weights(patterns.view()).unwrap();
                     let one = memory.retrieve(patterns.view(), &Dynamics::one_step()).unwrap();
                     for (mu, (delta, bound)) in separations(&twin).into_iter().enumerate() {
                         // Within rounding of the threshold: the scores' own, and a few operations
-                        // on β·Δ·(α−1) near 1.
-                        let margin = (alpha - 1.0) * beta * delta - 1.0;
-                        if margin.abs() <= (alpha - 1.0) * beta * 2.0 * bound + 8.0 * EPSILON {
+                        // on β·Δ/m near 1.
+                        let lead = beta * delta / m - 1.0;
+                        if lead.abs() <= beta / m * 2.0 * bound + 8.0 * EPSILON {
                             excluded += 1;
                             continue;
                         }
@@ -212,8 +216,11 @@ fn certified_patterns_and_no_others_come_back_exactly() {
                         let is_one_hot =
                             weights.weights.row(mu) == one_hot && weights.support_size[mu] == 1;
                         let name = similarity.name();
-                        assert_eq!(certificates[mu], is_one_hot, "{name} {alpha} {beta} {margin}");
-                        assert_eq!(certificates[mu], margin > 0.0);
+                        assert_eq!(
+                            certificates[mu], is_one_hot,
+                            "{name} {separation} {beta} {lead}"
+                        );
+                        assert_eq!(certificates[mu], lead > 0.0);
                         if certificates[mu] {
                             certified += 1;
                             assert_eq!(one.retrieved.row(mu), patterns.row(mu));

@@ -14,6 +14,7 @@ fn coarse<T: Scalar>(rows: usize, columns: usize, seed: u64) -> Array2<T> {
 fn separations(n: usize) -> Vec<Separation> {
     let mut all: Vec<_> =
         [1.0, 1.1, 1.5, 2.0, 4.0].map(|alpha| Separation::entmax(alpha).unwrap()).to_vec();
+    all.extend([1.5, 2.0, 5.0].map(|gamma| Separation::normmax(gamma).unwrap()));
     all.extend([1, 3, n].map(|k| Separation::top_k(k.min(n)).unwrap()));
     all.extend([1, 4].map(|degree| Separation::polynomial(degree).unwrap()));
     all
