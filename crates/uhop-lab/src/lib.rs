@@ -24,6 +24,7 @@ mod error;
 mod journal;
 mod learned;
 mod measure;
+pub mod metastable;
 mod recall;
 pub mod report;
 mod rows;
