@@ -19,7 +19,9 @@
 
 mod bayes;
 mod data;
+mod document;
 mod error;
+mod examples;
 mod journal;
 mod learned;
 mod measure;
@@ -33,6 +35,7 @@ mod summary;
 
 pub use bayes::Likelihood;
 pub use data::DataSet;
+pub use document::document;
 pub use error::{Error, Result};
 pub use measure::BAYES;
 pub use rows::Row;
@@ -40,4 +43,6 @@ pub use run::{Finished, Progress, Run};
 pub use spec::{
     Axis, Contender, CorruptionKind, CorruptionSpec, Defect, Protocol, Quick, Spec, Stage1, Tuning,
 };
-pub use summary::{Cell, Correlation, Line, NEGLIGIBLE, Spread, Summary, correlations, summaries};
+pub use summary::{
+    Cell, Correlation, Line, NEGLIGIBLE, Spread, Summary, correlations, short, summaries,
+};
