@@ -85,7 +85,7 @@ fn memory_size() -> report::Result<Chart> {
 
 fn noise() -> report::Result<Chart> {
     let levels = [0.0, 0.1, 0.2, 0.5, 0.7, 1.0, 1.4, 2.0, 4.0];
-    let floor = line("Bayes limit", Role::Floor, &levels, 0.0, |s| 18.0 * s.powi(3))?;
+    let floor = line("Bayes limit", Role::Floor, &levels, 0.0, |s| 6.0 * s.powf(1.9))?;
     let models =
         ["dense", "euclidean", "U-Hop dense, max loss"].iter().enumerate().map(|(i, name)| {
             let i = i as f64;
@@ -112,9 +112,12 @@ fn share() -> report::Result<Chart> {
     let levels: Vec<f64> = (0..=8).map(|i| f64::from(i) * 0.5).collect();
     let models = ["dense", "sparse", "cosine", "U-Hop sparse, max loss"].iter().enumerate();
     let models = models.map(|(i, name)| {
-        line(name, Role::Model, &levels, 0.1, move |s| {
-            1.0 / (1.0 + (s * 2.0 - 2.0 - i as f64).exp())
-        })
+        let share = move |s: f64| 1.0 / (1.0 + (s * 2.0 - 2.0 - i as f64).exp());
+        let points = levels.iter().map(|&x| {
+            let spread = 0.5 * share(x) * (1.0 - share(x));
+            Point { x, y: share(x), low: share(x) - spread, high: share(x) + spread }
+        });
+        Series::new(*name, Role::Model, points.collect())
     });
     Chart::new(
         "recalled",
@@ -135,12 +138,7 @@ fn line(
 ) -> report::Result<Series> {
     let point = |&x: &f64| {
         let y = y(x);
-        Point {
-            x,
-            y,
-            low: y * (1.0 - spread),
-            high: y + (y * 1.5 * spread).min(1.0 - y.min(1.0)).max(0.5 * spread * y),
-        }
+        Point { x, y, low: y * (1.0 - spread), high: y * (1.0 + 1.5 * spread) }
     };
     Series::new(name, role, xs.iter().map(point).collect())
 }

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use uhop_lab::report::{
     self, Axis, Chart, Column, Document, Field, Frame, Image, ImageGrid, Point, Role, Scale,
@@ -47,8 +48,9 @@ fn document() -> report::Result<Document> {
 }
 
 fn written() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let page = report::write(&document().unwrap(), folder.path()).unwrap();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let document = document().expect("text that is seen");
+    let page = report::write(&document, folder.path()).expect("the folder is ours");
     (folder, page)
 }
 
@@ -61,7 +63,8 @@ fn every_figure_is_a_file_and_the_same_document_gives_the_same_bytes() {
     names.sort();
     let figures = ["basins", "chart", "field", "grid"];
     let expected = figures.iter().flat_map(|name| [format!("{name}.png"), format!("{name}.svg")]);
-    assert_eq!(names, expected.chain(["report.html".to_owned()]).collect::<Vec<_>>());
+    let expected = expected.chain(["report.html".to_owned()]).map(Into::into);
+    assert_eq!(names, expected.collect::<Vec<std::ffi::OsString>>());
     for name in names {
         let read = |folder: &Path| fs::read(folder.join(&name)).unwrap();
         assert_eq!(read(first.path()), read(second.path()), "{name:?}");
@@ -101,7 +104,7 @@ fn every_link_has_a_target_and_nothing_is_fetched() {
         let is_inside = target.is_some_and(|target| ids.contains(&target));
         assert!(is_inside || link.starts_with("data:image/png;base64,"), "{link}");
     }
-    assert!(!page.contains("url(") && !page.contains("@import") && !page.contains(" src="));
+    assert!(!page.contains("url(") && !page.contains("@import") && !page.contains(" src=\""));
 }
 
 #[test]
@@ -133,7 +136,7 @@ images.then((loaded) => {
     broken: loaded.filter((ok) => !ok).length,
     text: Math.min(...all("p,td,th,figcaption,dd,li").map((node) => parseFloat(getComputedStyle(node).fontSize))),
     label: Math.min(...all("figure>svg text").filter((node) => node.getClientRects().length > 0)
-      .map((node) => parseFloat(node.getAttribute("font-size")) * node.getScreenCTM().a)),
+      .map((node) => parseFloat(node.getAttribute("font-size")) * Math.hypot(node.getScreenCTM().a, node.getScreenCTM().b))),
   };
   console.log("checked " + Object.entries(values).map((pair) => pair.join("=")).join(" ") + " end");
 });
@@ -149,17 +152,31 @@ fn chromium() -> Option<PathBuf> {
 
 /// Opens a page and returns what it and the browser say on the console.
 fn console(browser: &Path, page: &Path, width: u32) -> Vec<String> {
-    let profile = tempfile::tempdir().unwrap();
-    let output = Command::new(browser)
+    let profile = tempfile::tempdir().expect("a temporary folder");
+    let log = profile.path().join("log");
+    let mut running = Command::new(browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
         .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
         .args(["--enable-logging=stderr", "--v=0", "--virtual-time-budget=20000", "--dump-dom"])
-        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .arg(format!("--user-data-dir={}", profile.path().join("profile").display()))
         .arg(format!("--window-size={width},900"))
         .arg(format!("file://{}", page.display()))
-        .output()
-        .unwrap();
-    let log = String::from_utf8_lossy(&output.stderr);
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(&log).expect("the folder is ours"))
+        .spawn()
+        .expect("the browser starts");
+    // A browser that hangs must not hang the check.
+    for _ in 0..1200 {
+        if running.try_wait().expect("the browser is ours").is_some() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // Nothing to do where it has ended.
+    let _ = running.kill();
+    running.wait().expect("the browser is ours");
+    let log = fs::read(&log).expect("the log is ours");
+    let log = String::from_utf8_lossy(&log);
     log.lines().filter(|line| line.contains("CONSOLE")).map(str::to_owned).collect()
 }
 
@@ -182,7 +199,7 @@ fn a_browser_shows_it_wide_and_on_a_phone() {
     );
     fs::write(&framed, frame).unwrap();
 
-    for (file, width, n_columns) in [(&copy, 1200, "1200"), (&framed, 1200, "390")] {
+    for (file, width, inner_width) in [(&copy, 1200, 1200.0), (&framed, 1200, 390.0)] {
         let lines = console(&browser, file, width);
         let said = lines.iter().find_map(|line| line.split("checked ").nth(1));
         let said = said.unwrap_or_else(|| panic!("the checks did not run: {lines:?}"));
@@ -192,7 +209,7 @@ fn a_browser_shows_it_wide_and_on_a_phone() {
         };
         // Nothing but our own line.
         assert_eq!(lines.len(), 1, "{lines:?}");
-        assert_eq!(value("width"), n_columns.parse().unwrap());
+        assert_eq!(value("width"), inner_width);
         assert!(value("overflow") <= 0.0, "{said}");
         assert_eq!(value("figures"), 4.0, "one drawing of each figure: {said}");
         assert!(value("axes") >= 12.0, "{said}");

@@ -19,7 +19,22 @@ use super::text::{self, Weight};
 pub(super) const UNIT: f64 = 10.0;
 
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-pub(super) type Failure = DrawingAreaErrorKind<io::Error>;
+/// Why a drawing failed: never for what it holds.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Plot(#[from] DrawingAreaErrorKind<io::Error>),
+    #[error(transparent)]
+    Picture(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What went wrong outside the plotting crate.
+pub(super) fn failure(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
+    Failure::Picture(Box::new(error))
+}
+
+/// The paper around a drawing that is a file of its own, in pixels.
+const BORDER: f64 = 10.0;
 
 /// A point of the drawing in steps.
 pub(super) type Spot = (i32, i32);
@@ -63,6 +78,8 @@ impl Drawing {
         let inner = svg.split_once('\n').map_or("", |(_, rest)| rest).trim_end();
         let inner = inner.strip_suffix("</svg>").unwrap_or(inner);
         let inner = inner.replace(" opacity=\"1\"", "").replace(" font-family=\"sans-serif\"", "");
+        // The middle of small letters and digits alike, in every font.
+        let inner = inner.replace(" dy=\"0.5ex\"", " dy=\"0.35em\"");
         self.raw(class, attributes, &inner);
         Ok(())
     }
@@ -77,36 +94,48 @@ impl Drawing {
         (self.width, self.height)
     }
 
+    /// In pixels, with its border.
+    pub(super) fn file_size(&self) -> (f64, f64) {
+        (self.width + 2.0 * BORDER, self.height + 2.0 * BORDER)
+    }
+
     /// A file of its own: light, on paper.
     pub(super) fn file(&self) -> String {
-        let (width, height) = (steps(self.width), steps(self.height));
+        let (width, height) = self.file_size();
+        let size = format!("width=\"{width}\" height=\"{height}\"");
+        let border = steps(BORDER);
         let paper = hex(PAPER.light);
         format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}<rect width=\"{width}\" \
-             height=\"{height}\" fill=\"{paper}\"/>\n{}</svg>\n",
-            self.head("", &format!("width=\"{}\" height=\"{}\" ", self.width, self.height)),
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}<rect x=\"-{border}\" y=\"-{border}\" \
+             width=\"{}\" height=\"{}\" fill=\"{paper}\"/>\n{}</svg>\n",
+            self.head(&size, BORDER),
+            steps(width),
+            steps(height),
             self.groups
         )
     }
 
-    /// A part of the page, which has the colours.
-    pub(super) fn inline(&self, class: &str) -> String {
+    /// A part of the page, which has the colours; at most `scale` times as wide as drawn.
+    pub(super) fn inline(&self, class: &str, scale: f64) -> String {
         let mut groups = self.groups.clone();
         for ink in palette::inks() {
             // Quotes of users' text are escaped: what is found is an attribute.
             let fixed = format!("\"{}\"", hex(ink.light));
             groups = groups.replace(&fixed, &format!("\"var(--{})\"", ink.variable));
         }
-        format!("{}{groups}</svg>\n", self.head(class, ""))
+        let most = (self.width * scale).round();
+        let head = self.head(&format!("class=\"{class}\" style=\"max-width:{most}px\""), 0.0);
+        format!("{head}{groups}</svg>\n")
     }
 
-    fn head(&self, class: &str, size: &str) -> String {
-        let class = if class.is_empty() { String::new() } else { format!("class=\"{class}\" ") };
+    fn head(&self, attributes: &str, border: f64) -> String {
         format!(
-            "<svg {class}{size}viewBox=\"0 0 {} {}\" xmlns=\"http://www.w3.org/2000/svg\" \
+            "<svg {attributes} viewBox=\"{} {} {} {}\" xmlns=\"http://www.w3.org/2000/svg\" \
              role=\"img\" aria-label=\"{}\" font-family=\"{}\" stroke-linejoin=\"round\">\n",
-            steps(self.width),
-            steps(self.height),
+            -steps(border),
+            -steps(border),
+            steps(self.width + 2.0 * border),
+            steps(self.height + 2.0 * border),
             escape(&self.label),
             text::FAMILY,
         )
@@ -180,7 +209,7 @@ impl Font {
 
     /// One line, its middle at the height of `at`.
     pub(super) fn draw(&self, area: &Area<'_>, line: &str, at: Spot) -> Result<(), Failure> {
-        area.draw_text(&text::visible(line), &self.style(), at)
+        Ok(area.draw_text(&text::visible(line), &self.style(), at)?)
     }
 }
 
@@ -222,7 +251,7 @@ pub(super) fn outlined(
         None => {
             let radius = steps(radius);
             area.draw(&Circle::new(at, radius, fill.filled()))?;
-            area.draw(&Circle::new(at, radius, line))
+            Ok(area.draw(&Circle::new(at, radius, line))?)
         }
         Some(mut outline) => {
             area.draw(&Polygon::new(outline.clone(), fill.filled()))?;
@@ -230,7 +259,7 @@ pub(super) fn outlined(
             outline.push(first);
             // Over the first side again, so that the last corner is joined too.
             outline.push(outline[1]);
-            area.draw(&PathElement::new(outline, line))
+            Ok(area.draw(&PathElement::new(outline, line))?)
         }
     }
 }

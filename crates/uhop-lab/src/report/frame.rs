@@ -5,9 +5,9 @@ use plotters::coord::ranged1d::{Ranged, ValueFormatter};
 use plotters::style::text_anchor::HPos;
 
 use super::drawing::{Drawing, Failure, Font, Spot, UNIT, steps, stroke};
-use super::palette::{AXIS, GRID, TEXT};
+use super::palette::{AXIS, GRID, MINOR, TEXT};
 use super::ruler::Ruler;
-use super::text::{Weight, wrap};
+use super::text::{self, Weight, first_lines, wrap};
 
 const TICK_SIZE: f64 = 11.5;
 const TICK: f64 = 4.0;
@@ -23,6 +23,8 @@ pub(super) struct Frame {
     pub(super) top: f64,
     pub(super) right: f64,
     pub(super) bottom: f64,
+    /// The longest line beside the vertical axis.
+    pub(super) longest: f64,
     pub(super) x: Ruler,
     pub(super) y: Ruler,
 }
@@ -36,7 +38,7 @@ pub(super) fn ticks_up(height: f64) -> usize {
 pub(super) fn room_left(y: &Ruler, label: &str, height: f64) -> f64 {
     let font = tick_font();
     let ticks = y.ticks().map(|(_, label)| font.width(label)).fold(0.0, f64::max);
-    let n_lines = wrap(label, LABEL_SIZE, Weight::Regular, height).len() as f64;
+    let n_lines = upright(label, height).len() as f64;
     ticks + 2.0 * TICK + 10.0 + n_lines * LABEL_LINE
 }
 
@@ -67,6 +69,23 @@ pub(super) fn overhang(x: &Ruler, width: f64) -> f64 {
     let font = tick_font();
     let over = |(tick, label): (f64, &str)| x.share(tick) * width + font.width(label) / 2.0 - width;
     x.ticks().map(over).fold(OVERHANG, f64::max)
+}
+
+/// Of `room` pixels right of the vertical axis, those that the last label needs beyond the plot.
+pub(super) fn room_right(x: &Ruler, room: f64) -> f64 {
+    let font = tick_font();
+    // Solves margin = half − (1 − share) · (room − margin), as the plot shrinks with its margin.
+    let needed = |(tick, label): (f64, &str)| {
+        let (share, half) = (x.share(tick), font.width(label) / 2.0);
+        (half - (1.0 - share) * room) / share.max(0.5)
+    };
+    x.ticks().map(needed).fold(OVERHANG, f64::max)
+}
+
+/// The name of a vertical axis in lines, none longer than `most`.
+fn upright(label: &str, most: f64) -> Vec<String> {
+    let lines = wrap(label, LABEL_SIZE, Weight::Regular, most);
+    first_lines(lines, 3, LABEL_SIZE, Weight::Regular, most)
 }
 
 fn tick_font() -> Font {
@@ -104,35 +123,32 @@ impl Frame {
             }
             mesh.axis_style(stroke(AXIS, 1.0))
                 .bold_line_style(stroke(GRID, 1.0))
-                .light_line_style(stroke(GRID, 0.5))
+                .light_line_style(stroke(MINOR, 1.0))
                 .set_all_tick_mark_size(steps(TICK))
                 .label_style(tick_font().style())
                 .x_label_formatter(&|x| self.x.format_ext(x))
                 .y_label_formatter(&|y| self.y.format_ext(y))
-                .draw()
+                .draw()?;
+            Ok(())
         })?;
-        let area = [self.left, self.top, self.right - self.left, self.bottom - self.top].map(steps);
-        let [left, top, width, height] = area;
+        let [left, top, right, bottom] = [self.left, self.top, self.right, self.bottom].map(steps);
+        let (width, height) = (right - left, bottom - top);
         let rect = format!(
             "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" fill=\"none\"/>\n"
         );
         drawing.raw("plot-area", "", &rect);
         drawing.group("axis-labels", "", |area| {
             let font = Font::new(LABEL_SIZE, TEXT, HPos::Center);
-            let (total_width, total_height) = (f64::from(width) / UNIT, f64::from(height) / UNIT);
+            let width = f64::from(width) / UNIT;
             let below = self.bottom + 2.0 * TICK + TICK_SIZE + 6.0;
             let middle = steps((self.left + self.right) / 2.0);
-            for (i, line) in
-                wrap(x_label, LABEL_SIZE, Weight::Regular, total_width).iter().enumerate()
-            {
+            for (i, line) in wrap(x_label, LABEL_SIZE, Weight::Regular, width).iter().enumerate() {
                 let y = below + (i as f64 + 0.5) * LABEL_LINE;
                 font.draw(area, line, (middle, steps(y)))?;
             }
             let font = Font { is_upright: false, ..font };
             let middle = steps((self.top + self.bottom) / 2.0);
-            for (i, line) in
-                wrap(y_label, LABEL_SIZE, Weight::Regular, total_height).iter().enumerate()
-            {
+            for (i, line) in upright(y_label, self.longest).iter().enumerate() {
                 let x = (i as f64 + 0.5) * LABEL_LINE;
                 font.draw(area, line, (steps(x), middle))?;
             }
@@ -155,7 +171,16 @@ impl Title {
     }
 
     pub(super) fn new(title: &str, width: f64) -> Self {
+        if title.is_empty() {
+            return Self::none();
+        }
         Self(wrap(title, Self::SIZE, Weight::Bold, width - 16.0))
+    }
+
+    /// With its margins.
+    pub(super) fn width(&self) -> f64 {
+        let lines = self.0.iter().map(|line| text::width(line, Self::SIZE, Weight::Bold));
+        lines.map(|line| line + 16.0).fold(0.0, f64::max)
     }
 
     pub(super) fn height(&self) -> f64 {

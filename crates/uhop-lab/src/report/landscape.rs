@@ -1,40 +1,32 @@
 //! A field as a drawing: cells as a picture under a frame, points on it.
 
 use plotters::style::RGBColor;
-use plotters::style::colors::colormaps::{ColorMap, ViridisRGB};
-use plotters::style::text_anchor::HPos;
 
-use super::drawing::{Drawing, Font, outlined, steps};
+use super::drawing::{Drawing, Failure, failure, outlined};
 use super::frame::{
-    self, Frame, OVERHANG, Title, fitting, overhang, room_below, room_left, ticks_up,
+    Frame, OVERHANG, Title, fitting, overhang, room_below, room_left, room_right, ticks_up,
 };
 use super::legend::{Legend, Sample};
 use super::model::{Cells, Field, Image};
-use super::palette::{HUES, Look, TEXT, look};
+use super::palette::{HUES, Look, look};
 use super::raster;
 use super::ruler::Ruler;
+use super::scale_bar::Bar;
 
-/// Levels of a scalar field: steps show its contours.
-const LEVELS: usize = 24;
-const BAR: f64 = 14.0;
+/// The least height of a plot, and the longest line of text beside it.
+pub(super) const LOWEST: f64 = 170.0;
 const BLACK: RGBColor = RGBColor(20, 20, 20);
 // Not the page's paper, which is dark at night; a picture is not.
 const WHITE: RGBColor = RGBColor(254, 254, 254);
 
 /// Draws a field `width` pixels wide.
-pub(super) fn draw(field: &Field, width: f64, title: Title) -> Result<Drawing, String> {
-    let failed = |error: super::drawing::Failure| error.to_string();
+pub(super) fn draw(field: &Field, width: f64, title: Title) -> Result<Drawing, Failure> {
     let is_wide = width >= 600.0;
-    let (names, bar) = match field.cells() {
-        Cells::Scalar { label, values } => (Vec::new(), Some(Bar::new(label, values))),
-        Cells::Categories { names, .. } => {
-            let patches = names.iter().enumerate();
-            (patches.map(|(i, name)| (Sample::Patch(tint(i)), name.clone())).collect(), None)
-        }
+    let bar = match field.cells() {
+        Cells::Scalar { label, values } => Some(Bar::new(label, values)),
+        Cells::Categories { .. } => None,
     };
-    let points = field.points().iter().enumerate();
-    let points = points.map(|(i, group)| (point_sample(i), group.name.clone()));
-    let names: Vec<_> = names.into_iter().chain(points).collect();
+    let names = legend_names(field);
     let has_legend = !names.is_empty();
     let legend = if is_wide {
         Legend::beside(names, 0.3 * width)
@@ -45,12 +37,15 @@ pub(super) fn draw(field: &Field, width: f64, title: Title) -> Result<Drawing, S
     let ratio = ((up.high - up.low) / (across.high - across.low)).clamp(0.4, 2.5);
     let y_at = |height| Ruler::linear(up.low, up.high, ticks_up(height));
     let bar_room = bar.as_ref().map_or(0.0, Bar::width);
-    let beside = bar_room + if is_wide && has_legend { legend.width() + 22.0 } else { 0.0 };
-    let left = room_left(&y_at(300.0), &up.label, 300.0);
-    let plot_width = (width - left - beside - 16.0).min(430.0).min(430.0 / ratio).max(60.0);
-    let plot_height = plot_width * ratio;
+    let beside = bar_room + if is_wide && has_legend { legend.width() + 14.0 } else { 0.0 };
+    let left = room_left(&y_at(300.0), &up.label, LOWEST);
+    let room = width - left - beside;
+    let most = f64::min(430.0, 430.0 / ratio);
+    let x_at = |most: usize| Ruler::linear(across.low, across.high, most.min(6));
+    let x = fitting((room - 16.0).min(most), x_at);
+    let plot_width = (room - room_right(&x, room).max(16.0)).min(most).max(60.0);
+    let plot_height = (plot_width * ratio).max(LOWEST);
     let y = y_at(plot_height);
-    let x = fitting(plot_width, |most| Ruler::linear(across.low, across.high, most));
     let top = title.height() + OVERHANG;
     let (right, bottom) = (left + plot_width, top + plot_height);
     let below = room_below(&across.label, plot_width);
@@ -59,108 +54,48 @@ pub(super) fn draw(field: &Field, width: f64, title: Title) -> Result<Drawing, S
     let legend_bottom = if is_wide { top + legend.height() } else { 0.0 };
     let height = (bottom + below + under + 4.0).max(legend_bottom + 4.0);
     let total = (right + over.max(beside + 16.0)).min(width).max(if is_wide { 0.0 } else { width });
+    let total = total.max(title.width());
     let mut drawing = Drawing::new(total, height, label(field));
-    title.draw(&mut drawing).map_err(failed)?;
+    title.draw(&mut drawing)?;
 
-    let frame = Frame { left, top, right, bottom, x, y };
-    let uri =
-        raster::data_uri(&picture(field, bar.as_ref())?).map_err(|error| error.to_string())?;
-    drawing.raw("cells", "", &placed(&uri, left, top, plot_width, plot_height));
-    frame.draw(&mut drawing, &across.label, &up.label, false).map_err(failed)?;
-    drawing
-        .group("points", "", |area| {
-            for (i, group) in field.points().iter().enumerate() {
-                let Sample::Point { shape, fill, line } = point_sample(i) else { continue };
-                for &(x, y) in &group.points {
-                    outlined(area, frame.spot(x, y), shape, 4.6, fill, line)?;
-                }
+    let frame = Frame { left, top, right, bottom, longest: LOWEST, x, y };
+    let cells = picture(field, bar.as_ref())?;
+    drawing.raw("cells", "", &raster::placed(&cells, left, top, plot_width, plot_height)?);
+    frame.draw(&mut drawing, &across.label, &up.label, false)?;
+    drawing.group("points", "", |area| {
+        for (i, group) in field.points().iter().enumerate() {
+            let Sample::Point { shape, fill, line } = point_sample(i) else { continue };
+            for &(x, y) in &group.points {
+                outlined(area, frame.spot(x, y), shape, 4.6, fill, line)?;
             }
-            Ok(())
-        })
-        .map_err(failed)?;
+        }
+        Ok(())
+    })?;
     if let Some(bar) = &bar {
         bar.draw(&mut drawing, &frame)?;
     }
     if has_legend {
         let (x, y) =
-            if is_wide { (right + bar_room + 22.0, top) } else { (4.0, bottom + below + 12.0) };
-        legend.draw(&mut drawing, x, y).map_err(failed)?;
+            if is_wide { (right + bar_room + 14.0, top) } else { (4.0, bottom + below + 12.0) };
+        legend.draw(&mut drawing, x, y)?;
     }
     Ok(drawing)
 }
 
-/// The scale of a scalar field.
-struct Bar {
-    label: String,
-    low: f64,
-    high: f64,
-    ruler: Ruler,
-}
-
-impl Bar {
-    fn new(label: &str, values: &[f64]) -> Self {
-        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        // A constant field is the middle of its scale.
-        let half = if high - low <= 1e-9 * low.abs().max(high.abs()) {
-            (0.5 * low.abs()).max(0.5)
-        } else {
-            0.0
-        };
-        let (low, high) = (low - half, high + half);
-        Self { label: label.to_owned(), low, high, ruler: Ruler::linear(low, high, 6) }
-    }
-
-    /// With its ticks and its name, from the right side of the plot on.
-    fn width(&self) -> f64 {
-        let font = Self::font();
-        let ticks = self.ruler.ticks().map(|(_, label)| font.width(label)).fold(0.0, f64::max);
-        14.0 + BAR + 8.0 + ticks + 22.0
-    }
-
-    fn font() -> Font {
-        Font::new(11.5, TEXT, HPos::Left)
-    }
-
-    fn colour(&self, value: f64) -> RGBColor {
-        let share = (value - self.low) / (self.high - self.low);
-        let level = ((share * LEVELS as f64) as usize).min(LEVELS - 1);
-        colour_of(level)
-    }
-
-    fn draw(&self, drawing: &mut Drawing, frame: &Frame) -> Result<(), String> {
-        let left = frame.right + 14.0;
-        let height = frame.bottom - frame.top;
-        let samples = (0..LEVELS).rev().flat_map(|level| channels(colour_of(level))).collect();
-        let image = Image::rgb(LEVELS, 1, samples).map_err(|error| error.to_string())?;
-        let uri = raster::data_uri(&image).map_err(|error| error.to_string())?;
-        drawing.raw("scale", "", &placed(&uri, left, frame.top, BAR, height));
-        let right = left + BAR + 8.0;
-        let widest = self.width() - 14.0 - BAR - 8.0 - 22.0;
-        drawing
-            .group("scale-labels", "", |area| {
-                for (tick, label) in self.ruler.ticks() {
-                    let y = frame.bottom - self.ruler.share(tick) * height;
-                    Self::font().draw(area, label, (steps(right), steps(y)))?;
-                }
-                let font = Font::new(12.5, TEXT, HPos::Center);
-                let font = Font { is_upright: false, ..font };
-                let lines = super::text::wrap(
-                    &self.label,
-                    12.5,
-                    super::text::Weight::Regular,
-                    height.max(frame::OVERHANG),
-                );
-                let middle = steps((frame.top + frame.bottom) / 2.0);
-                let x = right + widest + 13.0;
-                font.draw(area, &lines.join(" "), (steps(x), middle))
-            })
-            .map_err(|error| error.to_string())
-    }
+/// The names in the legend: categories, then points.
+fn legend_names(field: &Field) -> Vec<(Sample, String)> {
+    let categories = match field.cells() {
+        Cells::Scalar { .. } => &[][..],
+        Cells::Categories { names, .. } => names,
+    };
+    let patches = categories.iter().enumerate();
+    let patches = patches.map(|(i, name)| (Sample::Patch(tint(i)), name.clone()));
+    let points = field.points().iter().enumerate();
+    patches.chain(points.map(|(i, group)| (point_sample(i), group.name.clone()))).collect()
 }
 
 /// The cells as a picture, the lowest y at the bottom.
-fn picture(field: &Field, bar: Option<&Bar>) -> Result<Image, String> {
+fn picture(field: &Field, bar: Option<&Bar>) -> Result<Image, Failure> {
     let n_columns = field.n_columns();
     let colours: Vec<RGBColor> = match (field.cells(), bar) {
         (Cells::Scalar { values, .. }, Some(bar)) => {
@@ -170,24 +105,13 @@ fn picture(field: &Field, bar: Option<&Bar>) -> Result<Image, String> {
         (Cells::Categories { cells, .. }, _) => cells.iter().map(|&cell| tint(cell)).collect(),
     };
     let n_rows = colours.len() / n_columns;
-    let samples = colours.chunks(n_columns).rev().flatten().flat_map(|&c| channels(c)).collect();
-    Image::rgb(n_rows, n_columns, samples).map_err(|error| error.to_string())
-}
-
-fn placed(uri: &str, left: f64, top: f64, width: f64, height: f64) -> String {
-    let [left, top, width, height] = [left, top, width, height].map(steps);
-    format!(
-        "<image x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" \
-         preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\" href=\"{uri}\"/>\n"
-    )
-}
-
-fn channels(RGBColor(r, g, b): RGBColor) -> [u8; 3] {
-    [r, g, b]
-}
-
-fn colour_of(level: usize) -> RGBColor {
-    ViridisRGB.get_color((level as f32 + 0.5) / LEVELS as f32)
+    let samples = colours
+        .chunks(n_columns)
+        .rev()
+        .flatten()
+        .flat_map(|&RGBColor(r, g, b)| [r, g, b])
+        .collect();
+    Image::rgb(n_rows, n_columns, samples).map_err(failure)
 }
 
 /// The colour of a category: light, the second six dark.
@@ -213,4 +137,74 @@ fn label(field: &Field) -> String {
     };
     let (x, y) = (&field.frame().x.label, &field.frame().y.label);
     format!("{}: {what} over {x} and {y}", field.title())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::report::check::{number, text_outside, texts};
+    use crate::report::model;
+
+    fn fields() -> impl Strategy<Value = Field> {
+        let span = || {
+            (-6.0..6.0f64, -6.0..6.0f64).prop_map(|(low, size)| {
+                let low = if low < 0.0 { -10f64.powf(low.abs()) } else { 10f64.powf(low) };
+                (low, low + 10f64.powf(size).max(1e-6 * low.abs()))
+            })
+        };
+        let cells = prop_oneof![
+            (prop::collection::vec(-1e9..1e9f64, 6), texts()).prop_map(Ok),
+            prop::collection::vec(texts(), 1..=12).prop_map(Err),
+        ];
+        let groups = prop::collection::vec((texts(), 0.0..=1.0f64, 0.0..=1.0f64), 0..=12);
+        (texts(), texts(), texts(), span(), span(), cells, groups).prop_map(
+            |(title, x_label, y_label, x, y, cells, groups)| {
+                let frame = model::Frame::new((&x_label, x.0, x.1), (&y_label, y.0, y.1)).unwrap();
+                let field = match cells {
+                    Ok((values, label)) => {
+                        Field::scalar("field", title, "Caption.", frame, 3, label, values)
+                    }
+                    Err(names) => {
+                        let cells = (0..6).map(|i| i % names.len()).collect();
+                        Field::categories("field", title, "Caption.", frame, 3, names, cells)
+                    }
+                };
+                groups.into_iter().fold(field.unwrap(), |field, (name, across, up)| {
+                    let within = |(low, high): (f64, f64), share: f64| {
+                        (low + share * (high - low)).min(high)
+                    };
+                    field.with_points(name, vec![(within(x, across), within(y, up))]).unwrap()
+                })
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn every_field_has_its_points_in_the_plot_and_its_text_in_the_drawing(
+            field in fields(),
+            width in prop_oneof![Just(360.0), Just(780.0)],
+        ) {
+            let drawing = draw(&field, width, Title::new(field.title(), width)).unwrap();
+            prop_assert!(drawing.size().0 <= width + 1e-6);
+            prop_assert_eq!(text_outside(&drawing), Vec::<String>::new());
+            let svg = drawing.file();
+            let tree = roxmltree::Document::parse(&svg).unwrap();
+            let of_class = |class: &'static str| {
+                let group = tree.descendants().find(|node| node.attribute("class") == Some(class));
+                group.unwrap().children().filter(|node| node.is_element())
+            };
+            let area = of_class("plot-area").next().unwrap();
+            let right = number(area, "x") + number(area, "width");
+            let bottom = number(area, "y") + number(area, "height");
+            for circle in of_class("points").filter(|node| node.has_tag_name("circle")) {
+                prop_assert!((number(area, "x")..=right).contains(&number(circle, "cx")));
+                prop_assert!((number(area, "y")..=bottom).contains(&number(circle, "cy")));
+            }
+        }
+    }
 }

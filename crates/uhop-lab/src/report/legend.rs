@@ -127,7 +127,7 @@ impl Sample {
         };
         let middle = steps(top + LINE / 2.0);
         let ends = vec![(steps(left), middle), (steps(left + SAMPLE), middle)];
-        area.draw(&PathElement::new(ends, style))
+        Ok(area.draw(&PathElement::new(ends, style))?)
     }
 
     fn mark(&self, area: &Area<'_>, left: f64, top: f64) -> Result<(), Failure> {
@@ -140,8 +140,10 @@ impl Sample {
         match *self {
             Self::Floor | Self::Reference(_) => Ok(()),
             Self::Model(look) => marker(area, middle, look, 3.4),
-            Self::Band => area.draw(&Rectangle::new(patch(10.0), AXIS.light.mix(0.25).filled())),
-            Self::Patch(colour) => area.draw(&Rectangle::new(patch(11.0), colour.filled())),
+            Self::Band => {
+                Ok(area.draw(&Rectangle::new(patch(10.0), AXIS.light.mix(0.25).filled()))?)
+            }
+            Self::Patch(colour) => Ok(area.draw(&Rectangle::new(patch(11.0), colour.filled()))?),
             Self::Point { shape, fill, line } => outlined(area, middle, shape, 4.0, fill, line),
         }
     }

@@ -1,5 +1,7 @@
 //! Reports: a document of text, tables, plots and pictures, and the files made of it.
 
+#[cfg(test)]
+mod check;
 mod drawing;
 mod error;
 mod frame;
@@ -14,6 +16,7 @@ mod picture;
 mod plot;
 mod raster;
 mod ruler;
+mod scale_bar;
 mod text;
 mod write;
 

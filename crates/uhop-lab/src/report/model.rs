@@ -29,6 +29,11 @@ fn check_name(kind: &'static str, name: &str) -> Result<(), Problem> {
     if is_stem { Ok(()) } else { Err(Problem::Name { kind, name: name.to_owned() }) }
 }
 
+/// Whether the digits of numbers in this range are too much alike for an axis.
+pub(super) fn is_narrow(low: f64, high: f64) -> bool {
+    high - low <= (1e-9 * low.abs().max(high.abs())).max(1.0 / LARGEST)
+}
+
 /// Text that a reader sees.
 fn check_text(part: impl Into<String>, what: &'static str, text: &str) -> Result<(), Problem> {
     if text.trim().is_empty() { Err(Problem::Empty { part: part.into(), what }) } else { Ok(()) }

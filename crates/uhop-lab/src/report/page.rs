@@ -19,6 +19,9 @@ pub(super) struct Figure {
     pub(super) narrow: Drawing,
 }
 
+/// The most rows of the table under a chart.
+const MOST_NUMBERS: usize = 500;
+
 /// The whole page; `figures` by their names.
 pub(super) fn page(document: &Document, figures: &BTreeMap<&str, Figure>) -> String {
     let anchors = anchors(document);
@@ -82,12 +85,12 @@ fn part(block: &Block, figures: &BTreeMap<&str, Figure>, counts: &mut Counts) ->
         let figure = figures.get(name).expect("every figure was drawn");
         html! {
             figure id={ "figure-" (name) } {
-                (PreEscaped(figure.wide.inline("wide")))
-                (PreEscaped(figure.narrow.inline("narrow")))
+                (PreEscaped(figure.wide.inline("wide", 1.0)))
+                (PreEscaped(figure.narrow.inline("narrow", 1.3)))
                 figcaption {
                     b { "Figure " (counts.n_figures) ". " (visible(title)) } " " (visible(caption))
+                    (rest)
                 }
-                (rest)
             }
         }
     };
@@ -149,8 +152,11 @@ fn scrolled(table: &Table) -> Markup {
     }
 }
 
-/// What a chart shows, as a table that opens.
+/// What a chart shows, as a table that opens; nothing where it would be too long to read.
 fn numbers(chart: &Chart) -> Markup {
+    if chart.series().iter().map(|series| series.points().len()).sum::<usize>() > MOST_NUMBERS {
+        return html! {};
+    }
     let role = |role: Role| match role {
         Role::Floor => " (floor)",
         Role::Model => "",

@@ -24,6 +24,7 @@ pub(super) const PAPER: Ink = ink("paper", (255, 255, 255), (20, 23, 28));
 pub(super) const TEXT: Ink = ink("ink", (31, 35, 40), (226, 230, 236));
 pub(super) const AXIS: Ink = ink("axis", (74, 81, 89), (154, 163, 175));
 pub(super) const GRID: Ink = ink("grid", (228, 231, 235), (45, 51, 60));
+pub(super) const MINOR: Ink = ink("minor", (243, 244, 246), (31, 36, 43));
 pub(super) const FLOOR: Ink = ink("floor", (140, 147, 156), (132, 140, 151));
 
 pub(super) const HUES: [Ink; 6] = [
@@ -37,7 +38,7 @@ pub(super) const HUES: [Ink; 6] = [
 
 /// Every colour there is, those of the page first.
 pub(super) fn inks() -> impl Iterator<Item = Ink> {
-    [PAPER, TEXT, AXIS, GRID, FLOOR].into_iter().chain(HUES)
+    [PAPER, TEXT, AXIS, GRID, MINOR, FLOOR].into_iter().chain(HUES)
 }
 
 /// The shape of a marker.
@@ -82,3 +83,46 @@ pub(super) fn dashes(look: Look) -> &'static [f64] {
 /// The dashes of references, which all have one colour.
 pub(super) const REFERENCE_DASHES: [&[f64]; 4] =
     [&[2.0, 2.5], &[8.0, 2.5, 2.0, 2.5], &[12.0, 3.0], &[1.0, 4.0]];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::report::drawing::hex;
+
+    /// The contrast of two colours by WCAG 2, from 1 to 21.
+    fn contrast(a: RGBColor, b: RGBColor) -> f64 {
+        let light = |RGBColor(r, g, b): RGBColor| {
+            let linear = |c: u8| {
+                let c = f64::from(c) / 255.0;
+                if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+            };
+            0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
+        };
+        let (a, b) = (light(a) + 0.05, light(b) + 0.05);
+        a.max(b) / a.min(b)
+    }
+
+    #[test]
+    fn text_and_lines_stand_out_by_day_and_by_night() {
+        let against =
+            |ink: Ink| contrast(ink.light, PAPER.light).min(contrast(ink.dark, PAPER.dark));
+        assert!(against(TEXT) >= 12.0);
+        assert!(against(AXIS) >= 4.5);
+        assert!(against(FLOOR) >= 3.0);
+        for hue in HUES {
+            assert!(against(hue) >= 2.2, "{}: {}", hue.variable, against(hue));
+        }
+    }
+
+    #[test]
+    fn no_two_colours_and_no_two_looks_are_the_same() {
+        // The page finds a colour's purpose by its value.
+        let colours: BTreeSet<String> = inks().map(|ink| hex(ink.light)).collect();
+        assert_eq!(colours.len(), inks().count());
+        for i in 0..12 {
+            assert!((0..i).all(|j| look(i) != look(j)));
+        }
+    }
+}

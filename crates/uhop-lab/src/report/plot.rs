@@ -3,8 +3,8 @@
 use plotters::element::{PathElement, Polygon};
 use plotters::style::Color;
 
-use super::drawing::{Drawing, Failure, Spot, dash_attribute, marker, steps, stroke};
-use super::frame::{Frame, OVERHANG, Title, fitting, overhang, room_below, room_left, ticks_up};
+use super::drawing::{Drawing, Failure, Spot, UNIT, dash_attribute, marker, steps, stroke};
+use super::frame::{Frame, OVERHANG, Title, fitting, room_below, room_left, room_right, ticks_up};
 use super::legend::{Legend, Sample};
 use super::model::{Chart, Point, Role, Series};
 use super::palette::{self, AXIS, FLOOR, Look, REFERENCE_DASHES};
@@ -34,13 +34,13 @@ pub(super) fn draw(
     let beside = if is_wide { legend.width() + 20.0 } else { 0.0 };
     let x_over = |most| Ruler::over(chart.x(), chart_xs(chart), most);
     let x = fitting(width - left - beside - OVERHANG, x_over);
-    let right = width - beside - overhang(&x, width - left - beside - OVERHANG);
+    let right = width - beside - room_right(&x, width - left - beside);
     let top = title.height() + OVERHANG;
     let bottom = top + plot_height;
     let below = room_below(chart.x().label(), right - left);
     let under = if is_wide { 0.0 } else { legend.height() + 12.0 };
     let mut drawing = Drawing::new(width, bottom + below + under + 4.0, label(chart));
-    let frame = Frame { left, top, right, bottom, x, y };
+    let frame = Frame { left, top, right, bottom, longest: plot_height, x, y };
 
     title.draw(&mut drawing)?;
     frame.draw(&mut drawing, chart.x().label(), chart.y().label(), true)?;
@@ -140,9 +140,9 @@ fn draw_spread(
         let upper = points.iter().rev().map(|point| frame.spot(point.x, point.high));
         let outline: Vec<Spot> = lower.chain(upper).collect();
         if points.len() > 1 {
-            area.draw(&Polygon::new(outline, ink.light.mix(0.16).filled()))
+            Ok(area.draw(&Polygon::new(outline, ink.light.mix(0.16).filled()))?)
         } else {
-            area.draw(&PathElement::new(outline, stroke(ink, 1.4)))
+            Ok(area.draw(&PathElement::new(outline, stroke(ink, 1.4)))?)
         }
     })
 }
@@ -166,17 +166,18 @@ fn draw_line(
     drawing.group(class, &dash_attribute(dashes), |area| match spots[..] {
         // A level is worth a mark wherever it was measured.
         [(x, y)] if !matches!(sample, Sample::Model(_)) => {
-            let half = steps(9.0);
-            area.draw(&PathElement::new(vec![(x - half, y), (x + half, y)], style))
+            let (half, left, right) = (steps(9.0), steps(frame.left), steps(frame.right));
+            let ends = vec![((x - half).max(left), y), ((x + half).min(right), y)];
+            Ok(area.draw(&PathElement::new(ends, style))?)
         }
-        _ => area.draw(&PathElement::new(spots.clone(), style)),
+        _ => Ok(area.draw(&PathElement::new(spots.clone(), style))?),
     })?;
     let Sample::Model(look) = sample else { return Ok(()) };
     drawing.group("markers", "", |area| {
         let mut last: Option<Spot> = None;
         for &spot in &spots {
             let is_near = last.is_some_and(|(x, y)| {
-                f64::from(spot.0 - x).hypot(f64::from(spot.1 - y)) < MARKER_GAP * 10.0
+                f64::from(spot.0 - x).hypot(f64::from(spot.1 - y)) < MARKER_GAP * UNIT
             });
             if !is_near {
                 marker(area, spot, *look, 3.4)?;
@@ -200,6 +201,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::report::check::{number, text_outside, texts};
     use crate::report::{Axis, Scale};
 
     fn scales() -> impl Strategy<Value = Scale> {
@@ -210,14 +212,8 @@ mod tests {
         ]
     }
 
-    fn texts() -> impl Strategy<Value = String> {
-        prop_oneof![
-            4 => "[ -~α-ω²₁≤<>&\"']{1,30}",
-            1 => "[a-z]{60,90}",
-            1 => any::<String>(),
-        ]
-        .prop_filter("text that is seen", |text| !text.trim().is_empty())
-    }
+    /// A point's x and y, and how far its quartiles are, as powers of ten.
+    type Draws = (f64, f64, f64, f64);
 
     /// Any number of models up to all that a chart may have, a floor and two references.
     fn charts() -> impl Strategy<Value = Chart> {
@@ -227,13 +223,13 @@ mod tests {
         (scales(), scales(), texts(), texts(), texts(), series, -6.0..6.0f64).prop_map(
             |(x_scale, y_scale, title, x_label, y_label, series, reach)| {
                 let power = |p: f64| 10f64.powf(p);
-                let line = |(i, (name, points)): (usize, (String, Vec<(f64, f64, f64, f64)>))| {
+                let line = |(i, (name, points)): (usize, (String, Vec<Draws>))| {
                     let role = match i {
                         12 => Role::Floor,
                         13 | 14 => Role::Reference,
                         _ => Role::Model,
                     };
-                    let point = |(j, (x, y, down, up)): (usize, (f64, f64, f64, f64))| Point {
+                    let point = |(j, (x, y, down, up)): (usize, Draws)| Point {
                         x: power(reach * (j as f64 + x)).max(1e-30)
                             + if reach < 0.0 { 0.0 } else { 1.0 },
                         y: power(y),
@@ -254,33 +250,8 @@ mod tests {
         )
     }
 
-    fn number(node: roxmltree::Node<'_, '_>, name: &str) -> f64 {
-        node.attribute(name).unwrap().parse().unwrap()
-    }
-
-    /// Where a line of text begins and ends, along the way it is written.
-    fn extent(node: roxmltree::Node<'_, '_>, along: &str) -> (f64, f64) {
-        use crate::report::text::{Weight, width};
-
-        let is_bold = node.attribute("font-weight") == Some("bold");
-        let weight = if is_bold { Weight::Bold } else { Weight::Regular };
-        let length = width(node.text().unwrap_or("").trim(), number(node, "font-size"), weight);
-        let at = number(node, along);
-        let before = match node.attribute("text-anchor") {
-            Some("middle") => 0.5,
-            Some("end") => 1.0,
-            _ => 0.0,
-        };
-        // Upwards where it is turned.
-        if along == "y" {
-            (at - (1.0 - before) * length, at + before * length)
-        } else {
-            (at - before * length, at + (1.0 - before) * length)
-        }
-    }
-
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
 
         #[test]
         fn every_chart_is_xml_with_its_points_in_the_plot_and_its_text_in_the_drawing(
@@ -300,7 +271,7 @@ mod tests {
             let (right, bottom) = (left + number(area, "width"), top + number(area, "height"));
             prop_assert!(right - left > 1000.0, "{left} to {right}");
             let mut n_lines = 0;
-            for class in ["model", "band"] {
+            for class in ["floor", "model", "reference", "band"] {
                 for line in of_class(class).flat_map(|group| group.children()) {
                     let Some(points) = line.attribute("points") else { continue };
                     n_lines += 1;
@@ -312,19 +283,7 @@ mod tests {
                 }
             }
             prop_assert!(n_lines > 0);
-            let (total_width, total_height) = (width * 10.0, drawing.size().1 * 10.0);
-            for text in tree.descendants().filter(|node| node.has_tag_name("text")) {
-                let (along, most) = match text.attribute("transform") {
-                    Some(_) => ("y", total_height),
-                    None => ("x", total_width),
-                };
-                let (from, to) = extent(text, along);
-                prop_assert!(from >= -1.0 && to <= most + 1.0, "{text:?}: {from} to {to} of {most}");
-                let across = number(text, if along == "y" { "x" } else { "y" });
-                let size = number(text, "font-size") / 2.0;
-                let most = if along == "y" { total_width } else { total_height };
-                prop_assert!(across - size >= -1.0 && across + size <= most + 1.0, "{text:?}");
-            }
+            prop_assert_eq!(text_outside(&drawing), Vec::<String>::new());
         }
     }
 }

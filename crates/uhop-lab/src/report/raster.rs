@@ -6,7 +6,7 @@ use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb::Database};
 
-use super::drawing::Drawing;
+use super::drawing::{Drawing, Failure, failure, steps};
 use super::model::Image;
 use super::text::{Weight, font};
 
@@ -16,15 +16,27 @@ const SCALE: f64 = 2.0;
 const MAX_SIDE: f64 = 8192.0;
 
 /// A picture as PNG.
-pub(super) fn png(image: &Image) -> Result<Vec<u8>, image::ImageError> {
+fn png(image: &Image) -> Result<Vec<u8>, image::ImageError> {
     let colour = if image.is_rgb() { ExtendedColorType::Rgb8 } else { ExtendedColorType::L8 };
     encode(image.samples(), image.width() as u32, image.height() as u32, colour)
 }
 
-/// A picture as the address of an image in a page or a drawing.
-pub(super) fn data_uri(image: &Image) -> Result<String, image::ImageError> {
+/// A picture as an element of a drawing, its place in pixels.
+pub(super) fn placed(
+    image: &Image,
+    left: f64,
+    top: f64,
+    width: f64,
+    height: f64,
+) -> Result<String, Failure> {
     use base64::prelude::{BASE64_STANDARD, Engine as _};
-    Ok(format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png(image)?)))
+    let png = BASE64_STANDARD.encode(png(image).map_err(failure)?);
+    let [left, top, width, height] = [left, top, width, height].map(steps);
+    Ok(format!(
+        "<image x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" \
+         preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\" \
+         href=\"data:image/png;base64,{png}\"/>\n"
+    ))
 }
 
 /// A drawing as PNG, twice as large as on the page.
@@ -39,7 +51,7 @@ pub(super) fn render(drawing: &Drawing) -> Result<Vec<u8>, String> {
     });
     let options = Options { fontdb: Arc::clone(fonts), ..Options::default() };
     let tree = Tree::from_str(&drawing.file(), &options).map_err(|error| error.to_string())?;
-    let (width, height) = drawing.size();
+    let (width, height) = drawing.file_size();
     let scale = SCALE.min(MAX_SIDE / width.max(height));
     let (wide, high) = ((width * scale).round() as u32, (height * scale).round() as u32);
     let mut pixels = Pixmap::new(wide.max(1), high.max(1)).ok_or("too large for a picture")?;

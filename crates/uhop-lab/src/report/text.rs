@@ -67,6 +67,26 @@ pub(super) fn wrap(text: &str, size: f64, weight: Weight, most: f64) -> Vec<Stri
     lines
 }
 
+/// At most `n_lines` of the lines, the last ending in `…` when some are left out.
+pub(super) fn first_lines(
+    mut lines: Vec<String>,
+    n_lines: usize,
+    size: f64,
+    weight: Weight,
+    most: f64,
+) -> Vec<String> {
+    if lines.len() > n_lines {
+        lines.truncate(n_lines);
+        if let Some(last) = lines.last_mut() {
+            while !last.is_empty() && width(&format!("{last}…"), size, weight) > most {
+                last.pop();
+            }
+            last.push('…');
+        }
+    }
+    lines
+}
+
 /// The text without characters that neither XML nor a reader knows, each replaced by `�`.
 pub(super) fn visible(text: &str) -> Cow<'_, str> {
     let is_hidden = |c: char| {
@@ -95,6 +115,16 @@ mod tests {
             }
         }
         assert_eq!(wrap("", 12.0, Weight::Regular, 10.0), [""]);
+    }
+
+    #[test]
+    fn what_is_left_out_is_said() {
+        let lines = || vec!["one two".to_owned(), "three".to_owned()];
+        let short = |n| first_lines(lines(), n, 12.0, Weight::Regular, 50.0);
+        assert_eq!(short(2), lines());
+        assert_eq!(short(1).len(), 1);
+        assert!(short(1)[0].ends_with('…'));
+        assert!(width(&short(1)[0], 12.0, Weight::Regular) <= 50.0);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use uhop_data::OutputFile;
 
+use super::drawing::Failure;
 use super::frame::Title;
 use super::model::{Block, Document};
 use super::page::{Figure, page};
@@ -62,16 +63,18 @@ fn figures<'a>(
     for block in document.sections().iter().flat_map(|section| section.blocks()) {
         let Some((name, title)) = block.figure() else { continue };
         let draw = |width: f64, title: Title| match block {
-            Block::Chart(chart) => plot::draw(chart, &looks[chart.name()], width, title)
-                .map_err(|error| error.to_string()),
+            Block::Chart(chart) => plot::draw(chart, &looks[chart.name()], width, title),
             Block::Images(grid) => picture::draw(grid, width, title),
             Block::Field(field) => landscape::draw(field, width, title),
             Block::Paragraph(_) | Block::Table(_) => unreachable!("has no figure"),
         };
-        let failed = |what: String| Error::draw(name, what);
+        let failed = |error: Failure| Error::draw(name, error);
         let file = draw(WIDE, Title::new(title, WIDE)).map_err(failed)?;
         files.push((format!("{name}.svg"), file.file().into_bytes()));
-        files.push((format!("{name}.png"), raster::render(&file).map_err(failed)?));
+        files.push((
+            format!("{name}.png"),
+            raster::render(&file).map_err(|what| Error::draw(name, what))?,
+        ));
         let wide = draw(WIDE, Title::none()).map_err(failed)?;
         let narrow = draw(NARROW, Title::none()).map_err(failed)?;
         figures.insert(name, Figure { wide, narrow });

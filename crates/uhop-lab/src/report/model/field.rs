@@ -1,6 +1,6 @@
 //! Fields: a number or a category at every place of a rectangle.
 
-use super::{Problem, check_name, check_number, check_text};
+use super::{Problem, check_name, check_number, check_text, is_narrow};
 use crate::report::Result;
 
 /// How many categories, and groups of points, one field can tell apart.
@@ -88,7 +88,7 @@ impl Frame {
             let part = format!("axis `{label}`");
             check_number(&part, "its lower end", low)?;
             check_number(&part, "its upper end", high)?;
-            if low >= high {
+            if is_narrow(low, high) {
                 return Err(Problem::Range { part, low, high });
             }
             Ok(Span { label: label.to_owned(), low, high })
@@ -164,14 +164,14 @@ impl Field {
         let part = format!("field `{name}`");
         if !(1..=MAX_CATEGORIES).contains(&names.len()) {
             let expected = format!("1 to {MAX_CATEGORIES} categories");
-            return Err(count(part, expected, names.len().to_string()).into());
+            return Err(Problem::count(part, expected, names.len().to_string()).into());
         }
         for one in &names {
             check_text(&*part, "category name", one)?;
         }
         if let Some(cell) = cells.iter().find(|&&cell| cell >= names.len()) {
             let expected = format!("cells of 0 to {}", names.len() - 1);
-            return Err(count(part, expected, cell.to_string()).into());
+            return Err(Problem::count(part, expected, cell.to_string()).into());
         }
         let cells = Cells::Categories { names, cells };
         Self::new(name, title.into(), caption.into(), frame, n_columns, cells)
@@ -192,12 +192,12 @@ impl Field {
         let n_cells = cells.len();
         if n_columns == 0 || n_cells == 0 || !n_cells.is_multiple_of(n_columns) {
             let expected = format!("full rows of {n_columns} cells");
-            return Err(count(part, expected, format!("{n_cells} cells")).into());
+            return Err(Problem::count(part, expected, format!("{n_cells} cells")).into());
         }
         let n_rows = n_cells / n_columns;
         if n_rows.max(n_columns) > MAX_CELLS {
             let expected = format!("at most {MAX_CELLS} cells along a side");
-            return Err(count(part, expected, format!("{n_rows} × {n_columns}")).into());
+            return Err(Problem::count(part, expected, format!("{n_rows} × {n_columns}")).into());
         }
         Ok(Self { name, title, caption, frame, n_columns, cells, points: Vec::new() })
     }
@@ -224,7 +224,7 @@ impl Field {
         check_text(&*part, "name of points", &name)?;
         if self.points.len() == MAX_CATEGORIES {
             let expected = format!("at most {MAX_CATEGORIES} kinds of points");
-            return Err(count(part, expected, (MAX_CATEGORIES + 1).to_string()).into());
+            return Err(Problem::count(part, expected, (MAX_CATEGORIES + 1).to_string()).into());
         }
         let Frame { x: across, y: up } = &self.frame;
         for &(x, y) in &points {
@@ -233,7 +233,7 @@ impl Field {
                     "points in {} to {}, {} to {}",
                     across.low, across.high, up.low, up.high
                 );
-                return Err(count(part, expected, format!("({x}, {y})")).into());
+                return Err(Problem::count(part, expected, format!("({x}, {y})")).into());
             }
         }
         self.points.push(PointGroup { name, points });
@@ -279,8 +279,4 @@ impl Cells {
             Self::Categories { cells, .. } => cells.len(),
         }
     }
-}
-
-fn count(part: String, expected: String, found: String) -> Problem {
-    Problem::Count { part, expected, found }
 }

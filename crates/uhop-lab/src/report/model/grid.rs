@@ -106,12 +106,12 @@ impl Image {
         let sides = 1..=MAX_SIDE;
         if !sides.contains(&height) || !sides.contains(&width) {
             let expected = format!("sides of 1 to {MAX_SIDE} pixels");
-            return Err(count(part, expected, format!("{height} × {width}")).into());
+            return Err(Problem::count(part, expected, format!("{height} × {width}")).into());
         }
         let n_samples = height * width * if is_rgb { 3 } else { 1 };
         if samples.len() != n_samples {
             let found = samples.len().to_string();
-            return Err(count(part, format!("{n_samples} samples"), found).into());
+            return Err(Problem::count(part, format!("{n_samples} samples"), found).into());
         }
         Ok(Self { height, width, is_rgb, samples })
     }
@@ -168,17 +168,19 @@ impl ImageGrid {
         let n_images = column_labels.len().saturating_mul(row_labels.len());
         if images.len() != n_images || images.is_empty() {
             let expected = format!("{} images", n_images.max(1));
-            return Err(count(part, expected, images.len().to_string()).into());
+            return Err(Problem::count(part, expected, images.len().to_string()).into());
         }
         let (height, width) = (images[0].height, images[0].width);
         if let Some(other) = images.iter().find(|i| (i.height, i.width) != (height, width)) {
             let found = format!("one of {} × {}", other.height, other.width);
-            return Err(count(part, format!("images of {height} × {width}"), found).into());
+            return Err(Problem::count(part, format!("images of {height} × {width}"), found).into());
         }
         let sides = [row_labels.len() * height, column_labels.len() * width];
         if sides.iter().any(|&side| side > MAX_SIDE) {
             let expected = format!("at most {MAX_SIDE} pixels along a side");
-            return Err(count(part, expected, format!("{} × {}", sides[0], sides[1])).into());
+            return Err(
+                Problem::count(part, expected, format!("{} × {}", sides[0], sides[1])).into()
+            );
         }
         Ok(Self { name, caption, column_labels, row_labels, images })
     }
@@ -207,8 +209,4 @@ impl ImageGrid {
     pub fn images(&self) -> &[Image] {
         &self.images
     }
-}
-
-fn count(part: String, expected: String, found: String) -> Problem {
-    Problem::Count { part, expected, found }
 }

@@ -25,6 +25,15 @@ pub(crate) enum Problem {
         "{part}: at x = {x} the band from {low} to {high} does not hold y = {y}; give low ≤ y ≤ high"
     )]
     Band { part: String, x: f64, y: f64, low: f64, high: f64 },
-    #[error("{part}: the range from {low} to {high} is empty; give low < high")]
+    #[error(
+        "{part}: the range from {low} to {high} is too narrow; give low < high, apart by more than 1e-9 of either"
+    )]
     Range { part: String, low: f64, high: f64 },
+}
+
+impl Problem {
+    /// One thing expected, another found.
+    pub(super) fn count(part: String, expected: String, found: String) -> Self {
+        Self::Count { part, expected, found }
+    }
 }
