@@ -14,7 +14,11 @@ fn what_is_no_specification_is_one_line() {
         ("seeds = 3", "seeds = 3\nseeds = 4", "seeds: duplicate key"),
         ("seeds = 3", "seeds = ", "seeds: "),
         ("name = \"small\"", "name = \"a b\"", "name: expected a name of a-z, 0-9 and -"),
-        ("datasets = [\"mnist\"]", "datasets = [\"minst\"]", "datasets: unknown data set minst"),
+        (
+            "datasets = [\"mnist\"]",
+            "datasets = [\"minst\"]",
+            "datasets: unknown data set \"minst\"",
+        ),
         ("axis = \"n_patterns\"", "axis = \"time\"", "axis: unknown variant `time`"),
         ("n_patterns = [4, 7]", "n_patterns = [7, 4]", "n_patterns: expected rising whole numbers"),
         ("n_patterns = [4, 7]", "n_patterns = [4, 4]", "n_patterns: number 2 is there twice"),
