@@ -15,6 +15,9 @@ use crate::summary::{
 /// Below this error a curve is drawn linearly, so that 0 has a place.
 const LINEAR_BELOW: f64 = 0.01;
 
+/// Models that a chart can tell apart.
+const MOST_MODELS: usize = 12;
+
 /// The report of a finished run; `command` is the line that made it.
 ///
 /// ```no_run
@@ -157,7 +160,9 @@ fn chart(spec: &Spec, summary: &Summary, i: usize) -> Result<Chart> {
     let scale = if spec.axis == Axis::Level { Scale::Linear } else { Scale::Log };
     let x = ChartAxis::new(unit(spec.axis), scale)?;
     let y = ChartAxis::new("error", Scale::SymmetricLog { linear_below: LINEAR_BELOW })?;
-    let series = summary.lines.iter().map(|line| {
+    let mut n_models = 0;
+    let mut series = Vec::new();
+    for line in &summary.lines {
         let points = summary.columns.iter().zip(&line.cells).filter_map(|(&x, cell)| {
             let Spread { lower, median, upper } = cell.as_ref()?.error;
             Some(Point { x, y: median, low: lower, high: upper })
@@ -167,16 +172,22 @@ fn chart(spec: &Spec, summary: &Summary, i: usize) -> Result<Chart> {
             name if name == Contender::Query.to_string() => Role::Reference,
             _ => Role::Model,
         };
-        Ok(Series::new(&line.contender, role, points.collect())?)
-    });
-    let series = series.collect::<Result<_>>()?;
+        n_models += usize::from(role == Role::Model);
+        if role != Role::Model || n_models <= MOST_MODELS {
+            series.push(Series::new(&line.contender, role, points.collect())?);
+        }
+    }
     let mut name = format!("{}-{}-{}-{i}", summary.dataset, summary.corruption, summary.protocol);
     if name.len() > 64 {
         name = format!("{}-{i}", summary.dataset);
     }
     let title = format!("{}, protocol {}", summary.setting(), summary.protocol);
-    let caption = "Sum of squared differences of an image; medians over the seeds, bands from \
-                   quartile to quartile.";
+    let mut caption = "Sum of squared differences of an image; medians over the seeds, bands from \
+                       quartile to quartile."
+        .to_owned();
+    if n_models > MOST_MODELS {
+        caption += &format!(" The first {MOST_MODELS} contenders; the table has all.");
+    }
     Ok(Chart::new(name, title, caption, x, y, series)?)
 }
 
