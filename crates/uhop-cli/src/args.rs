@@ -171,10 +171,10 @@ pub(crate) enum ExperimentVerb {
     /// List the experiments.
     List(ExperimentListArgs),
 
-    /// Run an experiment and write its rows.
+    /// Run an experiment and write its rows and its report.
     ///
-    /// Writes rows.csv and rows.parquet, one row a measurement, and prints medians over the seeds.
-    /// Finished memory sets are kept in rows.jsonl as they come: after Ctrl-C or a crash the same
+    /// Writes rows.csv and rows.parquet, one row a measurement, and report.html with the pictures it
+    /// shows as PNG and SVG; prints medians over the seeds. Finished memory sets are kept in rows.jsonl as they come: after Ctrl-C or a crash the same
     /// command goes on from them, and one with more seeds adds to them.
     Run(Box<ExperimentRunArgs>),
 }

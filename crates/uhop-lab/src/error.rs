@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::spec;
+use crate::{report, spec};
 
 /// Result of a fallible operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -38,6 +38,8 @@ pub(crate) enum Kind {
     Data { what: String, problem: String },
     #[error(transparent)]
     File(#[from] uhop_data::Error),
+    #[error(transparent)]
+    Report(#[from] report::Error),
     #[error("stopped with {done} of {all} memory sets finished")]
     Stopped { done: usize, all: usize },
 }
@@ -93,6 +95,12 @@ impl Error {
 impl From<spec::Problem> for Error {
     fn from(problem: spec::Problem) -> Self {
         Self::new(problem.into())
+    }
+}
+
+impl From<report::Error> for Error {
+    fn from(error: report::Error) -> Self {
+        Self::new(error.into())
     }
 }
 

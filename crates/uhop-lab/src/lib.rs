@@ -20,7 +20,9 @@
 pub mod basins;
 mod bayes;
 mod data;
+mod document;
 mod error;
+mod examples;
 mod journal;
 mod learned;
 mod measure;
@@ -35,6 +37,7 @@ mod summary;
 
 pub use bayes::Likelihood;
 pub use data::DataSet;
+pub use document::document;
 pub use error::{Error, Result};
 pub use measure::BAYES;
 pub use rows::Row;
@@ -42,4 +45,6 @@ pub use run::{Finished, Progress, Run};
 pub use spec::{
     Axis, Contender, CorruptionKind, CorruptionSpec, Defect, Protocol, Quick, Spec, Stage1, Tuning,
 };
-pub use summary::{Cell, Correlation, Line, NEGLIGIBLE, Spread, Summary, correlations, summaries};
+pub use summary::{
+    Cell, Correlation, Line, NEGLIGIBLE, Spread, Summary, correlations, short, summaries,
+};

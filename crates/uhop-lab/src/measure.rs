@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use ndarray::{Array1, s};
-use uhop::{metrics, readout};
+use ndarray::{Array1, ArrayView2, s};
+use uhop::{Patterns, metrics, readout};
 
 use crate::bayes::Likelihood;
 use crate::data::DataSet;
@@ -49,16 +49,8 @@ pub(crate) fn measure(
                 row(spec, data, id, (kind, level), (contender, protocol), recalled)
             };
 
-            let begun = Instant::now();
-            let likelihood = Likelihood::new(kind, level, data.lines());
-            let posterior = likelihood.posterior(patterns.view(), queries.view())?;
-            let mean = readout(posterior.view(), patterns.view());
-            let mean = mean.map_err(|error| Error::memory("the posterior mean", error))?;
-            let targets = patterns.view();
-            let targets = targets.slice(s![..n_queries, ..]);
-            let errors = metrics::sum_squared_error(targets, mean.view(), None)
-                .map_err(|error| Error::memory("the posterior mean", error))?;
-            rows.push(row(BAYES, BAYES, Recalled::without_model(errors, begun))?);
+            let limit = posterior_mean(&patterns, queries.view(), (kind, level), data)?;
+            rows.push(row(BAYES, BAYES, limit)?);
 
             let mut cell = Cell::new(&mut set, queries, tuning);
             for protocol in &spec.protocol {
@@ -81,6 +73,24 @@ pub(crate) fn measure(
         }
     }
     Ok(rows)
+}
+
+/// The recall of smallest expected error.
+pub(crate) fn posterior_mean(
+    patterns: &Patterns<f32>,
+    queries: ArrayView2<'_, f32>,
+    (kind, level): (CorruptionKind, f64),
+    data: &DataSet,
+) -> Result<Recalled> {
+    let begun = Instant::now();
+    let likelihood = Likelihood::new(kind, level, data.lines());
+    let posterior = likelihood.posterior(patterns.view(), queries)?;
+    let failed = |error| Error::memory("the posterior mean", error);
+    let mean = readout(posterior.view(), patterns.view()).map_err(failed)?;
+    let targets = patterns.view();
+    let targets = targets.slice(s![..queries.nrows(), ..]);
+    let errors = metrics::sum_squared_error(targets, mean.view(), None).map_err(failed)?;
+    Ok(Recalled::without_model(mean, errors, begun))
 }
 
 fn row(

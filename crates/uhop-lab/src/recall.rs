@@ -40,6 +40,7 @@ pub(crate) struct MemorySet<'a> {
 /// How one contender recalled the queries of a cell.
 #[derive(Debug, Clone)]
 pub(crate) struct Recalled {
+    pub(crate) retrieved: Array2<f32>,
     pub(crate) errors: Array1<f64>,
     pub(crate) beta: Option<f64>,
     pub(crate) effective_beta: Option<f64>,
@@ -49,9 +50,13 @@ pub(crate) struct Recalled {
 
 impl Recalled {
     /// A recall by nothing that has parts, begun at this time.
-    pub(crate) fn without_model(errors: Array1<f64>, begun: Instant) -> Self {
+    pub(crate) fn without_model(
+        retrieved: Array2<f32>,
+        errors: Array1<f64>,
+        begun: Instant,
+    ) -> Self {
         let seconds = begun.elapsed().as_secs_f64();
-        Self { errors, beta: None, effective_beta: None, stage1: None, seconds }
+        Self { retrieved, errors, beta: None, effective_beta: None, stage1: None, seconds }
     }
 }
 
@@ -138,6 +143,7 @@ impl<'m, 'a> Cell<'m, 'a> {
         let inner = if entry.protocol.has(Defect::BetaOutside) { beta.map(|_| 1.0) } else { beta };
         let factor = learned.as_deref().map_or(1.0, |learned| scale(entry, learned));
         Ok(Recalled {
+            retrieved,
             errors,
             beta,
             effective_beta: inner.map(|beta| beta * factor),
@@ -150,7 +156,7 @@ impl<'m, 'a> Cell<'m, 'a> {
     fn query_itself(&self, entry: Entry<'_>) -> Result<Recalled> {
         let begun = Instant::now();
         let errors = self.errors(self.queries.view(), entry.protocol)?;
-        Ok(Recalled::without_model(errors, begun))
+        Ok(Recalled::without_model(self.queries.clone(), errors, begun))
     }
 
     /// The β of an entry, if it has one.

@@ -24,6 +24,20 @@ pub struct Summary {
     pub lines: Vec<Line>,
 }
 
+impl Summary {
+    /// What it is about, but for the protocol: `mnist, gaussian-std 0.5, 100 patterns`.
+    pub fn setting(&self) -> String {
+        let mut setting = format!("{}, {}", self.dataset, self.corruption);
+        if let Some(level) = self.level {
+            setting += &format!(" {level}");
+        }
+        if let Some(n_patterns) = self.n_patterns {
+            setting += &format!(", {n_patterns} patterns");
+        }
+        setting
+    }
+}
+
 /// One contender.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -84,6 +98,26 @@ impl Spread {
             below + (above - below) * place.fract()
         };
         Some(Self { lower: quantile(0.25), median: quantile(0.5), upper: quantile(0.75) })
+    }
+}
+
+/// A number with the three digits that count, for tables.
+///
+/// ```
+/// use uhop_lab::short;
+///
+/// assert_eq!([0.0, 0.0124, 1.234, 12.34, 1234.5].map(short), ["0", "0.0124", "1.23", "12.3", "1234"]);
+/// assert_eq!([0.000_123, 1.5e9].map(short), ["1e-4", "2e9"]);
+/// ```
+pub fn short(x: f64) -> String {
+    match x.abs() {
+        0.0 => "0".to_owned(),
+        size if size < 1e-3 => format!("{x:.0e}"),
+        size if size < 0.1 => format!("{x:.4}"),
+        size if size < 10.0 => format!("{x:.2}"),
+        size if size < 100.0 => format!("{x:.1}"),
+        size if size < 1e6 => format!("{x:.0}"),
+        _ => format!("{x:.0e}"),
     }
 }
 

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use serde::Serialize;
-use uhop_lab::{DataSet, Progress, Run, Spec, correlations, summaries};
+use uhop_lab::{DataSet, Progress, Run, Spec, correlations, document, report, summaries};
 
 use super::table;
 use crate::args::ExperimentRunArgs;
@@ -30,6 +30,7 @@ struct Document {
     seconds: f64,
     csv: String,
     parquet: String,
+    report: String,
 }
 
 #[derive(Serialize)]
@@ -64,7 +65,8 @@ pub(crate) fn run(args: &ExperimentRunArgs) -> Result<(), Failure> {
     };
     let begun = Instant::now();
     interrupt::hold();
-    let finished = Run { spec: &spec, data: &data, out: &out, jobs }.run(&show);
+    let run = Run { spec: &spec, data: &data, out: &out, jobs };
+    let finished = run.run(&show);
     bar.finish_and_clear();
     interrupt::check_leaving("what was finished is kept, and the same command goes on from it")?;
     let finished = finished?;
@@ -93,12 +95,13 @@ pub(crate) fn run(args: &ExperimentRunArgs) -> Result<(), Failure> {
             seconds,
             csv,
             parquet,
+            report: page,
         });
     }
     let mut text = table::text(&spec, &summaries(&spec, &finished.rows));
     text += &table::correlations(&correlations(&spec, &finished.rows));
     text += &format!(
-        "\nrows     {csv} and {parquet}\n         {} of {} memory sets, {} from an earlier run\n",
+        "\nrows    {csv}, {parquet}: {} of {} memory sets, {} from an earlier run\nreport  {page}\n",
         finished.rows.len(),
         finished.sets,
         finished.resumed,
@@ -124,4 +127,11 @@ fn spec(args: &ExperimentRunArgs) -> Result<Spec, Failure> {
         spec.seeds = seeds.get();
     }
     Ok(spec)
+}
+
+/// The command as typed.
+fn command() -> String {
+    let arguments = std::env::args_os().skip(1);
+    let words = arguments.map(|word| word.to_string_lossy().into_owned());
+    std::iter::once("uhop".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }

@@ -89,7 +89,12 @@ fn a_run_writes_rows_and_another_goes_on() {
     for part in ["gaussian-std 1, 6 patterns, protocol paper", " bayes ", "rank correlation"] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    assert!(text.ends_with("8 of 2 memory sets, 1 from an earlier run\n"), "{text}");
+    let end = "8 of 2 memory sets, 1 from an earlier run\nreport  uhop-tiny/report.html\n";
+    assert!(text.ends_with(end), "{text}");
+    let page = fs::read_to_string(here.join("uhop-tiny/report.html")).unwrap();
+    for part in ["A tiny experiment", "As small as can be.", "uhop experiment run tiny", "bayes"] {
+        assert!(page.contains(part), "{part}");
+    }
     let full = rows(&csv);
     assert_eq!((full.len(), &full[..5]), (1 + 8, &quick[..]));
 
@@ -132,8 +137,7 @@ fn an_interrupted_run_says_how_to_go_on() {
     let folder = folder();
     let here = folder.path();
     fs::write(here.join("tiny.toml"), SPEC.replace("[1, 3]", "[1, 999999999]")).unwrap();
-    let mut child =
-        uhop(here, &RUN).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = uhop(here, &RUN).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let journal = here.join("uhop-tiny/rows.jsonl");
     // Signals are noted once the journal is there.
     while !journal.is_file() && child.try_wait().unwrap().is_none() {

@@ -1,9 +1,12 @@
 use std::fs;
 use std::fs::File;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
-use uhop_lab::Row;
+use uhop_lab::report::{self, Block};
+use uhop_lab::{Row, Run};
 
 use crate::common::{noise, run, small};
 
@@ -47,4 +50,29 @@ fn a_folder_that_cannot_be_written_is_one_error() {
     let error = run(&small(), &noise(), &taken, 1).unwrap_err();
     assert!(error.is_input() && error.to_string().contains("taken: cannot write: "), "{error}");
     assert_eq!(fs::read_to_string(taken).unwrap(), "kept");
+}
+
+/// The report has every contender, a chart and a table for each setting, and pictures.
+#[test]
+fn the_report_shows_every_setting() {
+    let (spec, data) = (small(), noise());
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path();
+    let run = Run { spec: &spec, data: std::slice::from_ref(&data), out, jobs: NonZeroUsize::MIN };
+    let finished = run.run(&|_| ControlFlow::Continue(())).unwrap();
+    let document = uhop_lab::document(&run, &finished, "a command").unwrap();
+    let page = fs::read_to_string(report::write(&document, out).unwrap()).unwrap();
+    for contender in &spec.contenders {
+        assert!(page.contains(&contender.to_string()), "{contender}");
+    }
+    let blocks = |wanted: fn(&Block) -> bool| {
+        let sections = document.sections().iter();
+        sections.flat_map(|section| section.blocks()).filter(|block| wanted(block)).count()
+    };
+    let settings = uhop_lab::summaries(&spec, &finished.rows).len();
+    assert_eq!(settings, 5 * 3);
+    assert_eq!(blocks(|block| matches!(block, Block::Chart(_))), settings);
+    assert_eq!(blocks(|block| matches!(block, Block::Table(_))), 1 + settings);
+    assert_eq!(blocks(|block| matches!(block, Block::Images(_))), spec.corruption.len());
+    assert!(document.lead().contains("the Bayes limit"), "{}", document.lead());
 }

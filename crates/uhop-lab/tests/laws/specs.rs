@@ -1,6 +1,6 @@
 use uhop_lab::{Contender, Spec};
 
-use crate::common::SMALL;
+use crate::common::{SMALL, noise, rows, small};
 
 /// Each change to a sound specification is one line with the file, the line and the key.
 #[test]
@@ -14,7 +14,11 @@ fn what_is_no_specification_is_one_line() {
         ("seeds = 3", "seeds = 3\nseeds = 4", "seeds: duplicate key"),
         ("seeds = 3", "seeds = ", "seeds: "),
         ("name = \"small\"", "name = \"a b\"", "name: expected a name of a-z, 0-9 and -"),
-        ("datasets = [\"mnist\"]", "datasets = [\"minst\"]", "datasets: unknown data set minst"),
+        (
+            "datasets = [\"mnist\"]",
+            "datasets = [\"minst\"]",
+            "datasets: unknown data set \"minst\"",
+        ),
         ("axis = \"n_patterns\"", "axis = \"time\"", "axis: unknown variant `time`"),
         ("n_patterns = [4, 7]", "n_patterns = [7, 4]", "n_patterns: expected rising whole numbers"),
         ("n_patterns = [4, 7]", "n_patterns = [4, 4]", "n_patterns: number 2 is there twice"),
@@ -74,4 +78,24 @@ fn a_quick_run_is_smaller_and_otherwise_the_same() {
     assert_eq!(quick.n_patterns, [10, 30, 100]);
     assert_eq!(quick.contenders, spec.contenders);
     assert!(spec.contenders.contains(&Contender::UhopSparseMax));
+}
+
+/// What docs/experiments.md says is so: its example, its columns and its names.
+#[test]
+fn the_documentation_is_true() {
+    let document = include_str!("../../../../docs/experiments.md");
+    let example = document.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let spec = Spec::parse(example, "example.toml").unwrap();
+    assert_eq!((spec.name.as_str(), spec.queries), ("memory-size", Some(500)));
+    for text in Spec::names().map(|name| serde_json::to_value(Spec::shipped(name).unwrap())) {
+        let value = text.unwrap();
+        let lists = [&value["contenders"], &value["protocol"][0]["defects"], &value["datasets"]];
+        for name in lists.iter().flat_map(|list| list.as_array().unwrap()) {
+            assert!(document.contains(&format!("`{}`", name.as_str().unwrap())), "{name}");
+        }
+    }
+    let row = rows(&small(), &noise()).remove(0);
+    for column in serde_json::to_value(row).unwrap().as_object().unwrap().keys() {
+        assert!(document.contains(&format!("`{column}`")), "{column}");
+    }
 }
