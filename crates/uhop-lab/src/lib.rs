@@ -34,6 +34,7 @@ mod run;
 mod seeds;
 mod spec;
 mod summary;
+mod written;
 
 pub use bayes::Likelihood;
 pub use data::DataSet;
@@ -48,3 +49,4 @@ pub use spec::{
 pub use summary::{
     Cell, Correlation, Line, NEGLIGIBLE, Spread, Summary, correlations, short, summaries,
 };
+pub use written::Written;

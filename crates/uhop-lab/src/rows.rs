@@ -54,8 +54,51 @@ pub struct Row {
     pub seconds: f64,
 }
 
+/// A column of rows.parquet: its name and its values.
+pub(crate) enum Column<R> {
+    Text(&'static str, fn(&R) -> &str),
+    Count(&'static str, fn(&R) -> Option<u64>),
+    Number(&'static str, fn(&R) -> Option<f64>),
+}
+
+/// What can be written as rows.csv, by its fields, and as rows.parquet.
+pub(crate) trait Record: Serialize + Sized + 'static {
+    /// The columns in the order of the fields; those that may be null are `OPTIONAL`.
+    const COLUMNS: &'static [(Column<Self>, Repetition)];
+}
+
+impl Record for Row {
+    const COLUMNS: &'static [(Column<Self>, Repetition)] = {
+        use Column::{Count, Number, Text};
+        &[
+            (Text("experiment", |row| &row.experiment), REQUIRED),
+            (Text("dataset", |row| &row.dataset), REQUIRED),
+            (Text("provenance", |row| &row.provenance), REQUIRED),
+            (Count("n_patterns", |row| Some(row.n_patterns)), REQUIRED),
+            (Count("dim", |row| Some(row.dim)), REQUIRED),
+            (Text("corruption", |row| &row.corruption), REQUIRED),
+            (Number("level", |row| Some(row.level)), REQUIRED),
+            (Text("contender", |row| &row.contender), REQUIRED),
+            (Text("protocol", |row| &row.protocol), REQUIRED),
+            (Count("seed", |row| Some(row.seed)), REQUIRED),
+            (Number("error", |row| Some(row.error)), REQUIRED),
+            (Number("recall_rate", |row| Some(row.recall_rate)), REQUIRED),
+            (Number("beta", |row| row.beta), OPTIONAL),
+            (Number("effective_beta", |row| row.effective_beta), OPTIONAL),
+            (Count("stage1_steps", |row| row.stage1_steps), OPTIONAL),
+            (Number("stage1_loss", |row| row.stage1_loss), OPTIONAL),
+            (Number("seconds", |row| Some(row.seconds)), REQUIRED),
+        ]
+    };
+}
+
+/// Every row has a value.
+pub(crate) const REQUIRED: Repetition = Repetition::REQUIRED;
+/// Some rows have none.
+pub(crate) const OPTIONAL: Repetition = Repetition::OPTIONAL;
+
 /// Writes rows as CSV, the whole file or none of it.
-pub(crate) fn write_csv(path: &Path, rows: &[Row]) -> Result<()> {
+pub(crate) fn write_csv<R: Record>(path: &Path, rows: &[R]) -> Result<()> {
     let mut file = OutputFile::create(path)?;
     let mut writer = csv::Writer::from_writer(Vec::new());
     let failed = |error: csv::Error| Error::folder(path, format!("cannot write: {error}"));
@@ -67,40 +110,7 @@ pub(crate) fn write_csv(path: &Path, rows: &[Row]) -> Result<()> {
     Ok(file.commit()?)
 }
 
-/// A column of rows.parquet: its name and its values.
-enum Column {
-    Text(&'static str, fn(&Row) -> &str),
-    Count(&'static str, fn(&Row) -> Option<u64>),
-    Number(&'static str, fn(&Row) -> Option<f64>),
-}
-
-/// The columns in the order of the fields; those that may be null are `optional` in the schema.
-const COLUMNS: [(Column, Repetition); 17] = {
-    use Column::{Count, Number, Text};
-    const REQUIRED: Repetition = Repetition::REQUIRED;
-    const OPTIONAL: Repetition = Repetition::OPTIONAL;
-    [
-        (Text("experiment", |row| &row.experiment), REQUIRED),
-        (Text("dataset", |row| &row.dataset), REQUIRED),
-        (Text("provenance", |row| &row.provenance), REQUIRED),
-        (Count("n_patterns", |row| Some(row.n_patterns)), REQUIRED),
-        (Count("dim", |row| Some(row.dim)), REQUIRED),
-        (Text("corruption", |row| &row.corruption), REQUIRED),
-        (Number("level", |row| Some(row.level)), REQUIRED),
-        (Text("contender", |row| &row.contender), REQUIRED),
-        (Text("protocol", |row| &row.protocol), REQUIRED),
-        (Count("seed", |row| Some(row.seed)), REQUIRED),
-        (Number("error", |row| Some(row.error)), REQUIRED),
-        (Number("recall_rate", |row| Some(row.recall_rate)), REQUIRED),
-        (Number("beta", |row| row.beta), OPTIONAL),
-        (Number("effective_beta", |row| row.effective_beta), OPTIONAL),
-        (Count("stage1_steps", |row| row.stage1_steps), OPTIONAL),
-        (Number("stage1_loss", |row| row.stage1_loss), OPTIONAL),
-        (Number("seconds", |row| Some(row.seconds)), REQUIRED),
-    ]
-};
-
-impl Column {
+impl<R> Column<R> {
     fn schema(&self, repetition: Repetition) -> Result<Type, ParquetError> {
         let (name, physical) = match self {
             Self::Text(name, _) => (name, Physical::BYTE_ARRAY),
@@ -117,15 +127,14 @@ impl Column {
     fn write(
         &self,
         repetition: Repetition,
-        rows: &[Row],
+        rows: &[R],
         group: &mut SerializedRowGroupWriter<'_, &mut Vec<u8>>,
     ) -> Result<(), ParquetError> {
         let Some(mut column) = group.next_column()? else {
             return Err(ParquetError::General("fewer columns than the schema".to_owned()));
         };
         let levels = |present: Vec<bool>| -> Option<Vec<i16>> {
-            (repetition == Repetition::OPTIONAL)
-                .then(|| present.into_iter().map(i16::from).collect())
+            (repetition == OPTIONAL).then(|| present.into_iter().map(i16::from).collect())
         };
         match self {
             Self::Text(_, of) => {
@@ -148,16 +157,16 @@ impl Column {
 }
 
 /// Rows as the bytes of a Parquet file of one row group.
-fn parquet_bytes(rows: &[Row]) -> Result<Vec<u8>, ParquetError> {
+fn parquet_bytes<R: Record>(rows: &[R]) -> Result<Vec<u8>, ParquetError> {
     let fields =
-        COLUMNS.iter().map(|(column, repetition)| column.schema(*repetition).map(Arc::new));
+        R::COLUMNS.iter().map(|(column, repetition)| column.schema(*repetition).map(Arc::new));
     let fields = fields.collect::<Result<_, _>>()?;
     let schema = Arc::new(Type::group_type_builder("row").with_fields(fields).build()?);
     let mut bytes = Vec::new();
     let mut writer = SerializedFileWriter::new(&mut bytes, schema, Arc::default())?;
     let mut group = writer.next_row_group()?;
-    for (column, repetition) in COLUMNS {
-        column.write(repetition, rows, &mut group)?;
+    for (column, repetition) in R::COLUMNS {
+        column.write(*repetition, rows, &mut group)?;
     }
     group.close()?;
     writer.close()?;
@@ -165,7 +174,7 @@ fn parquet_bytes(rows: &[Row]) -> Result<Vec<u8>, ParquetError> {
 }
 
 /// Writes rows as Parquet, the whole file or none of it.
-pub(crate) fn write_parquet(path: &Path, rows: &[Row]) -> Result<()> {
+pub(crate) fn write_parquet<R: Record>(path: &Path, rows: &[R]) -> Result<()> {
     let bytes = parquet_bytes(rows)
         .map_err(|error| Error::folder(path, format!("cannot write: {error}")))?;
     let mut file = OutputFile::create(path)?;

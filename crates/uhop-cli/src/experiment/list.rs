@@ -1,7 +1,7 @@
 //! `uhop experiment list`: what can be run.
 
 use serde::Serialize;
-use uhop_lab::Spec;
+use uhop_lab::{Spec, basins, metastable};
 
 use crate::args::ExperimentListArgs;
 use crate::console::Console;
@@ -20,28 +20,31 @@ struct Entry {
     name: String,
     title: String,
     n_patterns: Vec<usize>,
-    seeds: usize,
+    seeds: Option<usize>,
 }
 
 pub(crate) fn run(args: &ExperimentListArgs) -> Result<(), Failure> {
-    let specs: Result<Vec<Spec>, _> = Spec::names().map(Spec::shipped).collect();
-    let specs = specs.map_err(|error| Failure::from(error).ours())?;
+    let rows = entries().map_err(|error| Failure::from(error).ours())?;
     let console = Console::new(args.output_args);
     if args.output_args.json {
-        let rows = specs
-            .into_iter()
-            .map(|spec| Entry {
-                name: spec.name,
-                title: spec.title,
-                n_patterns: spec.n_patterns,
-                seeds: spec.seeds,
-            })
-            .collect();
         let version = env!("CARGO_PKG_VERSION");
         return console.json(&Document { command: "experiment list", version, rows });
     }
-    let width = specs.iter().map(|spec| spec.name.len()).max().unwrap_or(0);
+    let width = rows.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
     let lines: String =
-        specs.iter().map(|spec| format!("{:width$}  {}\n", spec.name, spec.title)).collect();
+        rows.iter().map(|entry| format!("{:width$}  {}\n", entry.name, entry.title)).collect();
     console.data(&lines)
+}
+
+fn entries() -> uhop_lab::Result<Vec<Entry>> {
+    let recall = Spec::names().map(|name| {
+        let Spec { name, title, n_patterns, seeds, .. } = Spec::shipped(name)?;
+        Ok(Entry { name, title, n_patterns, seeds: Some(seeds) })
+    });
+    let mut entries: Vec<Entry> = recall.collect::<uhop_lab::Result<_>>()?;
+    let metastable::Spec { name, title, n_patterns, .. } = metastable::Spec::shipped()?;
+    entries.push(Entry { name, title, n_patterns: vec![n_patterns], seeds: None });
+    let basins::Spec { name, title, patterns, .. } = basins::Spec::shipped()?;
+    entries.push(Entry { name, title, n_patterns: vec![patterns.len()], seeds: None });
+    Ok(entries)
 }

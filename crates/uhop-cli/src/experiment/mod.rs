@@ -3,6 +3,7 @@
 mod list;
 mod run;
 mod table;
+mod whole;
 
 use crate::args::{ExperimentArgs, ExperimentVerb};
 use crate::failure::Failure;

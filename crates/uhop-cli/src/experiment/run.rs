@@ -9,7 +9,7 @@ use std::time::Instant;
 use serde::Serialize;
 use uhop_lab::{DataSet, Progress, Run, Spec, correlations, document, report, summaries};
 
-use super::table;
+use super::{table, whole};
 use crate::args::ExperimentRunArgs;
 use crate::console::Console;
 use crate::failure::Failure;
@@ -17,29 +17,38 @@ use crate::interrupt;
 
 /// What docs/json.md describes.
 #[derive(Serialize)]
-struct Document {
-    command: &'static str,
-    version: &'static str,
-    experiment: String,
-    quick: bool,
-    seeds: usize,
-    data: Vec<Data>,
-    n_rows: usize,
-    memory_sets: usize,
-    resumed: usize,
-    seconds: f64,
-    csv: String,
-    parquet: String,
-    report: String,
+pub(super) struct Document {
+    pub(super) command: &'static str,
+    pub(super) version: &'static str,
+    pub(super) experiment: String,
+    pub(super) quick: bool,
+    pub(super) seeds: Option<usize>,
+    pub(super) data: Vec<Data>,
+    pub(super) n_rows: usize,
+    pub(super) memory_sets: Option<usize>,
+    pub(super) resumed: Option<usize>,
+    pub(super) seconds: f64,
+    pub(super) csv: String,
+    pub(super) parquet: String,
+    pub(super) report: String,
 }
 
 #[derive(Serialize)]
-struct Data {
-    name: String,
-    provenance: String,
+pub(super) struct Data {
+    pub(super) name: String,
+    pub(super) provenance: String,
 }
 
 pub(crate) fn run(args: &ExperimentRunArgs) -> Result<(), Failure> {
+    match args.name.as_str() {
+        whole::BASINS => whole::basins(args),
+        whole::METASTABLE => whole::metastable(args),
+        _ => recall(args),
+    }
+}
+
+/// The experiments on recall: many memory sets, shared among workers.
+fn recall(args: &ExperimentRunArgs) -> Result<(), Failure> {
     let console = Console::new(args.output_args);
     let spec = spec(args)?;
     let data = match &args.data {
@@ -49,10 +58,7 @@ pub(crate) fn run(args: &ExperimentRunArgs) -> Result<(), Failure> {
     for set in &data {
         console.note(&format!("{}: {}", set.name(), set.provenance()));
     }
-    let out = match &args.out {
-        Some(out) => out.clone(),
-        None => PathBuf::from(format!("uhop-{}", spec.name)),
-    };
+    let out = folder(args);
     let jobs =
         args.jobs.unwrap_or_else(|| thread::available_parallelism().unwrap_or(NonZeroUsize::MIN));
 
@@ -87,11 +93,11 @@ pub(crate) fn run(args: &ExperimentRunArgs) -> Result<(), Failure> {
             version: env!("CARGO_PKG_VERSION"),
             experiment: spec.name.clone(),
             quick: args.quick,
-            seeds: spec.seeds,
+            seeds: Some(spec.seeds),
             data: data.collect(),
             n_rows: finished.rows.len(),
-            memory_sets: finished.sets,
-            resumed: finished.resumed,
+            memory_sets: Some(finished.sets),
+            resumed: Some(finished.resumed),
             seconds,
             csv,
             parquet,
@@ -129,8 +135,13 @@ fn spec(args: &ExperimentRunArgs) -> Result<Spec, Failure> {
     Ok(spec)
 }
 
+/// The folder for the results.
+pub(super) fn folder(args: &ExperimentRunArgs) -> PathBuf {
+    args.out.clone().unwrap_or_else(|| PathBuf::from(format!("uhop-{}", args.name)))
+}
+
 /// The command as typed.
-fn command() -> String {
+pub(super) fn command() -> String {
     let arguments = std::env::args_os().skip(1);
     let words = arguments.map(|word| word.to_string_lossy().into_owned());
     std::iter::once("uhop".to_owned()).chain(words).collect::<Vec<_>>().join(" ")

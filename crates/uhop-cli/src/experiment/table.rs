@@ -44,7 +44,7 @@ pub(crate) fn correlations(correlations: &[Correlation]) -> String {
     format!("\n{}\n", right_aligned(table))
 }
 
-fn plain() -> Table {
+pub(super) fn plain() -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
     table

@@ -7,11 +7,13 @@ use crate::report::{self, Column, Document, Field, Frame, Section, Table};
 ///
 /// # Errors
 /// None for landscapes of this specification.
-pub fn document(spec: &Spec, landscapes: &[Landscape]) -> report::Result<Document> {
+pub fn document(spec: &Spec, landscapes: &[Landscape], command: &str) -> report::Result<Document> {
     let lead = "What a learned linear map changes in the plane, and what it cannot.";
     let mut document = Document::new(&*spec.title, lead)?;
     let model = format!("{}-entmax, β = {}", spec.alpha, spec.beta);
     document = document
+        .with_fact("command", command)
+        .with_fact("version", concat!("uhop ", env!("CARGO_PKG_VERSION")))
         .with_fact("model", model)
         .with_fact("Stage I", format!("average loss, gradient descent at rate {}", spec.rate))
         .with_fact("grid", format!("{0} × {0} states", spec.cells))

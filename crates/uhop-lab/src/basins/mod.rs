@@ -13,17 +13,18 @@
 mod document;
 mod spec;
 
-use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use ndarray::{Array2, ArrayView1};
+use parquet::basic::Repetition;
 use serde::Serialize;
 use uhop::stage1::{Optimizer, Params, SeparationLoss, learn};
 use uhop::{Dynamics, LinearMap, Memory, Model, Patterns, Similarity};
-use uhop_data::OutputFile;
 
 use crate::error::{Error, Result};
+use crate::rows::{Column, OPTIONAL, REQUIRED, Record};
+use crate::written::{Written, write};
 pub use document::document;
 pub use spec::Spec;
 
@@ -45,17 +46,39 @@ pub struct Landscape {
     pub stored: Vec<bool>,
 }
 
-/// One cell of one landscape: a row of rows.csv.
-#[derive(Serialize)]
-struct Row<'a> {
-    landscape: &'a str,
-    stage1_steps: Option<usize>,
-    stage1_loss: Option<f64>,
-    x: f64,
-    y: f64,
-    energy: f64,
-    /// Counted from 1, as in the pictures; empty for a mixture.
-    basin: Option<usize>,
+/// One cell of one landscape.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Row {
+    /// Name of the landscape.
+    pub landscape: String,
+    /// Steps of Stage I, where there is a map.
+    pub stage1_steps: Option<u64>,
+    /// The average separation loss after them.
+    pub stage1_loss: Option<f64>,
+    /// The state.
+    pub x: f64,
+    /// Its other number.
+    pub y: f64,
+    /// Its energy.
+    pub energy: f64,
+    /// The pattern it comes to rest at, counted from 1; nothing for a mixture.
+    pub basin: Option<u64>,
+}
+
+impl Record for Row {
+    const COLUMNS: &'static [(Column<Self>, Repetition)] = {
+        use Column::{Count, Number, Text};
+        &[
+            (Text("landscape", |row| &row.landscape), REQUIRED),
+            (Count("stage1_steps", |row| row.stage1_steps), OPTIONAL),
+            (Number("stage1_loss", |row| row.stage1_loss), OPTIONAL),
+            (Number("x", |row| Some(row.x)), REQUIRED),
+            (Number("y", |row| Some(row.y)), REQUIRED),
+            (Number("energy", |row| Some(row.energy)), REQUIRED),
+            (Count("basin", |row| row.basin), OPTIONAL),
+        ]
+    };
 }
 
 /// The landscapes of a specification: the plain model, the map after each number of steps, and the
@@ -136,33 +159,35 @@ fn grid(spec: &Spec) -> Array2<f64> {
     })
 }
 
-/// Writes every cell of every landscape as CSV, the whole file or none of it.
-///
-/// # Errors
-/// [`is_input`](Error::is_input) when the file cannot be written.
-pub fn write_csv(path: &Path, spec: &Spec, landscapes: &[Landscape]) -> Result<()> {
-    let failed = |error: csv::Error| Error::folder(path, format!("cannot write: {error}"));
-    let mut writer = csv::Writer::from_writer(Vec::new());
+/// Every cell of every landscape.
+pub fn rows(spec: &Spec, landscapes: &[Landscape]) -> Vec<Row> {
     let states = grid(spec);
-    for landscape in landscapes {
+    let of = |landscape: &Landscape| -> Vec<Row> {
         let cells = states.outer_iter().zip(&landscape.energies).zip(&landscape.basins);
-        for ((state, &energy), basin) in cells {
-            let row = Row {
-                landscape: &landscape.what,
-                stage1_steps: landscape.steps,
+        cells
+            .map(|((state, &energy), basin)| Row {
+                landscape: landscape.what.clone(),
+                stage1_steps: landscape.steps.map(|steps| steps as u64),
                 stage1_loss: landscape.loss,
                 x: state[0],
                 y: state[1],
                 energy,
-                basin: basin.map(|pattern| pattern + 1),
-            };
-            writer.serialize(row).map_err(failed)?;
-        }
-    }
-    let bytes = writer.into_inner().map_err(|error| failed(error.into_error().into()))?;
-    let mut file = OutputFile::create(path)?;
-    file.write_all(&bytes).map_err(|error| Error::write(path, error))?;
-    Ok(file.commit()?)
+                basin: basin.map(|pattern| pattern as u64 + 1),
+            })
+            .collect()
+    };
+    landscapes.iter().flat_map(of).collect()
+}
+
+/// Measures, and writes rows.csv, rows.parquet, report.html and the pictures into a folder, made if
+/// missing. `command` stands in the report.
+///
+/// # Errors
+/// As [`landscapes`]; [`is_input`](Error::is_input) when a file cannot be written.
+pub fn run(spec: &Spec, out: &Path, command: &str) -> Result<Written<Landscape>> {
+    let found = landscapes(spec)?;
+    let report = document(spec, &found, command).map_err(Error::from)?;
+    write(out, &rows(spec, &found), found, &report)
 }
 
 #[cfg(test)]
@@ -196,15 +221,15 @@ mod tests {
     }
 
     #[test]
-    fn the_csv_has_a_row_for_each_cell() {
+    fn every_cell_is_a_row() {
         let mut spec = Spec::shipped().unwrap().quick();
         spec.cells = 5;
-        let found = landscapes(&spec).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("rows.csv");
-        write_csv(&path, &spec, &found).unwrap();
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(text.lines().count(), 1 + found.len() * 25);
+        let written = run(&spec, folder.path(), "uhop experiment run basins").unwrap();
+        let text = std::fs::read_to_string(&written.csv).unwrap();
+        assert_eq!(written.n_rows, written.found.len() * 25);
+        assert_eq!(text.lines().count(), 1 + written.n_rows);
         assert!(text.starts_with("landscape,stage1_steps,stage1_loss,x,y,energy,basin\n"));
+        assert!(written.report.is_file() && written.parquet.is_file());
     }
 }

@@ -1,8 +1,11 @@
 //! The specification of the plane.
 
+use std::fs;
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::spec::{Problem, check};
 
 /// Patterns of the plane, the model that stores them, and the grid of states.
@@ -67,6 +70,16 @@ impl Spec {
     /// None unless the program was built with a wrong one, which a test excludes.
     pub fn shipped() -> Result<Self> {
         Self::parse(SHIPPED, "basins.toml")
+    }
+
+    /// The specification in a file.
+    ///
+    /// # Errors
+    /// [`is_input`](crate::Error::is_input) when it cannot be read or is none; the message names the
+    /// file, the line and the key.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).map_err(|source| Error::read(path, source))?;
+        Self::parse(&text, &path.display().to_string())
     }
 
     /// The specification in a text, which errors call `file`.

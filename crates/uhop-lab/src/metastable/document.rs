@@ -1,6 +1,6 @@
 //! Metastable states as a report.
 
-use super::{Row, Spec};
+use super::{Spec, States};
 use crate::report::{self, Column, Document, Section, Table};
 
 /// What a published notebook shows for 60,000 digits: separation, β, and the shares of the sizes from 0
@@ -22,31 +22,39 @@ const NOTEBOOK: [(&str, f64, [Option<f64>; 4]); 9] = [
 ///
 /// # Errors
 /// None for rows of this specification.
-pub fn document(spec: &Spec, provenance: &str, rows: &[Row]) -> report::Result<Document> {
-    let lead = "How many patterns share the weight where queries come to rest, by separation and β.";
-    let n_patterns = rows.first().map_or(0, |row| row.n_patterns);
-    let n_queries = rows.first().map_or(0, |row| row.n_queries);
+pub fn document(
+    spec: &Spec,
+    provenance: &str,
+    found: &[States],
+    command: &str,
+) -> report::Result<Document> {
+    let lead =
+        "How many patterns share the weight where queries come to rest, by separation and β.";
+    let n_patterns = found.first().map_or(0, |row| row.n_patterns);
+    let n_queries = found.first().map_or(0, |row| row.n_queries);
     let mut document = Document::new(&*spec.title, lead)?
+        .with_fact("command", command)
+        .with_fact("version", concat!("uhop ", env!("CARGO_PKG_VERSION")))
         .with_fact("data", provenance)
         .with_fact("patterns", n_patterns.to_string())
         .with_fact("queries", n_queries.to_string())
         .with_fact("updates", spec.steps.to_string())
         .with_section(Section::new("Method")?.with(spec.method.clone()))?;
     for &beta in &spec.betas {
-        let here: Vec<&Row> = rows.iter().filter(|row| row.beta == beta).collect();
+        let here: Vec<&States> = found.iter().filter(|row| row.beta == beta).collect();
         let section = Section::new(format!("β = {beta}"))?.with(table(spec, beta, &here)?);
         document = document.with_section(section)?;
     }
     document.with_section(Section::new("As published")?.with(published()?))
 }
 
-fn table(spec: &Spec, beta: f64, rows: &[&Row]) -> report::Result<Table> {
+fn table(spec: &Spec, beta: f64, rows: &[&States]) -> report::Result<Table> {
     let caption = format!("Queries by the size of their state at β = {beta}, in percent.");
     let mut columns = vec![Column::text("separation")];
     columns.extend((0..=spec.sizes).map(|size| Column::number(size.to_string())));
     columns.push(Column::number(format!("over {}", spec.sizes)));
     columns.push(Column::number("largest"));
-    let cells = |row: &&Row| {
+    let cells = |row: &&States| {
         let shares = row.shares.iter().map(|share| format!("{:.1}", 100.0 * share));
         std::iter::once(row.separation.clone())
             .chain(shares)
@@ -63,7 +71,8 @@ fn published() -> report::Result<Table> {
     let mut columns = vec![Column::text("separation"), Column::number("β")];
     columns.extend((0..4).map(|size| Column::number(size.to_string())));
     let cells = |&(separation, beta, shares): &(&str, f64, [Option<f64>; 4])| {
-        let shares = shares.map(|share| share.map_or_else(|| "–".to_owned(), |s| format!("{s:.1}")));
+        let shares =
+            shares.map(|share| share.map_or_else(|| "–".to_owned(), |s| format!("{s:.1}")));
         [separation.to_owned(), beta.to_string()].into_iter().chain(shares).collect()
     };
     Table::new(caption, columns, NOTEBOOK.iter().map(cells).collect())

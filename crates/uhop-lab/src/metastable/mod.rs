@@ -21,12 +21,15 @@ use std::path::Path;
 use std::time::Instant;
 
 use ndarray::{Array2, ArrayView2, Axis, s};
-use serde::{Deserialize, Serialize};
+use parquet::basic::Repetition;
+use serde::Serialize;
 use uhop::{Dynamics, Memory, Model, Patterns, Similarity};
 use uhop_data::datasets::{Dataset, Split};
 use uhop_data::sample;
 
 use crate::error::{Error, Result};
+use crate::rows::{Column, REQUIRED, Record};
+use crate::written::{Written, write};
 pub use document::document;
 pub use spec::{Quick, Rule, Spec};
 
@@ -38,10 +41,10 @@ pub struct Digits {
     asked: Array2<f32>,
 }
 
-/// The states of one memory: a row of rows.csv but for the list of shares, which is a column each.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The states of one memory.
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct Row {
+pub struct States {
     /// Name of the separation.
     pub separation: String,
     /// β.
@@ -54,8 +57,46 @@ pub struct Row {
     pub shares: Vec<f64>,
     /// The largest size.
     pub largest: usize,
-    /// Time it took. The only column that differs between runs.
+    /// Time it took.
     pub seconds: f64,
+}
+
+/// The queries of one memory whose states have one size.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Row {
+    /// Where the digits come from.
+    pub provenance: String,
+    /// Name of the separation.
+    pub separation: String,
+    /// β.
+    pub beta: f64,
+    /// Patterns stored.
+    pub n_patterns: u64,
+    /// Queries asked.
+    pub n_queries: u64,
+    /// The size; the largest of a memory stands for all sizes from it on.
+    pub size: u64,
+    /// The share of queries.
+    pub share: f64,
+    /// Time the memory took. The only column that differs between runs.
+    pub seconds: f64,
+}
+
+impl Record for Row {
+    const COLUMNS: &'static [(Column<Self>, Repetition)] = {
+        use Column::{Count, Number, Text};
+        &[
+            (Text("provenance", |row| &row.provenance), REQUIRED),
+            (Text("separation", |row| &row.separation), REQUIRED),
+            (Number("beta", |row| Some(row.beta)), REQUIRED),
+            (Count("n_patterns", |row| Some(row.n_patterns)), REQUIRED),
+            (Count("n_queries", |row| Some(row.n_queries)), REQUIRED),
+            (Count("size", |row| Some(row.size)), REQUIRED),
+            (Number("share", |row| Some(row.share)), REQUIRED),
+            (Number("seconds", |row| Some(row.seconds)), REQUIRED),
+        ]
+    };
 }
 
 /// Queries whose weights are held together.
@@ -94,7 +135,7 @@ impl Digits {
     }
 }
 
-/// The sizes of the states of every separation and β, a row each, in the order of the specification.
+/// The sizes of the states of every separation and β, in the order of the specification.
 ///
 /// `observer` is told the share of the work done and stops the run by [`ControlFlow::Break`].
 ///
@@ -105,7 +146,7 @@ pub fn measure(
     spec: &Spec,
     digits: &Digits,
     observer: &dyn Fn(f64) -> ControlFlow<()>,
-) -> Result<Vec<Row>> {
+) -> Result<Vec<States>> {
     let failed = |error| Error::memory("the digits", error);
     let signed = |rows: &Array2<f32>, n: usize| {
         rows.slice(s![..n.min(rows.nrows()), ..]).mapv(|pixel| 2.0 * pixel - 1.0)
@@ -131,7 +172,7 @@ pub fn measure(
                 }
                 sizes.extend(states(&memory, batch, spec).map_err(failed)?);
             }
-            rows.push(Row {
+            rows.push(States {
                 separation: rule.to_string(),
                 beta,
                 n_patterns: patterns.n_patterns(),
@@ -143,6 +184,43 @@ pub fn measure(
         }
     }
     Ok(rows)
+}
+
+/// A row for each size of each memory.
+pub fn rows(digits: &Digits, found: &[States]) -> Vec<Row> {
+    let of = |states: &States| -> Vec<Row> {
+        let sizes = states.shares.iter().enumerate();
+        sizes
+            .map(|(size, &share)| Row {
+                provenance: digits.provenance.clone(),
+                separation: states.separation.clone(),
+                beta: states.beta,
+                n_patterns: states.n_patterns as u64,
+                n_queries: states.n_queries as u64,
+                size: size as u64,
+                share,
+                seconds: states.seconds,
+            })
+            .collect()
+    };
+    found.iter().flat_map(of).collect()
+}
+
+/// Measures, and writes rows.csv, rows.parquet, report.html and the pictures into a folder, made if
+/// missing. `command` stands in the report.
+///
+/// # Errors
+/// As [`measure`]; [`is_input`](Error::is_input) when a file cannot be written.
+pub fn run(
+    spec: &Spec,
+    digits: &Digits,
+    out: &Path,
+    command: &str,
+    observer: &dyn Fn(f64) -> ControlFlow<()>,
+) -> Result<Written<States>> {
+    let found = measure(spec, digits, observer)?;
+    let report = document(spec, digits.provenance(), &found, command)?;
+    write(out, &rows(digits, &found), found, &report)
 }
 
 /// The size of the state of every query after the last update.
@@ -182,7 +260,7 @@ mod tests {
         spec
     }
 
-    fn measured(spec: &Spec) -> Vec<Row> {
+    fn measured(spec: &Spec) -> Vec<States> {
         measure(spec, &Digits::sample(), &|_| ControlFlow::Continue(())).unwrap()
     }
 
@@ -229,8 +307,23 @@ mod tests {
     }
 
     #[test]
+    fn every_size_of_a_memory_is_a_row() {
+        let mut spec = small();
+        spec.betas = vec![1.0];
+        let folder = tempfile::tempdir().unwrap();
+        let go_on = |_: f64| ControlFlow::Continue(());
+        let written =
+            run(&spec, &Digits::sample(), folder.path(), "uhop experiment run", &go_on).unwrap();
+        assert_eq!(written.n_rows, 5 * 12);
+        let text = std::fs::read_to_string(&written.csv).unwrap();
+        assert_eq!(text.lines().count(), 1 + written.n_rows);
+        assert!(written.report.is_file() && written.parquet.is_file());
+    }
+
+    #[test]
     fn it_stops_when_asked_to() {
-        let stop = |done: f64| if done > 0.3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        let stop =
+            |done: f64| if done > 0.3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         assert!(measure(&small(), &Digits::sample(), &stop).unwrap_err().is_stopped());
     }
 

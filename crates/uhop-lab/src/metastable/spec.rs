@@ -1,11 +1,13 @@
 //! The specification of the metastable states.
 
 use std::fmt;
+use std::fs;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use uhop::Separation;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::spec::{Problem, check};
 
 /// Which memories come to rest where, and what is counted.
@@ -81,6 +83,16 @@ impl Spec {
     /// None unless the program was built with a wrong one, which a test excludes.
     pub fn shipped() -> Result<Self> {
         Self::parse(SHIPPED, "metastable.toml")
+    }
+
+    /// The specification in a file.
+    ///
+    /// # Errors
+    /// [`is_input`](crate::Error::is_input) when it cannot be read or is none; the message names the
+    /// file, the line and the key.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).map_err(|source| Error::read(path, source))?;
+        Self::parse(&text, &path.display().to_string())
     }
 
     /// The specification in a text, which errors call `file`.

@@ -1,0 +1,140 @@
+//! The experiments that are measured in one go: no memory sets, no seeds.
+
+use std::fmt::Display;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Instant;
+
+use uhop_lab::metastable::{self, Digits, States};
+use uhop_lab::{Written, basins};
+
+use super::run::{Data, Document, command, folder};
+use super::table::plain;
+use crate::args::ExperimentRunArgs;
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::interrupt;
+
+pub(super) const BASINS: &str = "basins";
+pub(super) const METASTABLE: &str = "metastable";
+
+/// Steps of a bar.
+const BAR: usize = 1000;
+
+/// Basins of attraction in the plane.
+pub(super) fn basins(args: &ExperimentRunArgs) -> Result<(), Failure> {
+    refuse_seeds_and_jobs(args)?;
+    refuse(args, "--data", args.data.as_ref())?;
+    let mut spec = match &args.spec {
+        Some(path) => basins::Spec::read(path)?,
+        None => basins::Spec::shipped()?,
+    };
+    if args.quick {
+        spec = spec.quick();
+    }
+    let begun = Instant::now();
+    let written = basins::run(&spec, &folder(args), &command())?;
+    let mut table = plain();
+    table.set_header(["landscape", "patterns stored"]);
+    for landscape in &written.found {
+        let stored = landscape.stored.iter().filter(|stored| **stored).count();
+        let stored = format!("{stored} of {}", landscape.stored.len());
+        table.add_row([landscape.what.clone(), stored]);
+    }
+    say(args, &written, vec![], begun, &table)
+}
+
+/// Sizes of the states that queries come to rest in.
+pub(super) fn metastable(args: &ExperimentRunArgs) -> Result<(), Failure> {
+    refuse_seeds_and_jobs(args)?;
+    let console = Console::new(args.output_args);
+    let mut spec = match &args.spec {
+        Some(path) => metastable::Spec::read(path)?,
+        None => metastable::Spec::shipped()?,
+    };
+    if args.quick {
+        spec = spec.quick();
+    }
+    let digits = match &args.data {
+        Some(folder) => Digits::find(folder, &spec)?,
+        None => Digits::sample(),
+    };
+    console.note(digits.provenance());
+    let bar = console.timed_bar(&args.name);
+    bar.set_length(BAR as u64);
+    let show = |done: f64| {
+        bar.set_position((done * BAR as f64) as u64);
+        if interrupt::check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    let begun = Instant::now();
+    let written = metastable::run(&spec, &digits, &folder(args), &command(), &show);
+    bar.finish_and_clear();
+    interrupt::check()?;
+    let written = written?;
+    let mut table = plain();
+    table.set_header(["separation", "β", "size 0", "1", "2", "3", "more", "largest"]);
+    for states in &written.found {
+        table.add_row(line(states));
+    }
+    let name = args.name.clone();
+    let data = vec![Data { name, provenance: digits.provenance().to_owned() }];
+    say(args, &written, data, begun, &table)
+}
+
+fn line(states: &States) -> Vec<String> {
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    let (few, more) = states.shares.split_at(states.shares.len().min(4));
+    let mut cells = vec![states.separation.clone(), states.beta.to_string()];
+    cells.extend(few.iter().map(|share| percent(*share)));
+    cells.resize(6, "–".to_owned());
+    cells.push(percent(more.iter().sum()));
+    cells.push(states.largest.to_string());
+    cells
+}
+
+/// Files and table, or one JSON object.
+fn say<F>(
+    args: &ExperimentRunArgs,
+    written: &Written<F>,
+    data: Vec<Data>,
+    begun: Instant,
+    table: &impl Display,
+) -> Result<(), Failure> {
+    let console = Console::new(args.output_args);
+    let shown = |path: &Path| path.display().to_string();
+    let (csv, parquet) = (shown(&written.csv), shown(&written.parquet));
+    let report = shown(&written.report);
+    if !args.output_args.json {
+        return console.data(&format!("{table}\n\nrows    {csv}, {parquet}\nreport  {report}\n"));
+    }
+    console.json(&Document {
+        command: "experiment run",
+        version: env!("CARGO_PKG_VERSION"),
+        experiment: args.name.clone(),
+        quick: args.quick,
+        seeds: None,
+        data,
+        n_rows: written.n_rows,
+        memory_sets: None,
+        resumed: None,
+        seconds: begun.elapsed().as_secs_f64(),
+        csv,
+        parquet,
+        report,
+    })
+}
+
+fn refuse_seeds_and_jobs(args: &ExperimentRunArgs) -> Result<(), Failure> {
+    refuse(args, "--seeds", args.seeds.as_ref())?;
+    refuse(args, "--jobs", args.jobs.as_ref())
+}
+
+fn refuse<T>(args: &ExperimentRunArgs, option: &str, value: Option<&T>) -> Result<(), Failure> {
+    match value {
+        None => Ok(()),
+        Some(_) => {
+            let message = format!("{option} means nothing to the experiment {}", args.name);
+            Err(Failure::user(message).hint("leave it out"))
+        }
+    }
+}
