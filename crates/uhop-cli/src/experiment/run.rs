@@ -81,6 +81,8 @@ fn recall(args: &ExperimentRunArgs) -> Result<(), Failure> {
         console
             .note(&format!("{dataset}: left out {n_patterns} patterns, more than it has images"));
     }
+    let page = report::write(&document(&run, &finished, &command())?, &out);
+    let page = page.map_err(uhop_lab::Error::from)?.display().to_string();
     let (csv, parquet) =
         (finished.csv.display().to_string(), finished.parquet.display().to_string());
     if args.output_args.json {

@@ -3,6 +3,8 @@
 /// Each with its name, in the order of lists.
 pub(super) const SPECS: &[(&str, &str)] = &[
     ("memory-size", include_str!("../../specs/memory-size.toml")),
+    ("memory-size-large", include_str!("../../specs/memory-size-large.toml")),
+    ("memory-size-cifar10", include_str!("../../specs/memory-size-cifar10.toml")),
     ("noise", include_str!("../../specs/noise.toml")),
     ("iterations", include_str!("../../specs/iterations.toml")),
     ("temperature", include_str!("../../specs/temperature.toml")),

@@ -66,7 +66,7 @@ fn a_missing_file_and_an_unknown_name_are_named() {
     let error = Spec::read("no/such.toml".as_ref()).unwrap_err();
     assert!(error.to_string().starts_with("no/such.toml: cannot read: "), "{error}");
     let error = Spec::shipped("nosie").unwrap_err();
-    assert!(error.to_string().contains("there are memory-size, noise"), "{error}");
+    assert!(error.to_string().contains("there are memory-size, memory-size-large"), "{error}");
 }
 
 #[test]
