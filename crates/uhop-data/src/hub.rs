@@ -138,11 +138,13 @@ impl Hub {
             verify(&path, known.sha256)?;
             return Ok(folder);
         }
-        let outcome = self.download(repo, known.file).and_then(|fetched| {
+        let cause = match self.download(repo, known.file) {
             // The answer names its revision: another one has its file elsewhere in the cache.
-            if path.exists() { Ok(()) } else { Err(format!("it came as {}", fetched.display())) }
-        });
-        if let Err(cause) = outcome {
+            Ok(fetched) => format!("it came as {}", fetched.display()),
+            Err(cause) => cause,
+        };
+        // Not by the outcome: the client also complains of a link that was there before its file.
+        if !path.exists() {
             let url = format!(
                 "{}/datasets/{}/resolve/{}/{}",
                 self.endpoint, known.repository, known.revision, known.file
