@@ -1,4 +1,5 @@
-//! `.parquet`: the only column, as a whole and in batches, which must agree.
+//! `.parquet`: the only column, as a whole and in batches, which must agree; the labels, all and the
+//! first ones.
 
 #![no_main]
 
@@ -26,6 +27,14 @@ fuzz_target!(|bytes: &[u8]| {
     let_decoder_panic();
     let options = ReadOptions::default();
     let reader = || std::io::Cursor::new(bytes.to_vec());
+    let labels = |max_rows| read(parquet::parse_labels(reader(), None, max_rows));
+    if let Some(all) = labels(usize::MAX) {
+        let n_classes = all.names().map_or(usize::MAX, <[String]>::len);
+        assert!(all.values().iter().all(|&label| (label as usize) < n_classes));
+        let first = labels(3).expect("they were read as a whole");
+        assert_eq!(first.values(), &all.values()[..all.values().len().min(3)]);
+        assert_eq!(first.names(), all.names());
+    }
     let Some((whole, images)) = read(parquet::parse(reader(), &options)) else { return };
     let mut rows = RowReader::new(reader(), &options).expect("it was read as a whole");
     assert_eq!((rows.n_rows(), rows.dim(), rows.images()), (whole.n_rows(), whole.dim(), images));

@@ -220,6 +220,10 @@ pub(crate) struct CorruptionArgs {
     #[arg(long, value_name = "STD", allow_negative_numbers = true)]
     pub(crate) noise: Option<f64>,
 
+    /// Add Gaussian noise of this Euclidean norm to each row: a random direction, always as far
+    #[arg(long, value_name = "NORM", allow_negative_numbers = true)]
+    pub(crate) noise_norm: Option<f64>,
+
     /// Set the lower half of each image to 0
     #[arg(long)]
     pub(crate) occlude: bool,

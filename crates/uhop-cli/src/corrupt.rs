@@ -51,6 +51,7 @@ fn corruption(
         CorruptionArgs { half_mask: true, .. } => Corruption::half_mask(),
         CorruptionArgs { half_mask_unscaled: true, .. } => Corruption::half_mask_unscaled(),
         CorruptionArgs { noise: Some(std), .. } => Corruption::gaussian_noise(*std)?,
+        CorruptionArgs { noise_norm: Some(norm), .. } => Corruption::noise_of_norm(*norm)?,
         // The only one left: clap wants one of the group.
         CorruptionArgs { occlude: _, .. } => {
             let Some(shape) = images else {

@@ -40,12 +40,16 @@ pub(crate) use problem::Problem;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Corruption(Kind);
 
+/// Two of these can be added.
+const LARGEST: f32 = f32::MAX / 2.0;
+
 /// Private, so that a value can only come from a constructor that checks it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
     HalfMask,
     HalfMaskUnscaled,
     GaussianNoise { std: f64 },
+    NoiseOfNorm { norm: f64 },
     OccludedHalf { height: usize, width: usize },
 }
 
@@ -103,7 +107,8 @@ impl Corruption {
     ///
     /// Source: `memory_retrieval_noise.py` of U-Hop (Wu, Hu, Hsiao and Liu, ICML 2024), where the
     /// noise level is this `std`. Their script for the max loss takes the level as the Euclidean
-    /// norm of the whole perturbation instead; the two are not comparable.
+    /// norm of the whole perturbation instead, which is [`noise_of_norm`](Self::noise_of_norm); the
+    /// two are not comparable.
     ///
     /// # Errors
     ///
@@ -126,6 +131,45 @@ impl Corruption {
             Ok(Self(Kind::GaussianNoise { std }))
         } else {
             Err(Error::argument(Problem::Std { found: std }))
+        }
+    }
+
+    /// Gaussian noise of a given Euclidean norm: a random direction, the same distance from every
+    /// pattern.
+    ///
+    /// `q = x + norm · n / ‖n‖` with independent `n_j ~ N(0, 1)`, so that `‖q − x‖ = norm` up to
+    /// rounding. Values are neither folded nor clamped. The `n_j` are those of
+    /// [`gaussian_noise`](Self::gaussian_noise) for the same seed; `norm` 0 returns an exact copy.
+    ///
+    /// Source: `memory_retrieval_noise_max_loss.py` of U-Hop (Wu, Hu, Hsiao and Liu, ICML 2024),
+    /// where the noise level is this `norm`. Spread over `dim` values, it is a standard deviation of
+    /// `norm / sqrt(dim)`: a level of 1 on MNIST is 0.036, not 1.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_argument`](Error::is_invalid_argument) when `norm` is negative, NaN, or above half of
+    /// the largest f32.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use ndarray::Array2;
+    /// use uhop_data::Corruption;
+    ///
+    /// let patterns = Array2::from_elem((3, 100), 0.25);
+    /// let queries = Corruption::noise_of_norm(0.5)?.apply(patterns.view(), 7)?;
+    /// for (q, x) in queries.rows().into_iter().zip(patterns.rows()) {
+    ///     let distance = (&q - &x).mapv(|d: f32| d * d).sum().sqrt();
+    ///     assert!((distance - 0.5).abs() < 1e-5);
+    /// }
+    /// assert!(Corruption::noise_of_norm(-1.0).is_err());
+    /// # Ok::<(), uhop_data::Error>(())
+    /// ```
+    pub fn noise_of_norm(norm: f64) -> Result<Self> {
+        if (0.0..=f64::from(LARGEST)).contains(&norm) {
+            Ok(Self(Kind::NoiseOfNorm { norm }))
+        } else {
+            Err(Error::argument(Problem::Norm { found: norm }))
         }
     }
 
@@ -171,7 +215,8 @@ impl Corruption {
     /// - `n_patterns` or `dim` is 0,
     /// - a value is NaN or infinite,
     /// - `dim` is not `height * width` of [`occluded_half`](Self::occluded_half),
-    /// - a value is so large that [`half_mask`](Self::half_mask) cannot double it.
+    /// - a value is so large that [`half_mask`](Self::half_mask) cannot double it, or that
+    ///   [`noise_of_norm`](Self::noise_of_norm) could carry it out of the range of f32.
     ///
     /// # Example: a prefix of the patterns gives a prefix of the queries
     ///
@@ -217,13 +262,18 @@ impl Corruption {
         {
             return Err(Problem::Dim { corruption: *self, height, width, n_patterns, dim });
         }
-        // A constant of its kind, so that the answer does not depend on which entries survive.
-        let limit = if self.0 == Kind::HalfMask { f32::MAX / 2.0 } else { f32::MAX };
+        // A constant of its kind, so that the answer does not depend on what is drawn.
+        let limit = match self.0 {
+            Kind::HalfMask => LARGEST,
+            // One entry may take all of the noise.
+            Kind::NoiseOfNorm { norm } if norm > 0.0 => LARGEST,
+            _ => f32::MAX,
+        };
         let refused = |x: f32| !x.is_finite() || x.abs() > limit;
         match patterns.indexed_iter().find(|&(_, &value)| refused(value)) {
             None => Ok(()),
             Some(((row, column), &value)) if value.is_finite() => {
-                Err(Problem::Overflow { corruption: *self, row, column, value })
+                Err(Problem::Overflow { corruption: *self, row, column, value, limit })
             }
             Some(((row, column), &value)) => {
                 Err(Problem::NonFinite { corruption: *self, row, column, value })
@@ -237,6 +287,7 @@ impl Corruption {
             Kind::HalfMask => mask(query, 2.0, rng),
             Kind::HalfMaskUnscaled => mask(query, 1.0, rng),
             Kind::GaussianNoise { std } => add_noise(query, std, rng),
+            Kind::NoiseOfNorm { norm } => add_direction(query, norm, rng),
             Kind::OccludedHalf { height, width } => {
                 let n_kept = (height - height / 2) * width;
                 query.into_iter().skip(n_kept).for_each(|x| *x = 0.0);
@@ -252,6 +303,7 @@ impl fmt::Display for Corruption {
             Kind::HalfMask => f.write_str("half mask, survivors doubled"),
             Kind::HalfMaskUnscaled => f.write_str("half mask, survivors kept"),
             Kind::GaussianNoise { std } => write!(f, "Gaussian noise, std {std}"),
+            Kind::NoiseOfNorm { norm } => write!(f, "Gaussian noise, norm {norm}"),
             Kind::OccludedHalf { height, width } => {
                 write!(f, "lower half of {height} x {width} images occluded")
             }
@@ -271,5 +323,17 @@ fn add_noise(query: ArrayViewMut1<'_, f32>, std: f64, rng: &mut ChaCha8Rng) {
     for x in query {
         let n: f64 = rng.sample(StandardNormal);
         *x = (f64::from(*x) + std * n).abs().min(1.0) as f32;
+    }
+}
+
+/// Draws twice from the same stream, so that no noise is held: first its length, then its values.
+fn add_direction(query: ArrayViewMut1<'_, f32>, norm: f64, rng: &mut ChaCha8Rng) {
+    let mut again = rng.clone();
+    let draw = |rng: &mut ChaCha8Rng| -> f64 { rng.sample(StandardNormal) };
+    let length = (0..query.len()).map(|_| draw(rng).powi(2)).sum::<f64>().sqrt();
+    // All draws of a row being 0 is an event of probability 0 that leaves the pattern as it is.
+    let factor = if length > 0.0 { norm / length } else { 0.0 };
+    for x in query {
+        *x = (f64::from(*x) + factor * draw(&mut again)) as f32;
     }
 }

@@ -4,7 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::{
-    corruption, csv, idx, image_folder, kind, matrix, npy, npz, parquet, safetensors, store,
+    corruption, csv, datasets, idx, image_folder, kind, matrix, npy, npz, parquet, safetensors,
+    store,
 };
 
 /// Result of a fallible operation of this crate.
@@ -54,6 +55,9 @@ enum Kind {
 #[error(transparent)]
 pub(crate) enum FormatProblem {
     Csv(#[from] csv::Problem),
+    Datasets(#[from] datasets::Problem),
+    #[cfg(feature = "hub")]
+    Hub(#[from] crate::hub::Problem),
     Idx(#[from] idx::Problem),
     Images(#[from] image_folder::Problem),
     Npy(#[from] npy::Problem),
@@ -67,6 +71,9 @@ pub(crate) enum FormatProblem {
 #[error(transparent)]
 pub(crate) enum ArgumentProblem {
     Corruption(#[from] corruption::Problem),
+    Datasets(#[from] datasets::ArgumentProblem),
+    #[cfg(feature = "hub")]
+    Hub(#[from] crate::hub::ArgumentProblem),
     Idx(#[from] idx::ArgumentProblem),
     Images(#[from] image_folder::ArgumentProblem),
     Kind(#[from] kind::Problem),
@@ -121,7 +128,7 @@ impl Error {
         }
     }
 
-    /// True when the file holds several matrices and none was named: a case of
+    /// True when the file holds several matrices, or columns of labels, and none was named: a case of
     /// [`is_format`](Self::is_format) that a name mends.
     ///
     /// # Example
@@ -140,7 +147,9 @@ impl Error {
             &*self.0,
             Kind::Format {
                 problem: FormatProblem::Npz(npz::Problem::Several { .. })
-                    | FormatProblem::Parquet(parquet::Problem::Several { .. })
+                    | FormatProblem::Parquet(
+                        parquet::Problem::Several { .. } | parquet::Problem::SeveralLabels { .. }
+                    )
                     | FormatProblem::Safetensors(safetensors::Problem::Several { .. }),
                 ..
             }

@@ -57,7 +57,7 @@ use ndarray::{Array2, ArrayView2};
 use crate::row_sink::Sink;
 use crate::rows::Source;
 use crate::{Error, Matrix, Result};
-pub(crate) use decode::decode;
+pub(crate) use decode::{Decoded, decode};
 pub(crate) use problem::{ArgumentProblem, Problem};
 pub(crate) use reading::check_size;
 pub(crate) use writing::{check, check_values, pixels};

@@ -34,6 +34,9 @@
 //!   hold.
 //! - [`Images`] are greyscale images as patterns, with their height and width.
 //! - [`Corruption`] makes corrupted queries from patterns, reproducibly from a seed.
+//! - [`datasets`] knows MNIST, CIFAR-10, CIFAR-100 and Tiny ImageNet: labelled images from a folder with
+//!   their files, and what this copy of them is.
+//! - `hub`, with the feature of that name, fetches the files of these data sets.
 //! - [`sample::digits`] is a built-in sample of MNIST, for examples and tests.
 //! - [`store`] writes files that survive crashes: atomic replacement, a lock, a journal of changes.
 //! - [`Error`] tells unreadable files, wrong files and wrong arguments apart.
@@ -42,7 +45,10 @@ mod array;
 mod bytes;
 mod corruption;
 pub mod csv;
+pub mod datasets;
 mod error;
+#[cfg(feature = "hub")]
+pub mod hub;
 pub mod idx;
 pub mod image_folder;
 mod images;

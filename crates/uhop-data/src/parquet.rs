@@ -4,7 +4,8 @@
 //! the same in the file), one row a list, or a column of images as Hugging Face stores them: a struct
 //! of `bytes`, a PNG or JPEG file, and `path`, which is not looked at. Images become rows as those of
 //! an [`image_folder`] do. The column is chosen by its name, or is the only one of these. Pages may be
-//! plain or compressed by snappy, gzip or zstd.
+//! plain or compressed by snappy, gzip or zstd. The labels beside, a column of integers, are read by
+//! [`read_labels`], with the names of the classes.
 //!
 //! # What is rejected
 //!
@@ -25,6 +26,13 @@
 //! 16 encoded ones and the pages they are in. [`read`] holds all rows beside a batch of 1,024. One
 //! image takes what it takes in an [`image_folder`].
 //!
+//! # Time
+//!
+//! The decoder of the footer reads a known field by its number, whatever its type, and passes over
+//! booleans in an unknown list without a byte for each. Such lists are refused where the check meets
+//! them; a forged footer whose types contradict their numbers can hide one from it and keep the
+//! decoder busy for seconds, in bounded memory.
+//!
 //! # Panics
 //!
 //! None. Those of the decoder on damaged files become errors; see [`is_decoding`].
@@ -40,6 +48,7 @@ mod compact;
 mod contain;
 mod footer;
 mod header;
+mod labels;
 mod pages;
 mod problem;
 mod records;
@@ -51,12 +60,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use ::parquet::errors::ParquetError;
+use ::parquet::file::metadata::ParquetMetaData;
 use ndarray::Array2;
 
 use crate::image_folder::{self, Shape};
 use crate::{Element, Error, Matrix, ReadOptions, Result};
 use columns::Leaf;
 pub use contain::is_decoding;
+pub use labels::{Labels, parse_labels, read_labels};
 pub(crate) use problem::Problem;
 use records::Source;
 use rows::{Form, Rows};
@@ -137,6 +148,7 @@ pub struct RowReader {
     column: String,
     form: Form,
     n_rows: usize,
+    has_jpeg: bool,
     /// Nothing after the end or a failure.
     rows: Option<Rows>,
 }
@@ -251,10 +263,29 @@ impl RowReader {
                 None => error,
             }
         })?;
+        self.has_jpeg = rows.has_jpeg();
         if batch.is_some() {
             self.rows = Some(rows);
         }
         Ok(batch)
+    }
+
+    /// True when an image among those read so far is a JPEG file: its pixels are close to those that
+    /// were stored, not the same, and differ by a few levels from one decoder to another.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// use uhop_data::{ReadOptions, parquet};
+    ///
+    /// let mut reader = parquet::RowReader::open("train.parquet", &ReadOptions::default())?;
+    /// assert!(!reader.has_jpeg());
+    /// reader.next_batch(1)?;
+    /// println!("{}", if reader.has_jpeg() { "compressed with loss" } else { "as it was" });
+    /// # Ok::<(), uhop_data::Error>(())
+    /// ```
+    pub fn has_jpeg(&self) -> bool {
+        self.has_jpeg
     }
 }
 
@@ -373,40 +404,71 @@ fn error(failure: Failure, column: Option<&str>) -> Error {
     }
 }
 
+/// A file whose description has been read.
+struct Opened {
+    file: records::Shared,
+    n_file: u64,
+    metadata: Arc<ParquetMetaData>,
+    n_rows: usize,
+}
+
+impl Opened {
+    fn new<R: Read + Seek + Send + 'static>(mut file: R) -> Result<Self, Failure> {
+        let n_file = file.seek(SeekFrom::End(0))?;
+        let metadata = footer::read(&mut file, n_file)?;
+        let n_rows = metadata.row_groups().iter().try_fold(0_usize, |sum, group| {
+            usize::try_from(group.num_rows()).ok().and_then(|n| sum.checked_add(n))
+        });
+        let n_rows = n_rows.ok_or_else(|| damaged("it declares too many rows"))?;
+        Ok(Self { file: Arc::new(Mutex::new(file)), n_file, metadata: Arc::new(metadata), n_rows })
+    }
+
+    /// Bytes that rows may take.
+    fn max_bytes(&self) -> u64 {
+        self.n_file.saturating_mul(MAX_RATIO).saturating_add(MAX_SMALL)
+    }
+
+    /// Errors when rows of this many bytes, or of too many to count, are more than the file may hold.
+    fn check_bytes(&self, n_bytes: Option<u64>) -> Result<(), Problem> {
+        match n_bytes {
+            Some(n_bytes) if n_bytes <= self.max_bytes() => Ok(()),
+            _ => Err(Problem::TooLarge { n_file: self.n_file }),
+        }
+    }
+
+    /// A leaf to read.
+    fn source(&self, leaf: usize) -> Source {
+        Source {
+            file: Arc::clone(&self.file),
+            n_file: self.n_file,
+            metadata: Arc::clone(&self.metadata),
+            leaf,
+            max_bytes: self.max_bytes(),
+        }
+    }
+}
+
 fn start<R: Read + Seek + Send + 'static>(
-    mut file: R,
+    file: R,
     options: &ReadOptions<'_>,
     chosen: &mut Option<String>,
 ) -> Result<RowReader, Failure> {
-    let n_file = file.seek(SeekFrom::End(0))?;
-    let metadata = footer::read(&mut file, n_file)?;
-    let (column, leaf) = columns::choose(metadata.file_metadata().schema_descr(), options.member)?;
+    let opened = Opened::new(file)?;
+    let schema = opened.metadata.file_metadata().schema_descr();
+    let (column, leaf) = columns::choose(schema, options.member)?;
     *chosen = Some(column.clone());
-    let n_rows = metadata.row_groups().iter().try_fold(0_usize, |sum, group| {
-        usize::try_from(group.num_rows()).ok().and_then(|n| sum.checked_add(n))
-    });
-    let n_rows = n_rows.ok_or_else(|| damaged("it declares too many rows"))?;
-    let limit = n_file.saturating_mul(MAX_RATIO).saturating_add(MAX_SMALL);
-    let source = Source {
-        file: Arc::new(Mutex::new(file)),
-        n_file,
-        metadata: Arc::new(metadata),
-        leaf: leaf.index,
-        max_bytes: limit,
-    };
-    let Some(form) = rows(source.clone(), leaf, options).form()? else {
+    let Some(form) = rows(&opened, leaf, options).form()? else {
         return Err(Problem::NoRows.into());
     };
+    let n_rows = opened.n_rows;
     let n_bytes = (n_rows as u64)
         .checked_mul(form.dim as u64)
         .and_then(|n| n.checked_mul(form.element.size() as u64));
-    if n_bytes.is_none_or(|n_bytes| n_bytes > limit) {
-        return Err(Problem::TooLarge { n_file }.into());
-    }
-    let rows = Some(rows(source, leaf, options));
-    Ok(RowReader { path: None, column, form, n_rows, rows })
+    opened.check_bytes(n_bytes)?;
+    let rows = Some(rows(&opened, leaf, options));
+    Ok(RowReader { path: None, column, form, n_rows, has_jpeg: false, rows })
 }
 
-fn rows(source: Source, leaf: Leaf, options: &ReadOptions<'_>) -> Rows {
-    Rows::new(source, leaf, &options.images)
+fn rows(opened: &Opened, leaf: Leaf, options: &ReadOptions<'_>) -> Rows {
+    Rows::new(opened.source(leaf.index), leaf, &options.images)
 }

@@ -34,6 +34,7 @@ fn corruptions_are_those_of_the_library() {
         (&["--half-mask"][..], Corruption::half_mask()),
         (&["--half-mask-unscaled"], Corruption::half_mask_unscaled()),
         (&["--noise", "0.25"], Corruption::gaussian_noise(0.25).unwrap()),
+        (&["--noise-norm", "1.5"], Corruption::noise_of_norm(1.5).unwrap()),
         (&occlude, Corruption::occluded_half(28, 28).unwrap()),
     ] {
         let expected = corruption.apply(digits.view(), 7).unwrap();
@@ -78,6 +79,8 @@ fn what_cannot_be_corrupted_is_one_error() {
         ("d.csv", &["--occlude"], "--size WxH"),
         ("d.csv", &["--occlude", "--size", "2x2", "--grey"], "d.csv: lower half of 2 x 2"),
         ("d.csv", &["--noise=-1"], "found -1"),
+        ("d.csv", &["--noise-norm=-1"], "found -1"),
+        ("d.csv", &["--noise", "1", "--noise-norm", "1"], "cannot be used with"),
         ("huge.csv", &["--half-mask"], "huge.csv: "),
         ("none.csv", &["--half-mask"], "none.csv: cannot read"),
     ] {

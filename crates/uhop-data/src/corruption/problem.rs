@@ -6,6 +6,8 @@ use super::Corruption;
 pub(crate) enum Problem {
     #[error("Gaussian noise: expected a finite std of at least 0, found {found}")]
     Std { found: f64 },
+    #[error("Gaussian noise: expected a norm from 0 to 1.7e38, found {found}")]
+    Norm { found: f64 },
     #[error(
         "occluded half: expected images of at least 2 rows and 1 column, and of a size this \
          machine can address, found {height} x {width}"
@@ -28,8 +30,8 @@ pub(crate) enum Problem {
     )]
     NonFinite { corruption: Corruption, row: usize, column: usize, value: f32 },
     #[error(
-        "{corruption}: twice the value {value:e} of pattern {row} at position {column} overflows; \
-         scale the patterns first"
+        "{corruption}: the value {value:e} of pattern {row} at position {column} overflows, expected at \
+         most {limit:e}; scale the patterns first"
     )]
-    Overflow { corruption: Corruption, row: usize, column: usize, value: f32 },
+    Overflow { corruption: Corruption, row: usize, column: usize, value: f32, limit: f32 },
 }

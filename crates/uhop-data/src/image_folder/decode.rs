@@ -22,6 +22,8 @@ pub(crate) struct Decoded {
     /// Width and height.
     pub(crate) size: (u32, u32),
     pub(crate) values: Vec<f32>,
+    /// Whether the pixels were compressed with loss.
+    pub(crate) is_jpeg: bool,
 }
 
 pub(crate) fn decode(bytes: &[u8], options: &ReadOptions) -> Result<Decoded, Problem> {
@@ -44,7 +46,7 @@ pub(crate) fn decode(bytes: &[u8], options: &ReadOptions) -> Result<Decoded, Pro
     };
     // The filter is an average and luma a weighted one; only rounding can leave the interval.
     let values = values.into_iter().map(|value| value.clamp(0.0, 1.0)).collect();
-    Ok(Decoded { size, values })
+    Ok(Decoded { size, values, is_jpeg: format == ImageFormat::Jpeg })
 }
 
 /// The pixels of an image, upright, when there are not too many.

@@ -34,6 +34,14 @@ pub(crate) enum Problem {
         quoted(name)
     )]
     NotRows { name: String, found: String },
+    #[error(
+        "no column can be read as labels, found {found}: expected one integer a row; save them so"
+    )]
+    NoLabels { found: String },
+    #[error("the Parquet file has several columns of labels, found {found}; name the one to read")]
+    SeveralLabels { found: String },
+    #[error("column {} has no labels: expected one integer a row; name another", quoted(name))]
+    NotLabels { name: String },
     #[error("the Parquet file has no rows, expected at least one")]
     NoRows,
     #[error("column {}: {problem}", quoted(name))]
@@ -71,10 +79,25 @@ pub(crate) enum Column {
          length"
     )]
     Ragged { row: usize, found: usize, expected: usize },
+    #[error("row {row} has the label {found}, expected {}; correct it", Classes(*n_classes))]
+    Label { row: usize, found: i64, n_classes: Option<usize> },
     #[error("row {row}: {problem}")]
     Image { row: usize, problem: image_folder::Problem },
     #[error(
         "the row group declares {expected} rows, found {found}; copy or download the file again"
     )]
     RowCount { expected: usize, found: usize },
+}
+
+/// What a label may be when there are names for so many classes.
+struct Classes(Option<usize>);
+
+impl std::fmt::Display for Classes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            None => write!(f, "0 to {}", u32::MAX),
+            Some(0) => f.write_str("none, as the file names no classes"),
+            Some(n) => write!(f, "0 to {}, as the file names {n} classes", n - 1),
+        }
+    }
 }

@@ -108,8 +108,8 @@ impl<T: DataType> Records<T> {
             let Source { file, n_file, leaf, max_bytes, .. } = &self.source;
             let column = group.column(*leaf);
             let value_size = match T::get_physical_type() {
-                ::parquet::basic::Type::DOUBLE => 8,
-                // The length of a byte array takes 4, as does a float.
+                ::parquet::basic::Type::DOUBLE | ::parquet::basic::Type::INT64 => 8,
+                // The length of a byte array takes 4, as do a float and a short integer.
                 _ => 4,
             };
             let pages = Pages::new(Arc::clone(file), *n_file, column, value_size, *max_bytes)?;

@@ -7,7 +7,7 @@ use super::columns::{Content, Leaf};
 use super::problem::Column;
 use super::records::{Batch, Records, Source};
 use super::{Failure, damaged};
-use crate::image_folder::{self, Shape};
+use crate::image_folder::{self, Decoded, Shape};
 use crate::{Element, Matrix};
 
 /// Images decoded at a time: their bytes are held together.
@@ -17,7 +17,7 @@ const IMAGES: usize = 16;
 pub(super) enum Rows {
     F32(Records<FloatType>),
     F64(Records<DoubleType>),
-    Images(Records<ByteArrayType>, image_folder::ReadOptions),
+    Images { records: Records<ByteArrayType>, options: image_folder::ReadOptions, has_jpeg: bool },
 }
 
 /// What every row is like, by the first one.
@@ -33,7 +33,9 @@ impl Rows {
         match leaf.content {
             Content::Lists(Element::F32) => Self::F32(Records::new(source)),
             Content::Lists(Element::F64) => Self::F64(Records::new(source)),
-            Content::Images => Self::Images(Records::new(source), *images),
+            Content::Images => {
+                Self::Images { records: Records::new(source), options: *images, has_jpeg: false }
+            }
         }
     }
 
@@ -42,11 +44,12 @@ impl Rows {
         let (dim, element, images) = match self {
             Self::F32(records) => (first(records)?, Element::F32, None),
             Self::F64(records) => (first(records)?, Element::F64, None),
-            Self::Images(records, options) => {
+            Self::Images { records, options, .. } => {
                 let Some(batch) = records.next(1)? else { return Ok(None) };
-                let (size, values) = decode(&batch, 0, options)?;
-                let shape = Shape { width: size.0, height: size.1, colour: options.colour };
-                (Some(values.len()), Element::F32, Some(shape))
+                let image = decode(&batch, 0, options)?;
+                let (width, height) = image.size;
+                let shape = Shape { width, height, colour: options.colour };
+                (Some(image.values.len()), Element::F32, Some(shape))
             }
         };
         Ok(dim.map(|dim| Form { dim, element, images }))
@@ -57,15 +60,16 @@ impl Rows {
         let matrix = match self {
             Self::F32(records) => lists(records, form.dim, max_rows)?.map(Matrix::F32),
             Self::F64(records) => lists(records, form.dim, max_rows)?.map(Matrix::F64),
-            Self::Images(records, options) => {
+            Self::Images { records, options, has_jpeg } => {
                 let mut values = Vec::new();
                 let mut n_rows = 0;
                 while n_rows < max_rows {
                     let Some(batch) = records.next(IMAGES.min(max_rows - n_rows))? else { break };
                     for i in 0..batch.n_rows {
-                        let (size, row) = decode(&batch, i, options)?;
-                        check_size(batch.first + i, size, form.images)?;
-                        values.extend(row);
+                        let image = decode(&batch, i, options)?;
+                        check_size(batch.first + i, image.size, form.images)?;
+                        *has_jpeg |= image.is_jpeg;
+                        values.extend(image.values);
                     }
                     n_rows += batch.n_rows;
                 }
@@ -73,6 +77,11 @@ impl Rows {
             }
         };
         Ok(matrix)
+    }
+
+    /// Whether an image among those read is a JPEG file.
+    pub(super) fn has_jpeg(&self) -> bool {
+        matches!(self, Self::Images { has_jpeg: true, .. })
     }
 }
 
@@ -119,18 +128,16 @@ fn check_lengths<T>(batch: &Batch<'_, T>, dim: usize) -> Result<(), Failure> {
     }
 }
 
-/// The image in a row of a batch: its size and its values.
+/// The image in a row of a batch.
 fn decode(
     batch: &Batch<'_, ::parquet::data_type::ByteArray>,
     i: usize,
     options: &image_folder::ReadOptions,
-) -> Result<((u32, u32), Vec<f32>), Failure> {
+) -> Result<Decoded, Failure> {
     let row = batch.first + i;
     let Some(bytes) = batch.values.get(i) else { return Err(Column::Null { row }.into()) };
-    match image_folder::decode(bytes.data(), options) {
-        Ok(image) => Ok((image.size, image.values)),
-        Err(problem) => Err(Column::Image { row, problem }.into()),
-    }
+    image_folder::decode(bytes.data(), options)
+        .map_err(|problem| Column::Image { row, problem }.into())
 }
 
 fn check_size(row: usize, found: (u32, u32), shape: Option<Shape>) -> Result<(), Failure> {

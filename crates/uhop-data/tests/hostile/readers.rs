@@ -34,6 +34,7 @@ pub(crate) const READERS: &[Reader] = &[
     Reader { format: "image", read: |path| image(path, Colour::Grey), multiple: 8256 * 32 },
     Reader { format: "image", read: |path| image(path, Colour::Rgb), multiple: 8256 * 32 },
     Reader { format: "parquet", read: parquet_column, multiple: 4096 },
+    Reader { format: "parquet", read: parquet_labels, multiple: 4096 },
     Reader { format: "journal", read: journal, multiple: 5 },
 ];
 
@@ -52,7 +53,7 @@ fn idx_matrix(path: &Path) -> Result<()> {
 }
 
 /// A panic of the decoder, which the reader catches, is not to be printed: that takes memory too.
-fn parquet_column(path: &Path) -> Result<()> {
+fn quiet() {
     static QUIET: Once = Once::new();
     QUIET.call_once(|| {
         let print = std::panic::take_hook();
@@ -62,7 +63,16 @@ fn parquet_column(path: &Path) -> Result<()> {
             }
         }));
     });
+}
+
+fn parquet_column(path: &Path) -> Result<()> {
+    quiet();
     parquet::read(path, &uhop_data::ReadOptions::default()).map(drop)
+}
+
+fn parquet_labels(path: &Path) -> Result<()> {
+    quiet();
+    parquet::read_labels(path, None, usize::MAX).map(drop)
 }
 
 /// The file as the only one of a folder.

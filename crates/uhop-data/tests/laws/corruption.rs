@@ -3,19 +3,21 @@ use proptest::prelude::*;
 use uhop_data::Corruption;
 
 /// Every kind, for images of 4 x 3 pixels.
-fn all() -> [Corruption; 5] {
+fn all() -> [Corruption; 7] {
     [
         Corruption::half_mask(),
         Corruption::half_mask_unscaled(),
         Corruption::gaussian_noise(0.0).unwrap(),
         Corruption::gaussian_noise(0.3).unwrap(),
+        Corruption::noise_of_norm(0.0).unwrap(),
+        Corruption::noise_of_norm(1.5).unwrap(),
         Corruption::occluded_half(4, 3).unwrap(),
     ]
 }
 
-fn random() -> [Corruption; 3] {
-    let [mask, unscaled, _, noise, _] = all();
-    [mask, unscaled, noise]
+fn random() -> [Corruption; 4] {
+    let [mask, unscaled, _, noise, _, direction, _] = all();
+    [mask, unscaled, noise, direction]
 }
 
 fn patterns(n_patterns: usize) -> impl Strategy<Value = Array2<f32>> {
@@ -79,6 +81,29 @@ proptest! {
         let noise = Corruption::gaussian_noise(std).unwrap();
         let queries = noise.apply(a.view(), seed).unwrap();
         prop_assert!(queries.iter().all(|q| (0.0..=1.0).contains(q)));
+    }
+
+    /// Each of 12 entries is at most 1 + norm, and rounded once to f32.
+    #[test]
+    fn noise_has_the_given_norm(a in patterns(3), norm in 0.0..10.0, seed: u64) {
+        let queries = Corruption::noise_of_norm(norm).unwrap().apply(a.view(), seed).unwrap();
+        for (query, pattern) in queries.rows().into_iter().zip(a.rows()) {
+            let square = |(&q, &x): (&f32, &f32)| (f64::from(q) - f64::from(x)).powi(2);
+            let found = query.iter().zip(pattern).map(square).sum::<f64>().sqrt();
+            let tolerance = 12_f64.sqrt() * (1.0 + norm) * f64::from(f32::EPSILON);
+            prop_assert!((found - norm).abs() <= tolerance, "{found}, not {norm}");
+        }
+    }
+
+    #[test]
+    fn the_noise_of_a_seed_has_one_direction(a in patterns(2), norm in 0.1..10.0, seed: u64) {
+        let noise = |norm: f64| {
+            let queries = Corruption::noise_of_norm(norm).unwrap().apply(a.view(), seed).unwrap();
+            queries.mapv(f64::from) - a.mapv(f64::from)
+        };
+        let difference = (noise(norm) - noise(2.0 * norm) / 2.0).mapv(f64::abs);
+        let tolerance = 2.0 * (1.0 + norm) * f64::from(f32::EPSILON);
+        prop_assert!(difference.iter().all(|&d| d <= tolerance), "{difference}");
     }
 
     #[test]
@@ -145,6 +170,25 @@ fn the_noise_has_the_given_std() {
     assert!((variance.sqrt() - std).abs() <= 5.0 * std / (2.0 * n).sqrt(), "{}", variance.sqrt());
 }
 
+/// The released noise of a given norm: along the very draws of the noise of a given standard deviation,
+/// which around 1/2 with std 0.05 is neither folded nor clamped.
+#[test]
+fn both_noises_point_the_same_way() {
+    let patterns = Array2::from_elem((3, 784), 0.5);
+    let noise = |corruption: Corruption| {
+        corruption.apply(patterns.view(), 20).unwrap().mapv(|q| f64::from(q) - 0.5)
+    };
+    let by_std = noise(Corruption::gaussian_noise(0.05).unwrap());
+    let by_norm = noise(Corruption::noise_of_norm(1.4).unwrap());
+    for (a, b) in by_std.rows().into_iter().zip(by_norm.rows()) {
+        let cosine = a.dot(&b) / (a.dot(&a) * b.dot(&b)).sqrt();
+        // Both are rounded to f32 around 1/2: an error of norm ε sqrt(784) / 4 at most in each.
+        assert!(1.0 - cosine <= f64::from(f32::EPSILON) * 784_f64.sqrt(), "{cosine}");
+        // The norm says how long the noise is in all, not how large at each pixel.
+        assert!((b.dot(&b).sqrt() - 1.4).abs() <= 784_f64.sqrt() * f64::from(f32::EPSILON));
+    }
+}
+
 /// Background pixels show the folding: |n| has the mean std * sqrt(2 / pi), not 0, and the variance
 /// std² (1 - 2 / pi).
 #[test]
@@ -163,7 +207,9 @@ fn noise_on_the_background_is_folded_to_positive_values() {
 fn no_noise_is_an_exact_copy() {
     let digits = uhop_data::sample::digits();
     let patterns = digits.images().patterns();
-    assert_eq!(Corruption::gaussian_noise(0.0).unwrap().apply(patterns, 5).unwrap(), patterns);
+    for none in [Corruption::gaussian_noise(0.0), Corruption::noise_of_norm(0.0)] {
+        assert_eq!(none.unwrap().apply(patterns, 5).unwrap(), patterns);
+    }
 }
 
 /// Tables made with one version must be comparable with tables made with the next.
@@ -190,11 +236,15 @@ fn rejected_arguments_say_why() {
     };
     let mask = Corruption::half_mask();
     let noise = Corruption::gaussian_noise(0.1).unwrap();
+    let direction = Corruption::noise_of_norm(0.1).unwrap();
     let occluded = Corruption::occluded_half(28, 28).unwrap();
     let cases = [
         (Corruption::gaussian_noise(-0.5).unwrap_err(), "std of at least 0, found -0.5"),
         (Corruption::gaussian_noise(f64::NAN).unwrap_err(), "found NaN"),
         (Corruption::gaussian_noise(f64::INFINITY).unwrap_err(), "found inf"),
+        (Corruption::noise_of_norm(-0.5).unwrap_err(), "norm from 0 to 1.7e38, found -0.5"),
+        (Corruption::noise_of_norm(f64::NAN).unwrap_err(), "found NaN"),
+        (Corruption::noise_of_norm(1.8e38).unwrap_err(), "found 180000000000000"),
         (Corruption::occluded_half(1, 9).unwrap_err(), "at least 2 rows and 1 column"),
         (Corruption::occluded_half(9, 0).unwrap_err(), "found 9 x 0"),
         (Corruption::occluded_half(usize::MAX, 2).unwrap_err(), "can address"),
@@ -204,6 +254,7 @@ fn rejected_arguments_say_why() {
         (error(mask, array![[0.0, 1.0], [f32::NAN, 0.0]]), "NaN in pattern 1 at position 0"),
         (error(noise, array![[f32::NEG_INFINITY]]), "found -inf in pattern 0"),
         (error(mask, array![[0.0, f32::MAX]]), "position 1 overflows"),
+        (error(direction, array![[f32::MIN]]), "position 0 overflows, expected at most 1.7"),
     ];
     for (error, message) in cases {
         assert!(error.is_invalid_argument() && !error.is_format() && !error.is_io(), "{error}");
@@ -225,6 +276,10 @@ fn extreme_finite_values_stay_finite() {
     let half = largest.mapv(|x| x / 2.0);
     let doubled = Corruption::half_mask().apply(half.view(), 0).unwrap();
     assert!(doubled.iter().all(|q| q.is_finite()));
+    let moved = Corruption::noise_of_norm(1.7e38).unwrap().apply(half.view(), 0).unwrap();
+    assert!(moved.iter().all(|q| q.is_finite()));
+    let kept = Corruption::noise_of_norm(0.0).unwrap().apply(largest.view(), 0).unwrap();
+    assert_eq!(kept, largest);
 }
 
 #[test]
@@ -237,6 +292,8 @@ fn descriptions_are_plain_words() {
             "half mask, survivors kept",
             "Gaussian noise, std 0",
             "Gaussian noise, std 0.3",
+            "Gaussian noise, norm 0",
+            "Gaussian noise, norm 1.5",
             "lower half of 4 x 3 images occluded",
         ]
     );

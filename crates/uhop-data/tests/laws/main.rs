@@ -7,6 +7,11 @@ mod corruption;
 #[cfg(test)]
 mod csv;
 #[cfg(test)]
+mod datasets;
+#[cfg(feature = "hub")]
+#[cfg(test)]
+mod hub;
+#[cfg(test)]
 mod idx;
 #[cfg(test)]
 mod image_folder;

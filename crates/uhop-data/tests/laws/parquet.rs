@@ -5,7 +5,10 @@ use std::sync::Arc;
 use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage};
 use ndarray::array;
 use parquet::basic::Compression;
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, FloatType, Int64Type};
+use parquet::data_type::{
+    ByteArray, ByteArrayType, DataType, DoubleType, FloatType, Int32Type, Int64Type,
+};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{WriterProperties, WriterVersion};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
@@ -24,15 +27,18 @@ const IMAGES: &str = "message m { optional group img { optional binary bytes; \
                       optional binary path (UTF8); } required int64 label; }";
 
 /// The values of a leaf in a row group, with their levels.
-enum Leaf {
+pub(crate) enum Leaf {
     F32(Vec<f32>, Vec<i16>, Vec<i16>),
     F64(Vec<f64>, Vec<i16>, Vec<i16>),
+    I32(Vec<i32>),
     I64(Vec<i64>),
+    /// With levels: 1 for a value and 0 for a null.
+    I64OrNull(Vec<i64>, Vec<i16>),
     Bytes(Vec<ByteArray>, Vec<i16>),
 }
 
 /// Writes row groups of leaves with the writer of the `parquet` crate.
-fn file(schema: &str, properties: WriterProperties, groups: Vec<Vec<Leaf>>) -> Vec<u8> {
+pub(crate) fn file(schema: &str, properties: WriterProperties, groups: Vec<Vec<Leaf>>) -> Vec<u8> {
     fn write<T: DataType>(
         column: &mut parquet::file::writer::SerializedColumnWriter<'_>,
         values: &[T::T],
@@ -55,7 +61,11 @@ fn file(schema: &str, properties: WriterProperties, groups: Vec<Vec<Leaf>>) -> V
                 Leaf::F64(values, def, rep) => {
                     write::<DoubleType>(&mut column, &values, Some(&def), Some(&rep));
                 }
+                Leaf::I32(values) => write::<Int32Type>(&mut column, &values, None, None),
                 Leaf::I64(values) => write::<Int64Type>(&mut column, &values, None, None),
+                Leaf::I64OrNull(values, def) => {
+                    write::<Int64Type>(&mut column, &values, Some(&def), None);
+                }
                 Leaf::Bytes(values, def) => {
                     write::<ByteArrayType>(&mut column, &values, Some(&def), None);
                 }
@@ -68,7 +78,7 @@ fn file(schema: &str, properties: WriterProperties, groups: Vec<Vec<Leaf>>) -> V
     bytes
 }
 
-fn plain() -> WriterProperties {
+pub(crate) fn plain() -> WriterProperties {
     WriterProperties::builder().set_dictionary_enabled(false).build()
 }
 
@@ -104,7 +114,7 @@ fn small_file() -> Vec<u8> {
 }
 
 /// Images and labels, one row group.
-fn images(files: &[Vec<u8>], properties: WriterProperties) -> Vec<u8> {
+pub(crate) fn images(files: &[Vec<u8>], properties: WriterProperties) -> Vec<u8> {
     let bytes = files.iter().map(|file| ByteArray::from(file.clone())).collect();
     let labels = (0..files.len() as i64).collect();
     let leaves = vec![
@@ -115,7 +125,7 @@ fn images(files: &[Vec<u8>], properties: WriterProperties) -> Vec<u8> {
     file(IMAGES, properties, vec![leaves])
 }
 
-fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
+pub(crate) fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     image.into().write_to(&mut bytes, format).unwrap();
     bytes.into_inner()
@@ -179,6 +189,174 @@ proptest! {
         prop_assert_eq!(found, expected);
         prop_assert!(reader.next_batch(1).unwrap().is_none());
     }
+}
+
+/// What Hugging Face writes beside a column of classes.
+pub(crate) fn described(columns: &[(&str, &[&str])]) -> WriterProperties {
+    let features = columns.iter().map(|(column, names)| {
+        let class = serde_json::json!({"names": names, "_type": "ClassLabel"});
+        ((*column).to_owned(), class)
+    });
+    let features: serde_json::Map<_, _> = features.collect();
+    described_by(&serde_json::json!({"info": {"features": features}}).to_string())
+}
+
+fn described_by(text: &str) -> WriterProperties {
+    let pair = KeyValue::new("huggingface".to_owned(), Some(text.to_owned()));
+    WriterProperties::builder().set_key_value_metadata(Some(vec![pair])).build()
+}
+
+const ONE_LABEL: &str = "message m { required int64 label; }";
+
+fn labels(bytes: &[u8], column: Option<&str>, max_rows: usize) -> Result<format::Labels> {
+    format::parse_labels(Cursor::new(bytes.to_vec()), column, max_rows)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// In integers of either size, one or two row groups, and the first so many.
+    #[test]
+    fn labels_are_read(
+        values in prop::collection::vec(0_i32..5, 1..40), long: bool, split in 0_usize..40,
+        page_rows in 1_usize..4, max_rows in 0_usize..45, dictionary: bool,
+    ) {
+        let properties = WriterProperties::builder()
+            .set_data_page_row_count_limit(page_rows)
+            .set_write_batch_size(page_rows)
+            .set_dictionary_enabled(dictionary)
+            .build();
+        let (first, second) = values.split_at(split.min(values.len()));
+        let schema = if long { ONE_LABEL } else { "message m { required int32 label; }" };
+        let groups = [first, second].map(|values| {
+            let leaf = match long {
+                true => Leaf::I64(values.iter().map(|&value| value.into()).collect()),
+                false => Leaf::I32(values.to_vec()),
+            };
+            vec![leaf]
+        });
+        let bytes = file(schema, properties, groups.into());
+        let found = labels(&bytes, None, max_rows).unwrap();
+        prop_assert_eq!(found.names(), None);
+        let expected: Vec<u32> = values.iter().take(max_rows).map(|&value| value as u32).collect();
+        prop_assert_eq!(found.values(), expected);
+    }
+}
+
+#[test]
+fn labels_have_the_names_that_the_file_gives() {
+    let leaf = || vec![vec![Leaf::I64(vec![1, 0, 2])]];
+    let names = ["cat", "dog", "a\nline"];
+    let named = file(ONE_LABEL, described(&[("label", &names)]), leaf());
+    let read = labels(&named, Some("label"), 10).unwrap();
+    assert_eq!(
+        (read.values(), read.names().unwrap()),
+        (&[1, 0, 2][..], &names.map(String::from)[..])
+    );
+    assert_eq!(labels(&named, None, 2).unwrap().into_parts().0, [1, 0]);
+
+    for (text, why) in [
+        ("{", "no JSON"),
+        ("[]", "another form"),
+        (r#"{"info": {"features": {"label": {"_type": "Value"}}}}"#, "no classes"),
+        (r#"{"info": {"features": {"label": {"_type": "ClassLabel", "names": [1]}}}}"#, "numbers"),
+    ] {
+        let read = labels(&file(ONE_LABEL, described_by(text), leaf()), None, 9).unwrap();
+        assert_eq!((read.values(), read.names()), (&[1, 0, 2][..], None), "{why}");
+    }
+}
+
+/// CIFAR-100 has two columns of classes; a column of classes comes before other integers.
+#[test]
+fn the_column_of_labels_is_chosen() {
+    let schema = "message m { required int64 id; required int64 fine; required int64 coarse; }";
+    let two = |properties| {
+        let leaves = vec![Leaf::I64(vec![9]), Leaf::I64(vec![1]), Leaf::I64(vec![0])];
+        file(schema, properties, vec![leaves])
+    };
+    let several = two(described(&[("fine", &["a", "b"]), ("coarse", &["c"])]));
+    let error = labels(&several, None, 1).unwrap_err();
+    assert!(error.is_ambiguous());
+    assert_says(
+        &error,
+        "two",
+        r#"several columns of labels, found "fine", "coarse"; name the one"#,
+    );
+    assert_eq!(labels(&several, Some("coarse"), 1).unwrap().values(), [0]);
+    assert_eq!(labels(&several, Some("id"), 1).unwrap().values(), [9]);
+    let one = two(described(&[("fine", &["a", "b"])]));
+    assert_eq!(labels(&one, None, 1).unwrap().values(), [1]);
+    let error = labels(&two(plain()), None, 1).unwrap_err();
+    assert_says(&error, "none described", r#"found "id", "fine", "coarse"; name the one"#);
+}
+
+#[test]
+fn rejected_labels_say_why() {
+    let one = |values: Vec<i64>| file(ONE_LABEL, plain(), vec![vec![Leaf::I64(values)]]);
+    let named = |values: Vec<i64>, names: &[&str]| {
+        file(ONE_LABEL, described(&[("label", names)]), vec![vec![Leaf::I64(values)]])
+    };
+    let nullable = "message m { optional int64 label; }";
+    let null = file(nullable, plain(), vec![vec![Leaf::I64OrNull(vec![1], vec![1, 0])]]);
+    let (schema, leaf) = lists(&small());
+    let cases = [
+        (
+            "negative",
+            one(vec![0, -1]),
+            "\"label\": row 1 has the label -1, expected 0 to 4294967295",
+        ),
+        ("large", one(vec![1 << 32]), "row 0 has the label 4294967296"),
+        (
+            "unknown",
+            named(vec![1, 0, 2], &["a", "b"]),
+            "row 2 has the label 2, expected 0 to 1, as",
+        ),
+        ("no classes", named(vec![0], &[]), "expected none, as the file names no classes"),
+        ("null", null, "row 1 is null"),
+        ("no rows", file(ONE_LABEL, plain(), vec![]), "has no rows"),
+        ("no labels", file(schema, plain(), vec![vec![leaf]]), r#"as labels, found "a": expected"#),
+        ("text", b"text, and more of it".to_vec(), "not a complete Parquet file"),
+    ];
+    for (name, bytes, message) in cases {
+        assert_says(&labels(&bytes, None, 9).unwrap_err(), name, message);
+    }
+    let images = images(&[encoded(GrayImage::new(1, 1), ImageFormat::Png)], plain());
+    assert_says(&labels(&images, Some("img"), 1).unwrap_err(), "img", "\"img\" has no labels");
+    assert_says(&labels(&images, Some("x"), 1).unwrap_err(), "x", "no column \"x\"");
+    assert_eq!(labels(&images, None, 1).unwrap().values(), [0]);
+}
+
+/// Few bytes that stand for many labels.
+#[test]
+fn labels_that_unfold_too_far_are_refused() {
+    let n = 9_000_000;
+    let groups = (0..2).map(|_| vec![Leaf::I64(vec![0; n])]).collect();
+    let one_page = WriterProperties::builder()
+        .set_write_batch_size(n)
+        .set_data_page_row_count_limit(n)
+        .build();
+    let bytes = file(ONE_LABEL, one_page, groups);
+    assert!(bytes.len() < 1000, "{}", bytes.len());
+    assert_says(&labels(&bytes, None, 2 * n).unwrap_err(), "zeros", "than its size allows");
+    assert_eq!(labels(&bytes, None, 3).unwrap().values(), [0; 3]);
+}
+
+/// What was compressed with loss shows when it is read, not before.
+#[test]
+fn jpeg_is_noticed() {
+    let grey = GrayImage::from_pixel(3, 2, Luma([9]));
+    let [png, jpeg] =
+        [ImageFormat::Png, ImageFormat::Jpeg].map(|format| encoded(grey.clone(), format));
+    let bytes = images(&[png.clone(), jpeg, png], plain());
+    let mut reader = format::RowReader::new(Cursor::new(bytes), &ReadOptions::default()).unwrap();
+    let mut seen = vec![reader.has_jpeg()];
+    while reader.next_batch(1).unwrap().is_some() {
+        seen.push(reader.has_jpeg());
+    }
+    assert_eq!(seen, [false, false, true, true]);
+    assert!(reader.has_jpeg());
+    let lists = format::RowReader::new(Cursor::new(small_file()), &ReadOptions::default());
+    assert!(!lists.unwrap().has_jpeg());
 }
 
 #[test]
@@ -388,6 +566,22 @@ fn every_truncation_of_a_small_file_is_a_format_error() {
 }
 
 #[test]
+fn every_truncation_and_every_flip_of_labels_is_harmless() {
+    let leaf = Leaf::I64(vec![1, 0, 1, 1]);
+    let bytes = file(ONE_LABEL, described(&[("label", &["a", "b"])]), vec![vec![leaf]]);
+    let parse = |bytes: &[u8]| {
+        let read = labels(bytes, None, 9)?;
+        let rows = read.values().iter().map(|&label| label as f32).collect::<Vec<_>>();
+        assert!(
+            read.names().is_none_or(|names| rows.iter().all(|&label| label < names.len() as f32))
+        );
+        Ok(Matrix::from(ndarray::Array2::from_shape_vec((rows.len(), 1), rows).unwrap()))
+    };
+    every_truncation_is_an_error(&bytes, parse);
+    every_flip_is_harmless(&bytes, parse);
+}
+
+#[test]
 fn every_flip_of_a_small_file_is_harmless() {
     every_flip_is_harmless(&small_file(), parse);
     let image = encoded(GrayImage::from_pixel(1, 1, Luma([9])), ImageFormat::Png);
@@ -413,6 +607,17 @@ fn panics_of_the_decoder_are_format_errors() {
     let error = parse(include_bytes!("../corpus/parquet/panic-in-the-decoder")).unwrap_err();
     assert_says(&error, "panics", "is damaged (\"its pages contradict it\")");
     assert!(!format::is_decoding());
+}
+
+/// Found by fuzzing: the decoder passed over two billion booleans that take no bytes.
+#[test]
+fn booleans_without_end_are_refused() {
+    let file = include_bytes!("../corpus/parquet/booleans-without-end");
+    assert_says(&parse(file).unwrap_err(), "booleans", "its footer is not one");
+    // The same in a map.
+    let mut map = file.to_vec();
+    map[4] = 0x9b;
+    assert_says(&parse(&map).unwrap_err(), "map", "its footer is not one");
 }
 
 /// A footer of groups in groups, which the decoder would follow until its stack ends.
@@ -456,8 +661,24 @@ fn zstd_is_read() {
     assert!(matrix.iter().enumerate().all(|(i, &value)| value == (i % 100) as f32 / 4.0));
 }
 
+/// Two images, their labels and the names of the classes, as Hugging Face writes them: a start for
+/// fuzzing, and what is in it.
+#[test]
+fn images_and_labels_are_read() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/parquet/images-and-labels");
+    let (matrix, shape) = format::read(&path, &ReadOptions::default()).unwrap();
+    assert_eq!(shape, Some(Shape { width: 2, height: 1, colour: Colour::Rgb }));
+    let levels = matrix.into_f32().mapv(|value| (255.0 * value).round() as u8);
+    assert_eq!(levels, array![[255, 0, 0, 0, 255, 0], [51; 6]]);
+    let labels = format::read_labels(&path, None, usize::MAX).unwrap();
+    assert_eq!(
+        (labels.values(), labels.names().unwrap()),
+        (&[1, 0][..], &["cat".to_owned(), "dog".to_owned()][..])
+    );
+}
+
 /// A real file, or nothing when it is not there.
-fn shared(name: &str) -> Option<PathBuf> {
+pub(crate) fn shared(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
     if !path.exists() {
         eprintln!("skipped: {} is not there", path.display());
