@@ -11,6 +11,7 @@ use super::code::{is_word, line_of, without_tests, words};
 /// The modules of `crates/uhop/src` from first to last. A module may use those before it.
 const LAYERS: &[&str] = &[
     "error",
+    "threads",
     "scalar",
     "wide",
     "simd",

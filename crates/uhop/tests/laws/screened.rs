@@ -1,9 +1,9 @@
 //! A screened memory recalls what the same memory without a screen does.
 
 use ndarray::{Array2, ArrayView1, Axis, Zip, s};
-use uhop::{Dynamics, Memory, Model, Scalar, Separation, Similarity};
+use uhop::{Dynamics, Memory, Model, Scalar, Separation};
 
-use crate::common::{epsilon, in_pool, normal, similarities, stored};
+use crate::common::{epsilon, normal, similarities, stored};
 
 /// Sums of a few smooth waves and a little noise: what a few directions describe, as pictures are.
 fn smooth<T: Scalar>(rows: usize, dim: usize, seed: u64) -> Array2<T> {
@@ -103,21 +103,6 @@ fn sparse_memories_recall_the_same_bits() {
 fn shards_recall_the_same_bits() {
     let (patterns, queries) = (smooth::<f32>(9000, 130, 5), smooth::<f32>(3, 130, 6));
     recalls_the_same(&patterns, &queries, &[1.0]);
-}
-
-#[test]
-fn a_screen_does_not_depend_on_the_number_of_threads() {
-    let (patterns, queries) = (smooth::<f32>(9000, 130, 5), smooth::<f32>(40, 130, 6));
-    for separation in [Separation::softmax(), Separation::entmax(1.5).unwrap()] {
-        let model = Model::new(Similarity::Dot, separation, 1.0).unwrap();
-        let run = |threads| {
-            in_pool(threads, || {
-                let memory = Memory::new(stored(&patterns), model.clone()).unwrap().screened();
-                memory.retrieve(queries.view(), &Dynamics::one_step()).unwrap()
-            })
-        };
-        assert_eq!(run(1), run(3));
-    }
 }
 
 /// Peaked and flat softmax. What is left out weighs less than ε/2 of the whole. What is kept is scored
