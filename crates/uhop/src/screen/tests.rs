@@ -95,28 +95,34 @@ fn scores_below_bounds<T: Scalar>(
     let Ok(keys) = similarity.bind(&patterns) else { return 0 };
     let Some(screen) = Screen::new(&keys) else { return 0 };
     let Ok(prepared) = keys.prepare(states.view()) else { return 0 };
-    let mut n_bounds = 0;
-    let mut room = Room::default();
-    for (level, row) in
-        screen.levels().iter().flat_map(|level| (0..states.nrows()).map(move |row| (level, row)))
-    {
-        let Some(bounded) = screen.bound(level, &keys, &prepared, &[row]) else { continue };
-        let what = format!("{} frame {}", similarity.name(), level.frame.is_some());
+    let levels = screen.levels().iter();
+    levels.map(|level| room_above(&screen, level, &keys, &prepared).len()).sum()
+}
+
+/// How far bounds are above scores, and that they are not below.
+fn room_above<T: Scalar>(
+    screen: &Screen<T>,
+    level: &Level<T>,
+    keys: &Keys<T>,
+    prepared: &Prepared<'_, T>,
+) -> Vec<f32> {
+    let (mut above, mut room) = (Vec::new(), Room::default());
+    for row in 0..prepared.n_states() {
+        let Some(bounded) = screen.bound(level, keys, prepared, &[row]) else { continue };
         for start in (0..keys.n_keys()).step_by(TILE) {
             let patterns = start..(start + TILE).min(keys.n_keys());
             screen.bounds(level, &bounded, patterns.clone(), &mut room);
             let (bounds, largest) = room.of(0, 1);
             for (j, pattern) in patterns.enumerate() {
-                let score = keys.exact_score(&prepared, row, pattern).expect("cannot overflow");
-                let least = bounded.least(0, score);
-                let bound = bounds[j];
-                assert!(least <= bound, "{what}: {score} of {pattern} in {row}: {least} {bound}");
+                let score = keys.exact_score(prepared, row, pattern).expect("cannot overflow");
+                let (least, bound) = (bounded.least(0, score), bounds[j]);
+                assert!(least <= bound, "{score} of {pattern} in {row}: {least} {bound}");
                 assert!(bound <= largest[j / RUN]);
-                n_bounds += 1;
+                above.push(bound - least);
             }
         }
     }
-    n_bounds
+    above
 }
 
 /// Rows that are hard on rounding: entries of scales that differ within a row and between rows, of
@@ -204,15 +210,72 @@ fn rounding_of_scores_stays_below() {
 /// Coordinates along directions are products, which overflow and underflow where scores do not.
 #[test]
 fn coordinates_beyond_their_type_have_no_bounds() {
-    let ones = |n, scale: f32| Array2::from_elem((n, 200), scale);
-    for (scale, state) in [(3e38, 1e-30), (1e-10, 3e38), (1e-41, 1.0), (1.0, 1e-41), (3e-39, 3e38)]
-    {
-        let patterns = rows::<f32>(70, 200, 1, 1.0).mapv(|x| (x * scale).clamp(-3e38, 3e38));
-        let mut states = ones(2, state);
-        states.row_mut(1).assign(&rows::<f32>(1, 200, 5, 1.0).row(0).mapv(|x| x * state * 0.1));
-        scores_below_bounds(&Similarity::Dot, &patterns, &states);
-        scores_below_bounds(&Similarity::Dot, &ones(70, scale), &states);
+    let signs = |n, seed| rows::<f32>(n, 200, seed, 1.0).mapv(|x| 1.0_f32.copysign(x));
+    for (scale, state) in [(3e38_f32, 1e-30_f32), (1e-10, 3e38), (1e-41, 1e10), (1e10, 1e-41)] {
+        let (patterns, states) = (signs(70, 1) * scale, signs(2, 5) * state);
+        assert_eq!(scores_below_bounds(&Similarity::Dot, &patterns, &states), 0, "{scale:e}");
     }
+    let short = rows::<f64>(2, 5, 1, 1e-158);
+    assert_eq!(scores_below_bounds(&Similarity::Dot, &short, &rows(2, 5, 2, 1.0)), 0);
+    assert_eq!(scores_below_bounds(&Similarity::Dot, &rows(3, 5, 2, 1.0), &short), 0);
+}
+
+/// Signs, with the opposite of each, have the mean 0 and exact codes: only the slack is left.
+#[test]
+fn bounds_by_exact_codes_are_tight() {
+    let half = rows::<f64>(35, 64, 3, 1.0).mapv(|x| 1.0_f64.copysign(x));
+    let patterns = ndarray::concatenate![Axis(0), half, -&half];
+    let states = rows::<f64>(9, 64, 4, 1.0).mapv(|x| 3.0_f64.copysign(x));
+    let patterns = Patterns::new(patterns).unwrap();
+    for similarity in [Similarity::Dot, Similarity::Cosine, Similarity::Euclidean] {
+        let keys = similarity.bind(&patterns).unwrap();
+        let screen = Screen::new(&keys).unwrap();
+        let prepared = keys.prepare(states.view()).unwrap();
+        let above = room_above(&screen, &screen.levels()[0], &keys, &prepared);
+        assert!(above.iter().all(|&above| above < 1e-4), "{} {above:?}", similarity.name());
+    }
+}
+
+/// A screen with a level of this frame, for keys whose mean is 0.
+fn by_frame<T: Scalar>(keys: &Keys<T>, frame: Array2<T>) -> (Screen<T>, Level<T>) {
+    let center = Array1::zeros(frame.ncols());
+    let screen = Screen { center, unit: keys.largest_norm(), offsets: None, levels: Vec::new() };
+    let level = screen.level(keys, Some(frame));
+    (screen, level)
+}
+
+/// A direction longer than 1 makes too much of what is along it: too low bounds of opposite states, and
+/// of what is beyond.
+#[test]
+fn a_frame_that_is_not_orthonormal_has_bounds_all_the_same() {
+    for long in [0.9, 0.99, 1.01, 1.1] {
+        let frame = ndarray::array![[long, 0.0, 0.0]];
+        let along = [0.0, 0.3, 0.6, 0.8, 0.95, 1.0];
+        let rows = along.iter().flat_map(|&a: &f64| {
+            let beyond = (1.0 - a * a).sqrt();
+            [(a, beyond), (-a, beyond), (a, -beyond), (-a, -beyond)]
+        });
+        let rows: Vec<f64> = rows.flat_map(|(a, b)| [a, b, 0.0]).collect();
+        let rows = Array2::from_shape_vec((24, 3), rows).unwrap();
+        let keys = Similarity::Dot.bind(&Patterns::new(rows.clone()).unwrap()).unwrap();
+        let (screen, level) = by_frame(&keys, frame);
+        let prepared = keys.prepare(rows.view()).unwrap();
+        assert_eq!(room_above(&screen, &level, &keys, &prepared).len(), 24 * 24);
+    }
+}
+
+/// Sums of one number again and again round in one direction: coordinates in `f32` are as far off as
+/// they get.
+#[test]
+fn coordinates_that_are_off_stay_below() {
+    let dim = 1 << 16;
+    let frame = Array2::from_elem((1, dim), 1.0 / 256.0_f32);
+    let half = Array2::from_shape_fn((32, dim), |(i, _)| 1.0 + 0.013 * i as f32);
+    let rows = ndarray::concatenate![Axis(0), half, -&half];
+    let keys = Similarity::Dot.bind(&Patterns::new(rows.clone()).unwrap()).unwrap();
+    let (screen, level) = by_frame(&keys, frame);
+    let prepared = keys.prepare(rows.view()).unwrap();
+    assert_eq!(room_above(&screen, &level, &keys, &prepared).len(), 64 * 64);
 }
 
 /// Far from the memory a distance is as large as its constant, and rounded like it. Codes of signs are
