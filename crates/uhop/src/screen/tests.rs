@@ -264,6 +264,26 @@ fn a_frame_that_is_not_orthonormal_has_bounds_all_the_same() {
     }
 }
 
+/// Coordinates of states that are off by as much as the level says they may be: too large, which makes
+/// too little of opposite keys and of what is beyond.
+#[test]
+fn coordinates_may_be_off_by_what_is_stated() {
+    let along = [0.0, 0.1, 0.3, 0.6, 0.8, 0.95, 0.99, 0.995, 1.0];
+    let rows = along.iter().flat_map(|&a: &f64| {
+        let beyond = (1.0 - a * a).sqrt();
+        [[a, beyond], [-a, beyond], [a, -beyond], [-a, -beyond]]
+    });
+    let rows = Array2::from(rows.collect::<Vec<_>>());
+    let keys = Similarity::Dot.bind(&Patterns::new(rows.clone()).unwrap()).unwrap();
+    let prepared = keys.prepare(rows.view()).unwrap();
+    for off in [1e-3, 1e-2, 0.1] {
+        let (screen, mut level) = by_frame(&keys, ndarray::array![[1.0, 0.0]]);
+        level.frame = Some((ndarray::array![[1.0 + off, 0.0]], Array1::zeros(1)));
+        level.coordinate_error = off;
+        assert_eq!(room_above(&screen, &level, &keys, &prepared).len(), rows.nrows().pow(2));
+    }
+}
+
 /// Sums of one number again and again round in one direction: coordinates in `f32` are as far off as
 /// they get.
 #[test]
