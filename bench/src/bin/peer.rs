@@ -1,7 +1,9 @@
-//! `peer THREADS`: the worker on stdin and stdout, in a pool of that many threads.
+//! `peer THREADS`: the worker on stdin and stdout, with that many threads.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+
+use uhop::Threads;
 
 fn main() -> ExitCode {
     match run() {
@@ -17,19 +19,17 @@ fn main() -> ExitCode {
 fn run() -> Result<(), String> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let n_threads = match &words[..] {
-        [word] => word.parse().ok().filter(|&n: &usize| n > 0),
+        [word] => word.parse().ok(),
         _ => None,
     };
     let Some(n_threads) = n_threads else {
         return Err(format!(
-            "expected the number of threads, at least 1, found {:?}; start it with: peer 2",
+            "expected the number of threads, found {:?}; start it with: peer 2",
             words.join(" ")
         ));
     };
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(n_threads)
-        .build()
-        .map_err(|error| format!("cannot start {n_threads} threads: {error}"))?;
-    pool.install(|| uhop_bench::worker::serve(io::stdin().lock(), io::stdout()))
+    let threads = Threads::new(n_threads).map_err(|error| error.to_string())?;
+    threads
+        .install(|| uhop_bench::worker::serve(io::stdin().lock(), io::stdout()))
         .map_err(|error| format!("the pipe broke: {error}"))
 }

@@ -55,7 +55,7 @@ struct Refusal {
     error: String,
 }
 
-/// Does what the lines of `input` say, in the current rayon pool, until they end.
+/// Does what the lines of `input` say, by the threads there are, until they end.
 ///
 /// # Errors
 /// Those of `input` and `output`. What a command asks wrongly is answered, not returned.

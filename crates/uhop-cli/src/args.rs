@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use uhop::Threads;
 
 /// Associative memory: store patterns, recall each from a damaged or partial copy.
 #[derive(Debug, Parser)]
@@ -136,6 +137,13 @@ fn size(text: &str) -> Result<(u32, u32), String> {
 /// Any seed.
 fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("give a whole number from 0 to {}", u64::MAX))
+}
+
+/// As many threads as [`Threads::new`] takes.
+pub(crate) fn threads(text: &str) -> Result<usize, String> {
+    let in_range = |n: &usize| (1..=Threads::MOST).contains(n);
+    let n_threads = text.parse().ok().filter(in_range);
+    n_threads.ok_or_else(|| format!("give a whole number from 1 to {}", Threads::MOST))
 }
 
 /// `uhop convert`.
@@ -389,6 +397,9 @@ pub(crate) struct FitArgs {
     pub(crate) stage1: Stage1Args,
 
     #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+
+    #[command(flatten)]
     pub(crate) output_args: OutputArgs,
 }
 
@@ -419,6 +430,9 @@ pub(crate) struct AddArgs {
     pub(crate) read: ReadArgs,
 
     #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+
+    #[command(flatten)]
     pub(crate) output_args: OutputArgs,
 }
 
@@ -434,6 +448,9 @@ pub(crate) struct RemoveArgs {
 
     #[command(flatten)]
     pub(crate) keep: KeepArgs,
+
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
 
     #[command(flatten)]
     pub(crate) output_args: OutputArgs,
@@ -570,6 +587,9 @@ pub(crate) struct RetrieveArgs {
     pub(crate) model: ModelArgs,
 
     #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+
+    #[command(flatten)]
     pub(crate) output_args: OutputArgs,
 }
 
@@ -584,6 +604,9 @@ pub(crate) struct InspectArgs {
     /// [default: all of up to 10000 patterns; of more, as many as make 10^8 pairs]
     #[arg(long, value_name = "N")]
     pub(crate) sample: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
 
     #[command(flatten)]
     pub(crate) output_args: OutputArgs,
@@ -603,7 +626,20 @@ pub(crate) struct DemoArgs {
     pub(crate) seed: u64,
 
     #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+
+    #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+/// How a verb computes; shared by those that do.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Computing options")]
+pub(crate) struct ComputeArgs {
+    /// Threads; results do not depend on their number [default: as the variable RAYON_NUM_THREADS
+    /// says, or one for each core]
+    #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
+    pub(crate) threads: Option<usize>,
 }
 
 /// How a verb speaks; shared by all verbs.

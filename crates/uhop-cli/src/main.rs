@@ -27,8 +27,9 @@ mod shell;
 use std::process::ExitCode;
 
 use clap::Parser;
+use uhop::Threads;
 
-use args::{Cli, Verb};
+use args::{Cli, ComputeArgs, Verb};
 use failure::Failure;
 
 fn main() -> ExitCode {
@@ -54,13 +55,13 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     match cli.verb {
-        None => demo::run(&cli.demo),
-        Some(Verb::Demo(args)) => demo::run(&args),
-        Some(Verb::Fit(args)) => fit::run(&args),
-        Some(Verb::Add(args)) => add::run(&args),
-        Some(Verb::Remove(args)) => remove::run(&args),
-        Some(Verb::Retrieve(args)) => retrieve::run(&args),
-        Some(Verb::Inspect(args)) => inspect::run(&args),
+        None => in_threads(cli.demo.compute, || demo::run(&cli.demo)),
+        Some(Verb::Demo(args)) => in_threads(args.compute, || demo::run(&args)),
+        Some(Verb::Fit(args)) => in_threads(args.compute, || fit::run(&args)),
+        Some(Verb::Add(args)) => in_threads(args.compute, || add::run(&args)),
+        Some(Verb::Remove(args)) => in_threads(args.compute, || remove::run(&args)),
+        Some(Verb::Retrieve(args)) => in_threads(args.compute, || retrieve::run(&args)),
+        Some(Verb::Inspect(args)) => in_threads(args.compute, || inspect::run(&args)),
         Some(Verb::Convert(args)) => convert::run(&args),
         Some(Verb::Corrupt(args)) => corrupt::run(&args),
         Some(Verb::Sample(args)) => sample::run(&args),
@@ -68,6 +69,28 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Some(Verb::Completions(args)) => shell::completions(&args),
         Some(Verb::Man(args)) => shell::man(&args),
     }
+}
+
+/// Runs a verb in the threads that were asked for.
+fn in_threads(
+    compute: ComputeArgs,
+    run: impl FnOnce() -> Result<(), Failure> + Send,
+) -> Result<(), Failure> {
+    match compute.threads.map_or_else(threads_by_variable, |n_threads| Ok(Some(n_threads)))? {
+        Some(n_threads) => Threads::new(n_threads)?.install(run),
+        None => run(),
+    }
+}
+
+/// What the environment says, as long as it says something.
+fn threads_by_variable() -> Result<Option<usize>, Failure> {
+    const VARIABLE: &str = "RAYON_NUM_THREADS";
+    let Some(text) = std::env::var_os(VARIABLE).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let text = text.to_string_lossy();
+    let refused = |hint: String| Failure::user(format!("{VARIABLE} is {text:?}")).hint(&hint);
+    args::threads(&text).map(Some).map_err(refused)
 }
 
 fn finish(result: Result<(), Failure>) -> u8 {

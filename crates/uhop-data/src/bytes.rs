@@ -61,7 +61,12 @@ impl<R: Read> Read for Watched<R> {
 
 /// Text from a file for a message: quoted, escaped to one line, and cut to 40 characters.
 pub(crate) fn quoted(text: &str) -> String {
-    let start: String = text.chars().take(40).collect();
+    quoted_up_to(text, 40)
+}
+
+/// As [`quoted`], cut to so many characters.
+pub(crate) fn quoted_up_to(text: &str, n_chars: usize) -> String {
+    let start: String = text.chars().take(n_chars).collect();
     let more = if start.len() < text.len() { "..." } else { "" };
     format!("{start:?}{more}")
 }

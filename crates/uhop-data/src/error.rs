@@ -56,6 +56,8 @@ enum Kind {
 pub(crate) enum FormatProblem {
     Csv(#[from] csv::Problem),
     Datasets(#[from] datasets::Problem),
+    #[cfg(feature = "hub")]
+    Hub(#[from] crate::hub::Problem),
     Idx(#[from] idx::Problem),
     Images(#[from] image_folder::Problem),
     Npy(#[from] npy::Problem),
@@ -70,6 +72,8 @@ pub(crate) enum FormatProblem {
 pub(crate) enum ArgumentProblem {
     Corruption(#[from] corruption::Problem),
     Datasets(#[from] datasets::ArgumentProblem),
+    #[cfg(feature = "hub")]
+    Hub(#[from] crate::hub::ArgumentProblem),
     Idx(#[from] idx::ArgumentProblem),
     Images(#[from] image_folder::ArgumentProblem),
     Kind(#[from] kind::Problem),

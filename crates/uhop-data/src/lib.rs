@@ -36,6 +36,7 @@
 //! - [`Corruption`] makes corrupted queries from patterns, reproducibly from a seed.
 //! - [`datasets`] knows MNIST, CIFAR-10, CIFAR-100 and Tiny ImageNet: labelled images from a folder with
 //!   their files, and what this copy of them is.
+//! - `hub`, with the feature of that name, fetches the files of these data sets.
 //! - [`sample::digits`] is a built-in sample of MNIST, for examples and tests.
 //! - [`store`] writes files that survive crashes: atomic replacement, a lock, a journal of changes.
 //! - [`Error`] tells unreadable files, wrong files and wrong arguments apart.
@@ -46,6 +47,8 @@ mod corruption;
 pub mod csv;
 pub mod datasets;
 mod error;
+#[cfg(feature = "hub")]
+pub mod hub;
 pub mod idx;
 pub mod image_folder;
 mod images;

@@ -26,6 +26,13 @@
 //! 16 encoded ones and the pages they are in. [`read`] holds all rows beside a batch of 1,024. One
 //! image takes what it takes in an [`image_folder`].
 //!
+//! # Time
+//!
+//! The decoder of the footer reads a known field by its number, whatever its type, and passes over
+//! booleans in an unknown list without a byte for each. Such lists are refused where the check meets
+//! them; a forged footer whose types contradict their numbers can hide one from it and keep the
+//! decoder busy for seconds, in bounded memory.
+//!
 //! # Panics
 //!
 //! None. Those of the decoder on damaged files become errors; see [`is_decoding`].

@@ -174,7 +174,7 @@ impl<T: Scalar> Memory<T> {
     /// 2021 for the dot product). What is returned is the last p applied to the values,
     /// which for auto-association is the last state. Queries do not influence each other, up to the
     /// rounding of products of other shapes. Work is
-    /// shared by the threads of the current rayon pool; results do not depend on their number.
+    /// shared by the [`Threads`](crate::Threads) there are; results do not depend on their number.
     ///
     /// ```
     /// use ndarray::array;

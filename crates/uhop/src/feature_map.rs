@@ -1,15 +1,17 @@
 //! The linear feature map Φ(u) = Wu of U-Hop and its initialisations.
 
 use faer::Mat;
-use ndarray::{ArcArray2, Array2, ArrayView2, Axis};
+use ndarray::{ArcArray2, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::patterns::check_rows;
 use crate::product::product;
 use crate::scalar::Scalar;
+use crate::simd;
 use crate::vector_state;
 
 /// A linear feature map Φ(u) = Wu with W of shape `[dim_features, dim]`.
@@ -203,18 +205,16 @@ pub(crate) fn orthonormal(tall: ArrayView2<'_, f64>) -> Array2<f64> {
 
 /// Divides every row by its norm and returns the norms; a zero row stays zero.
 pub(crate) fn normalize_rows<T: Scalar>(rows: &mut Array2<T>) -> Vec<f64> {
-    let normalize = |mut row: ndarray::ArrayViewMut1<'_, T>| {
-        // Dividing by the largest entry first keeps the squares from overflowing or vanishing.
-        let largest = row.fold(0.0, |largest: f64, x| largest.max(x.widen().abs()));
-        if largest == 0.0 {
-            return 0.0;
+    let normalize = |mut row: ArrayViewMut1<'_, T>| {
+        if let Some(row) = row.as_slice_mut() {
+            return simd::normalize(row);
         }
-        let scaled: f64 = row.iter().map(|x| (x.widen() / largest).powi(2)).sum();
-        let norm = scaled.sqrt();
-        row.mapv_inplace(|x| T::narrow(x.widen() / largest / norm));
-        largest * norm
+        let mut entries = row.to_vec();
+        let norm = simd::normalize(&mut entries);
+        row.assign(&ArrayView1::from(&entries));
+        norm
     };
-    rows.axis_iter_mut(Axis(0)).map(normalize).collect()
+    rows.axis_iter_mut(Axis(0)).into_par_iter().map(normalize).collect()
 }
 
 #[cfg(test)]

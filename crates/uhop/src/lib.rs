@@ -58,8 +58,8 @@
 //! # Conventions
 //! Rows are patterns; matrices are row-major [`ndarray`] arrays of `f32` or `f64`. Whatever has to
 //! be finite, non-empty or of matching shape is checked where it enters, and refused with an
-//! [`Error`] that names both shapes. Seeds are arguments. Work runs in the current rayon pool:
-//! choose the threads by calling inside `rayon::ThreadPool::install`; results do not depend on it.
+//! [`Error`] that names both shapes. Seeds are arguments. [`Threads`] bounds the threads that calls
+//! use; results do not depend on their number.
 //!
 //! Sources are named where a formula stands; theorem and equation numbers only where they could be
 //! confirmed.
@@ -90,6 +90,7 @@ mod similarity;
 pub mod stage1;
 mod survey;
 mod theory;
+mod threads;
 mod update;
 mod vector_state;
 mod wide;
@@ -108,3 +109,4 @@ pub use scalar::Scalar;
 pub use separation::{Separation, Weights};
 pub use similarity::{Keys, Similarity};
 pub use survey::Survey;
+pub use threads::Threads;

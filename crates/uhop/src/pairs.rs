@@ -2,12 +2,18 @@
 
 use std::ops::Range;
 
-use ndarray::{Array1, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
-use crate::product::{TILE, product};
+use crate::product::product_into;
 use crate::scalar::Scalar;
+use crate::simd;
 use crate::wide::{self, squared_distance};
+
+/// Rows of a tile of products, and its columns: it stays in the cache while it is looked at, and most of
+/// its rows hold no pair in play.
+const TILE: usize = 128;
+const WIDTH: usize = 512;
 
 /// Two rows `first < second` and their squared distance, summed in `f64`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,56 +53,70 @@ pub(crate) fn closest_pair<T: Scalar>(rows: ArrayView2<'_, T>) -> Option<Pair> {
 /// pair that this error leaves in play is measured directly.
 pub(crate) struct ClosestPair<'a, T> {
     rows: ArrayView2<'a, T>,
-    norms: Array1<f64>,
+    norms: Vec<f64>,
 }
 
 impl<'a, T: Scalar> ClosestPair<'a, T> {
     pub(crate) fn new(rows: ArrayView2<'a, T>) -> Self {
-        Self { rows, norms: squared_norms(rows) }
+        Self { rows, norms: squared_norms(rows).to_vec() }
     }
 
     /// The closest pair with one row among `chosen[part]` and the other any row; pairs that an earlier
     /// part has seen may be left out. `chosen` ascends and holds no row twice.
     pub(crate) fn of(&self, chosen: &[usize], part: Range<usize>) -> Option<Pair> {
-        (0..part.len().div_ceil(TILE))
+        let n_rows = self.rows.nrows();
+        let mut tiles = Vec::new();
+        for at in part.clone().step_by(TILE) {
+            let own = &chosen[at..(at + TILE).min(part.end)];
+            // When every row before these was chosen, the pairs with those rows are done.
+            let start = if own[0] == at { at } else { 0 };
+            let others = (start..n_rows).step_by(WIDTH);
+            tiles.extend(others.map(|start| (own, start..(start + WIDTH).min(n_rows))));
+        }
+        tiles
             .into_par_iter()
-            .filter_map(|tile| {
-                let at = part.start + tile * TILE;
-                self.of_tile(&chosen[at..(at + TILE).min(part.end)], at)
-            })
+            .filter_map(|(own, others)| self.of_tile(own, others))
             .reduce_with(Pair::closer)
     }
 
-    /// The closest pair with one row in a tile of chosen rows, `at` of which were chosen before it.
-    fn of_tile(&self, tile: &[usize], at: usize) -> Option<Pair> {
+    /// The closest pair with one row of `own` and the other among `others`, in this thread.
+    fn of_tile(&self, own: &[usize], others: Range<usize>) -> Option<Pair> {
         let dim = self.rows.ncols();
         let epsilon = (dim + 4) as f64 * T::epsilon().widen();
         let underflow = dim as f64 * T::min_positive_value().widen();
-        // When every row before the tile was chosen, the pairs with those rows are done.
-        let start = if tile[0] == at { at } else { 0 };
-        let gram =
-            product(self.rows.select(Axis(0), tile).view(), self.rows.slice(s![start.., ..]).t());
+        let mut gram = Array2::zeros((own.len(), others.len()));
+        let columns = self.rows.slice(s![others.clone(), ..]);
+        product_into(gram.view_mut(), self.rows.select(Axis(0), own).view(), columns.t());
         let mut best: Option<Pair> = None;
-        for (&own, products) in tile.iter().zip(gram.outer_iter()) {
-            for (column, inner) in products.iter().enumerate() {
-                let other = start + column;
+        for (&own, products) in own.iter().zip(gram.outer_iter()) {
+            let products = products.to_slice().expect("a row of a fresh tile");
+            let (norm, norms) = (self.norms[own], &self.norms[others.clone()]);
+            // A product that overflows, even to −∞ on its way to a larger sum, rules nothing out.
+            let least = simd::least_distance(products, norm, norms, epsilon);
+            if let (Some(least), Some(best)) = (least, best)
+                && least - underflow > best.squared_distance
+            {
+                continue;
+            }
+            for ((inner, &other_norm), other) in products.iter().zip(norms).zip(others.clone()) {
                 if other == own {
                     continue;
                 }
-                let size = self.norms[own] + self.norms[other];
-                let least = size - 2.0 * inner.widen() - epsilon * size - underflow;
-                // A product that overflows, even to −∞ on its way to a larger sum, rules nothing out.
+                let size = norm + other_norm;
+                let least = size - epsilon * size - 2.0 * inner.widen() - underflow;
                 let in_play = |best: Pair| least <= best.squared_distance;
                 if !inner.is_finite() || best.is_none_or(in_play) {
-                    let (first, second) = (own.min(other), own.max(other));
-                    let squared_distance =
-                        squared_distance(self.rows.row(first), self.rows.row(second));
-                    let pair = Pair { first, second, squared_distance };
+                    let pair = self.pair(own.min(other), own.max(other));
                     best = Some(best.map_or(pair, |best| best.closer(pair)));
                 }
             }
         }
         best
+    }
+
+    fn pair(&self, first: usize, second: usize) -> Pair {
+        let squared_distance = squared_distance(self.rows.row(first), self.rows.row(second));
+        Pair { first, second, squared_distance }
     }
 }
 
@@ -107,7 +127,6 @@ pub(crate) fn squared_norms<T: Scalar>(rows: ArrayView2<'_, T>) -> Array1<f64> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::Array2;
     use proptest::prelude::*;
 
     use super::*;
@@ -133,10 +152,10 @@ mod tests {
         /// every digit of the distance, and with ties (few distinct values).
         #[test]
         fn equals_brute_force(
-            n in prop::sample::select(vec![2, 3, TILE, TILE + 1, 2 * TILE + 1]),
+            n in prop::sample::select(vec![2, 3, TILE - 1, TILE, TILE + 1, WIDTH, WIDTH + 1, WIDTH + TILE + 1]),
             dim in 1usize..6,
             offset in prop::sample::select(vec![0.0_f32, 1e4]),
-            values in prop::collection::vec(0u8..20, (2 * TILE + 1) * 5),
+            values in prop::collection::vec(0u8..20, (WIDTH + TILE + 1) * 5),
         ) {
             let rows = Array2::from_shape_fn((n, dim), |(i, j)| {
                 offset + f32::from(values[i * dim + j]) * 0.125

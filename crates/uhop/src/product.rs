@@ -14,7 +14,7 @@ use crate::vector_state;
 /// not depend on the number of threads.
 pub(crate) const TILE: usize = 64;
 
-/// `A · B` for `A` of shape `[m, k]` and `B` of shape `[k, n]`, in the current rayon pool.
+/// `A · B` for `A` of shape `[m, k]` and `B` of shape `[k, n]`, by the threads there are.
 pub(crate) fn product<T: Scalar>(a: ArrayView2<'_, T>, b: ArrayView2<'_, T>) -> Array2<T> {
     debug_assert_eq!(a.ncols(), b.nrows());
     let mut result = Array2::zeros((a.nrows(), b.ncols()));
@@ -154,8 +154,7 @@ mod tests {
         let (a, b) = (matrix(3 * TILE + 5, 70, 3).mapv(|x| x as f32), matrix(70, 33, 4));
         let b = b.mapv(|x| x as f32);
         let with = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| product(a.view(), b.view()))
+            crate::threads::Threads::new(threads).unwrap().install(|| product(a.view(), b.view()))
         };
         assert_eq!(with(1), with(2));
         assert_eq!(with(1), with(5));

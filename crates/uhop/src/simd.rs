@@ -64,6 +64,25 @@ pub(crate) fn relative_exponentials<T: Scalar>(
     dispatched!(portable::relative_exponentials(exponents, largest, sums))
 }
 
+/// The least of what the squared distances ‖u − v_j‖² can be, given the products ⟨u, v_j⟩, `norm` |u|² and
+/// `norms` |v_j|²: (|u|² + |v_j|²)(1 − `error`) − 2⟨u, v_j⟩. Nothing when a product is not finite.
+pub(crate) fn least_distance<T: Scalar>(
+    products: &[T],
+    norm: f64,
+    norms: &[f64],
+    error: f64,
+) -> Option<f64> {
+    dispatched!(portable::least_distance(products, norm, norms, error))
+}
+
+/// Divides a row by its norm, which it returns; a row of zeros stays as it is.
+///
+/// Entries are scaled by a power of two first, without rounding, which keeps squares from overflowing
+/// or vanishing.
+pub(crate) fn normalize<T: Scalar>(row: &mut [T]) -> f64 {
+    dispatched!(portable::normalize(row))
+}
+
 /// The loops themselves, as they run where there is nothing to dispatch to.
 mod portable {
     use crate::scalar::Scalar;
@@ -89,6 +108,88 @@ mod portable {
         let largest = largest.into_iter().fold(first, |a, b| if b > a { b } else { a });
         let smallest = smallest.into_iter().fold(first, |a, b| if b < a { b } else { a });
         zero.iter().all(|&x| x == T::zero()).then_some((largest, smallest))
+    }
+
+    #[inline(always)]
+    pub(super) fn least_distance<T: Scalar>(
+        products: &[T],
+        norm: f64,
+        norms: &[f64],
+        error: f64,
+    ) -> Option<f64> {
+        let least_of = |product: T, other: f64| {
+            let size = norm + other;
+            size - error * size - 2.0 * product.widen()
+        };
+        let mut least = [f64::INFINITY; LANES];
+        // 0·x is 0, or NaN for what is not finite.
+        let mut zero = [T::zero(); LANES];
+        let (chunks, rest) = products.as_chunks::<LANES>();
+        let (norm_chunks, norm_rest) = norms.as_chunks::<LANES>();
+        for (chunk, others) in chunks.iter().zip(norm_chunks) {
+            for lane in 0..LANES {
+                zero[lane] += chunk[lane] * T::zero();
+                let l = least_of(chunk[lane], others[lane]);
+                least[lane] = if l < least[lane] { l } else { least[lane] };
+            }
+        }
+        for (lane, (&x, &other)) in rest.iter().zip(norm_rest).enumerate() {
+            zero[lane] += x * T::zero();
+            let l = least_of(x, other);
+            least[lane] = if l < least[lane] { l } else { least[lane] };
+        }
+        // In halves, which are vector operations too.
+        let mut width = LANES;
+        while width > 1 {
+            width /= 2;
+            for lane in 0..width {
+                let other = least[lane + width];
+                least[lane] = if other < least[lane] { other } else { least[lane] };
+                zero[lane] += zero[lane + width];
+            }
+        }
+        (zero[0] == T::zero()).then_some(least[0])
+    }
+
+    #[inline(always)]
+    pub(super) fn normalize<T: Scalar>(row: &mut [T]) -> f64 {
+        let larger = |a: T, b: T| if b.abs() > a { b.abs() } else { a };
+        let mut lanes = [T::zero(); LANES];
+        let (chunks, rest) = row.as_chunks::<LANES>();
+        for chunk in chunks {
+            for lane in 0..LANES {
+                lanes[lane] = larger(lanes[lane], chunk[lane]);
+            }
+        }
+        let largest = rest.iter().chain(&lanes).fold(T::zero(), |a, &b| larger(a, b)).widen();
+        if largest == 0.0 {
+            return 0.0;
+        }
+        let factor = power_of_two_near(1.0 / largest);
+        let mut squares = [0.0; LANES];
+        let (chunks, rest) = row.as_chunks::<LANES>();
+        for chunk in chunks {
+            for lane in 0..LANES {
+                let x = chunk[lane].widen() * factor;
+                squares[lane] += x * x;
+            }
+        }
+        for (square, x) in squares.iter_mut().zip(rest) {
+            let x = x.widen() * factor;
+            *square += x * x;
+        }
+        let norm = squares.iter().sum::<f64>().sqrt();
+        for x in row {
+            *x = T::narrow(x.widen() * factor / norm);
+        }
+        norm / factor
+    }
+
+    /// The number without its fraction, neither 0 nor infinite.
+    #[inline(always)]
+    fn power_of_two_near(number: f64) -> f64 {
+        const EXPONENT: u64 = 0x7ff << 52;
+        f64::from_bits(number.clamp(f64::MIN_POSITIVE, f64::MAX).to_bits() & EXPONENT)
     }
 
     #[inline(always)]
@@ -311,6 +412,61 @@ mod tests {
             assert_eq!(weights[0], 1.0);
             assert!(weights[1..].iter().all(|w| (0.0..=1.0).contains(w)));
             assert!(sums.total >= 1.0 && sums.total_logs <= 0.0);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        /// The least of the definition, bit by bit, and nothing for a product that overflowed.
+        #[test]
+        fn the_least_distance_is_that_of_the_definition(
+            pairs in prop::collection::vec((-9.0_f32..9.0, 0.0..30.0_f64), 1..200),
+            norm in 0.0..30.0_f64,
+            odd in 0_usize..200,
+        ) {
+            let mut products: Vec<f32> = pairs.iter().map(|&(product, _)| product).collect();
+            let norms: Vec<f64> = pairs.iter().map(|&(_, norm)| norm).collect();
+            let of = |(&product, &other): (&f32, &f64)| {
+                let size = norm + other;
+                size - 1e-3 * size - 2.0 * f64::from(product)
+            };
+            let expected = products.iter().zip(&norms).map(of).fold(f64::INFINITY, f64::min);
+            let found = least_distance(&products, norm, &norms, 1e-3);
+            prop_assert_eq!(found, Some(expected));
+            prop_assert_eq!(found, portable::least_distance(&products, norm, &norms, 1e-3));
+            let at = odd % products.len();
+            for bad in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+                products[at] = bad;
+                prop_assert_eq!(least_distance(&products, norm, &norms, 1e-3), None);
+            }
+        }
+
+        /// Sums of n squares, a root, a product and a quotient: (n + 3)·ε of `f64`, and ε/2 of an entry.
+        #[test]
+        fn normalized_rows_have_length_one(
+            entries in prop::collection::vec(-1.0_f32..1.0, 1..200),
+            exponent in -148..120_i32,
+        ) {
+            let entries = entries.into_iter().chain([0.75]);
+            let row: Vec<f32> = entries.map(|x| (x * 2.0_f32.powi(exponent / 2))
+                * 2.0_f32.powi(exponent - exponent / 2)).collect();
+            let exact = row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+            let (mut fast, mut portable) = (row.clone(), row.clone());
+            let norm = normalize(&mut fast);
+            prop_assert_eq!(norm, portable::normalize(&mut portable));
+            prop_assert_eq!(&fast, &portable);
+            let wide = (row.len() + 3) as f64 * f64::EPSILON;
+            prop_assert!((norm - exact).abs() <= wide * exact);
+            let ulp = f64::from(f32::EPSILON);
+            for (&x, &unit) in row.iter().zip(&fast) {
+                let exact = f64::from(x) / exact;
+                let smallest = f64::from(f32::MIN_POSITIVE) * ulp;
+                prop_assert!((f64::from(unit) - exact).abs() <= (0.5 * ulp + wide) * exact.abs() + smallest);
+            }
+            let mut zeros = vec![0.0_f32; row.len()];
+            prop_assert_eq!(normalize(&mut zeros), 0.0);
+            prop_assert!(zeros.iter().all(|&x| x == 0.0));
         }
     }
 }

@@ -26,6 +26,7 @@ mod tests {
 
     use crate::feature_map::LinearMap;
     use crate::product::product;
+    use crate::threads::Threads;
 
     /// Whether the upper halves of the first 16 vector registers are in use, if the processor can
     /// say so.
@@ -60,9 +61,9 @@ mod tests {
             return;
         }
         // One thread, so that the registers read are those that the work used.
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let thread = Threads::new(1).unwrap();
         for work in works {
-            let in_use = pool.install(|| {
+            let in_use = thread.install(|| {
                 work();
                 upper_halves_in_use()
             });

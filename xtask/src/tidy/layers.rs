@@ -12,6 +12,7 @@ use super::code::{is_word, line_of, without_tests, words};
 const LAYERS: &[&str] = &[
     "error",
     "capacity",
+    "threads",
     "scalar",
     "wide",
     "simd",

@@ -148,6 +148,8 @@ fn errors_are_as_reviewed() {
         "retrieve m.safetensors queries.csv -o o.csv --max-steps 0",
         "retrieve m.safetensors queries.csv -o o.csv --tolerance -1",
         "retrieve broken.safetensors queries.csv -o o.csv",
+        "retrieve m.safetensors queries.csv -o o.csv --threads 0",
+        "inspect m.safetensors --threads 1025",
         "inspect patterns.csv",
         "inspect none.safetensors",
         "convert patterns.csv rows.parquet",

@@ -35,6 +35,42 @@ fn bad_arguments_are_one_error_and_exit_code_1() {
     }
 }
 
+/// By the option or the variable, with the same bytes for any number.
+#[test]
+fn threads_are_chosen_and_change_nothing() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let digits = uhop(folder, &["sample", "digits.npy", "--count", "300"]).output().unwrap();
+    assert_eq!(stderr(&digits), "");
+    let mut recalled = Vec::new();
+    for (option, variable) in
+        [("--threads=1", "x"), ("--threads=3", "2"), ("--quiet", ""), ("--quiet", "2")]
+    {
+        for arguments in [
+            &["fit", "digits.npy", "-o", "m.safetensors", "--loss", "max", "--steps", "2"][..],
+            &["retrieve", "m.safetensors", "digits.npy", "-o", "o.npy", "--alpha", "1.5"],
+        ] {
+            let mut command = uhop(folder, arguments);
+            command.args([option, "--no-progress"]).env("RAYON_NUM_THREADS", variable);
+            let output = command.output().unwrap();
+            assert_eq!(output.status.code(), Some(0), "{option}: {}", stderr(&output));
+        }
+        recalled.push(fs::read(folder.join("o.npy")).unwrap());
+        fs::remove_file(folder.join("o.npy")).unwrap();
+    }
+    assert!(recalled.iter().all(|rows| *rows == recalled[0]));
+    for variable in ["0", "many", "1025"] {
+        let mut command = uhop(folder, &["retrieve", "m.safetensors", "digits.npy", "-o", "o.npy"]);
+        let output = command.env("RAYON_NUM_THREADS", variable).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let expected = format!(
+            "error: RAYON_NUM_THREADS is {variable:?}\n\nhint: give a whole number from 1 to 1024\n"
+        );
+        assert_eq!(stderr(&output), expected);
+        assert!(!folder.join("o.npy").exists());
+    }
+}
+
 #[test]
 fn a_folder_that_cannot_be_made_is_an_error_with_a_hint() {
     let folder = TempDir::new().unwrap();

@@ -79,7 +79,9 @@ impl<'a> Compact<'a> {
             return None;
         }
         match kind {
-            1..=3 => self.advance(1),
+            // Not 1 and 2, booleans as elements: a footer has none, and the decoder takes no byte for
+            // each, so that few bytes would keep it busy for billions of them.
+            3 => self.advance(1),
             4..=6 => self.varint().map(drop),
             7 => self.advance(8),
             8 => {

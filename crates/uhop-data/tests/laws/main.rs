@@ -8,6 +8,9 @@ mod corruption;
 mod csv;
 #[cfg(test)]
 mod datasets;
+#[cfg(feature = "hub")]
+#[cfg(test)]
+mod hub;
 #[cfg(test)]
 mod idx;
 #[cfg(test)]

@@ -609,6 +609,17 @@ fn panics_of_the_decoder_are_format_errors() {
     assert!(!format::is_decoding());
 }
 
+/// Found by fuzzing: the decoder passed over two billion booleans that take no bytes.
+#[test]
+fn booleans_without_end_are_refused() {
+    let file = include_bytes!("../corpus/parquet/booleans-without-end");
+    assert_says(&parse(file).unwrap_err(), "booleans", "its footer is not one");
+    // The same in a map.
+    let mut map = file.to_vec();
+    map[4] = 0x9b;
+    assert_says(&parse(&map).unwrap_err(), "map", "its footer is not one");
+}
+
 /// A footer of groups in groups, which the decoder would follow until its stack ends.
 #[test]
 fn deep_schemas_are_refused() {

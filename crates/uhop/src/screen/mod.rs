@@ -12,12 +12,16 @@
 //! There are two [`Level`]s: a frame of few directions along which the keys vary most (a fraction of
 //! the work, and enough where data are smooth and states near the keys), and all coordinates as they
 //! are (a quarter of the work, for states with much noise). Keys are measured in units of g, the
-//! largest ‖k‖ plus ‖μ‖, and a state in units of h, its length: no scale of data overflows.
+//! largest ‖k‖ plus ‖μ‖, and a state in units of h, its length (for distances at least g).
 //!
 //! Rounding. All numbers above are computed in `f32` or better from coordinates within
 //! e = √r·γ·‖k‖ of Pk, γ = dim·u/(1 − dim·u), u the rounding unit of `T`; P misses orthonormality by
 //! η = ‖PPᵀ − I‖. In units of gh a bound of sums is then off by at most 3e + η + [`FLOAT_SLACK`], which
-//! is added to it.
+//! is added to it. So is what the scores themselves round, and the constants of distances: 2u and
+//! (dim + 8)·2⁻⁵³, of 2 + h/g.
+//!
+//! That holds as long as no coordinate overflows and what underflows is nothing beside g or h. Keys
+//! outside that range have no screen, states no bounds: see [`is_in_range`].
 
 mod codes;
 mod directions;
@@ -131,7 +135,7 @@ impl<T: Scalar> Screen<T> {
         let center = sample.fold_axis(Axis(0), T::zero(), |&sum, &x| sum + x);
         let unit = keys.largest_norm() + wide::squared_norm(center.view()).sqrt();
         let unit = if unit == 0.0 { 1.0 } else { unit };
-        if !(unit * unit).is_normal() || !unit.is_finite() {
+        if !is_in_range::<T>(unit) {
             return None;
         }
         let inverse = sample.nrows() as f64 / unit;
@@ -187,7 +191,8 @@ impl<T: Scalar> Screen<T> {
         level
     }
 
-    /// The states as a level sees them; nothing when one is so long that its scores could overflow.
+    /// The states as a level sees them; nothing when one is so long or so short that rounding is not
+    /// what the bounds account for.
     pub(crate) fn bound(
         &self,
         level: &Level<T>,
@@ -207,8 +212,11 @@ impl<T: Scalar> Screen<T> {
                 None if norm == 0.0 => 1.0,
                 None => norm,
             };
-            let most = 4.0 * self.unit * unit;
-            if !most.is_finite() || !(self.unit * unit).is_normal() || most > T::max_value().widen()
+            // A product is at most gh; a distance is ½(‖k‖ + ‖x‖)², which is 2h².
+            let longest = if self.offsets.is_some() { unit } else { self.unit };
+            if !is_in_range::<T>(unit)
+                || self.unit * unit < T::min_positive_value().widen()
+                || 4.0 * longest * unit > T::max_value().widen()
             {
                 return None;
             }
@@ -218,12 +226,13 @@ impl<T: Scalar> Screen<T> {
             };
             let coded = Coded::new(&coordinates);
             let relative = norm / unit;
-            // A score is rounded to `T`; a distance is as large as its constant.
+            // A score is summed in `f64` and rounded to `T`; a distance is as large as its constant.
             let size = if self.offsets.is_some() { 2.0 + norm / self.unit } else { 2.0 };
+            let sums = (state.len() + 8) as f64 * f64::EPSILON / 2.0;
             let slack = 3.0 * level.coordinate_error
                 + level.defect
                 + FLOAT_SLACK
-                + size * T::epsilon().widen();
+                + size * (T::epsilon().widen() + sums);
             of.push(State {
                 scale: coded.scale,
                 beyond: above(level.beyond(relative, coded.length)),
@@ -479,6 +488,14 @@ fn shifted<T: Scalar>(
     );
 }
 
+/// Whether rows of this length have coordinates that do not overflow, also on the way, and that lose
+/// no more than ε² of the length to underflow for each product; and a square that is a normal number.
+fn is_in_range<T: Scalar>(length: f64) -> bool {
+    let least = T::min_positive_value().widen() / T::epsilon().widen();
+    let most = T::max_value().widen() / 4.0;
+    (least..=most).contains(&length) && (length * length).is_normal()
+}
+
 /// √r·γ: how far r computed coordinates of a vector of length 1 are from the true ones.
 fn coordinate_error<T: Scalar>(n_directions: usize, dim: usize) -> f64 {
     let errors = (dim + 2) as f64 * T::epsilon().widen() / 2.0;
@@ -491,83 +508,4 @@ fn above(number: f64) -> f32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::feature_map::LinearMap;
-    use crate::patterns::Patterns;
-    use crate::similarity::Similarity;
-
-    fn rows<T: Scalar>(n: usize, dim: usize, seed: u64, scale: f64) -> Array2<T> {
-        let normal = LinearMap::<f64>::random_normal(n, dim, seed).unwrap();
-        let common = LinearMap::<f64>::random_normal(1, dim, 7).unwrap();
-        Array2::from_shape_fn((n, dim), |(i, j)| {
-            // A common part, entries that are 0, and a row of 0.
-            let entry = normal.weight()[[i, j]] + common.weight()[[0, j]];
-            let is_zero = (i * 7 + j * 3).is_multiple_of(5) || i == 2;
-            T::narrow(if is_zero { 0.0 } else { entry * scale })
-        })
-    }
-
-    /// No score exceeds its bound, and bounds are of use: they exceed it by a part of ‖k‖‖x‖ only.
-    fn bounds_hold<T: Scalar>((n, dim): (usize, usize), scale: f64, query_scale: f64) {
-        let patterns = Patterns::new(rows::<T>(n, dim, 1, scale)).unwrap();
-        let states = rows::<T>(7, dim, 2, query_scale);
-        let map = LinearMap::random_normal(dim + 1, dim, 3).unwrap();
-        let similarities =
-            [Similarity::Dot, Similarity::Cosine, Similarity::Euclidean, Similarity::Kernel(map)];
-        for similarity in similarities {
-            let keys = similarity.bind(&patterns).unwrap();
-            let prepared = keys.prepare(states.view()).unwrap();
-            let screen = Screen::new(&keys).unwrap();
-            assert_eq!(screen.levels().len(), if dim < 128 { 1 } else { 2 });
-            let rows: Vec<usize> = (1..7).collect();
-            for level in screen.levels() {
-                let bounded = screen.bound(level, &keys, &prepared, &rows).unwrap();
-                let mut room = Room::default();
-                for start in (0..n).step_by(TILE) {
-                    let patterns = start..(start + TILE).min(n);
-                    screen.bounds(level, &bounded, patterns.clone(), &mut room);
-                    for (i, &row) in rows.iter().enumerate() {
-                        let (bounds, largest) = room.of(i, rows.len());
-                        for (j, pattern) in patterns.clone().enumerate() {
-                            let score = keys.exact_score(&prepared, row, pattern).unwrap();
-                            let least = bounded.least(i, score);
-                            let what = similarity.name();
-                            assert!(least <= bounds[j], "{what}: {least} {}", bounds[j]);
-                            assert!(bounds[j] <= largest[j / RUN]);
-                            // Distances are rounded to more than keys differ by, for far states or a single key.
-                            let is_far = what == "euclidean" && (query_scale > scale || n == 1);
-                            let slack = if is_far { f32::INFINITY } else { 2.5 };
-                            assert!(bounds[j] - least < slack, "{what}: {least} {}", bounds[j]);
-                        }
-                        let none = &bounds[patterns.len()..];
-                        assert!(none.iter().all(|&bound| bound == f32::NEG_INFINITY));
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn no_score_exceeds_its_bound() {
-        for size in [(1, 3), (63, 4), (65, 130), (600, 200)] {
-            for (scale, query_scale) in [(1.0, 1.0), (1e-15, 1e-3), (1e12, 1e-12), (1.0, 1e4)] {
-                bounds_hold::<f32>(size, scale, query_scale);
-                bounds_hold::<f64>(size, scale, query_scale);
-            }
-        }
-    }
-
-    #[test]
-    fn numbers_that_could_overflow_have_no_bounds() {
-        let patterns = Patterns::new(ndarray::array![[1e30_f32, 1.0]]).unwrap();
-        let keys = Similarity::Dot.bind(&patterns).unwrap();
-        let screen = Screen::new(&keys).unwrap();
-        let states = ndarray::array![[1e9_f32, 0.0]];
-        let prepared = keys.prepare(states.view()).unwrap();
-        assert!(screen.bound(&screen.levels()[0], &keys, &prepared, &[0]).is_none());
-        let huge = Patterns::new(ndarray::array![[1e200_f64, 1.0]]).unwrap();
-        assert!(Screen::new(&Similarity::Dot.bind(&huge).unwrap()).is_none());
-        assert!(Screen::new(&Similarity::Manhattan.bind(&patterns).unwrap()).is_none());
-    }
-}
+mod tests;

@@ -34,8 +34,8 @@ fn alone() -> MutexGuard<'static, ()> {
 /// A thread that multiplies keeps some MiB of scratch from its first product on: one thread, and its
 /// scratch is there before the counting.
 fn in_one_thread<R: Send>(work: impl FnOnce() -> R + Send) -> R {
-    static POOL: LazyLock<rayon::ThreadPool> = LazyLock::new(|| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    static POOL: LazyLock<uhop::Threads> = LazyLock::new(|| {
+        let pool = uhop::Threads::new(1).unwrap();
         let ones = ndarray::Array2::<f32>::ones((64, 64));
         pool.install(|| uhop::readout(ones.view(), ones.view())).unwrap();
         pool

@@ -5,7 +5,7 @@
 //! k·ε/2 times the sum of their sizes, and a fast and a slow path by k·ε together.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
-use uhop::{LinearMap, Model, Patterns, Scalar, Separation, Similarity, reference};
+use uhop::{LinearMap, Model, Patterns, Scalar, Separation, Similarity, Threads, reference};
 
 pub(crate) const EPSILON: f64 = f64::EPSILON;
 
@@ -48,9 +48,9 @@ pub(crate) fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
     values.into_iter().fold(0.0, |largest: f64, value| largest.max(value.abs()))
 }
 
-/// Runs `work` in a rayon pool of its own.
+/// Runs `work` in so many threads.
 pub(crate) fn in_pool<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
+    Threads::new(threads).unwrap().install(work)
 }
 
 /// Every similarity, the kernel with a tall normal W.

@@ -14,4 +14,5 @@ mod similarity;
 mod stage1;
 mod survey;
 mod theory;
+mod threads;
 mod update;

@@ -5,7 +5,7 @@ use uhop::stage1::{Optimizer, Params, SeparationLoss, learn};
 use uhop::{Dynamics, LinearMap, Memory, Model, Scalar, Similarity};
 
 use crate::common::{
-    EPSILON, Inputs, Sep, Twin, in_pool, largest, norm, normal, similarities, stored, wide,
+    EPSILON, Inputs, Sep, Twin, largest, norm, normal, similarities, stored, wide,
 };
 
 const SEPARATIONS: [Sep; 6] = [
@@ -151,22 +151,6 @@ fn a_batch_is_its_rows() {
                 let off = norm((&batch.retrieved.row(i) - &alone.retrieved.row(0)).view());
                 assert!(off <= 2.0 * bound, "{} {separation:?} {off:e}", similarity.name());
             }
-        }
-    }
-}
-
-#[test]
-fn bits_do_not_depend_on_the_number_of_threads() {
-    let (patterns, queries) = (normal::<f32>(150, 33, 17), normal::<f32>(300, 33, 18));
-    for similarity in similarities::<f32>(33, 19) {
-        for separation in SEPARATIONS {
-            let (memory, _) = memory(&patterns, &similarity, separation, 0.1);
-            let until = Dynamics::until(1e-3, 3).unwrap();
-            let with =
-                |threads| in_pool(threads, || memory.retrieve(queries.view(), &until).unwrap());
-            let one = with(1);
-            assert_eq!(one, with(2));
-            assert_eq!(one, with(5));
         }
     }
 }

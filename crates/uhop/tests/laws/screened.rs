@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView1, Axis, Zip, s};
 use uhop::{Dynamics, Memory, Model, Scalar, Separation, Similarity};
 
-use crate::common::{epsilon, in_pool, normal, similarities, stored};
+use crate::common::{epsilon, normal, similarities, stored};
 
 /// Sums of a few smooth waves and a little noise: what a few directions describe, as pictures are.
 fn smooth<T: Scalar>(rows: usize, dim: usize, seed: u64) -> Array2<T> {
@@ -106,21 +106,6 @@ fn shards_recall_the_same_bits() {
     recalls_the_same(&patterns, &queries, &[1.0]);
 }
 
-#[test]
-fn a_screen_does_not_depend_on_the_number_of_threads() {
-    let (patterns, queries) = (smooth::<f32>(9000, 130, 5), smooth::<f32>(40, 130, 6));
-    for separation in [Separation::softmax(), Separation::entmax(1.5).unwrap()] {
-        let model = Model::new(Similarity::Dot, separation, 1.0).unwrap();
-        let run = |threads| {
-            in_pool(threads, || {
-                let memory = Memory::new(stored(&patterns), model.clone()).unwrap().screened();
-                memory.retrieve(queries.view(), &Dynamics::one_step()).unwrap()
-            })
-        };
-        assert_eq!(run(1), run(3));
-    }
-}
-
 /// Peaked and flat softmax. What is left out weighs less than ε/2 of the whole. What is kept is scored
 /// exactly, where a product is off by γ‖ξ‖‖x‖; β times that moves a weight by as much, relative to
 /// itself, and the sums of n weights round n times more.
@@ -161,6 +146,34 @@ fn any_scale_recalls_the_same_bits() {
     recalls_the_same(&Array2::<f32>::zeros((70, 3)), &Array2::zeros((2, 3)), &[1.0]);
     let denormal = patterns.mapv(|x| x * 1e-41);
     recalls_the_same(&denormal, &queries, &[1e38]);
+}
+
+/// Coordinates that leave `f32` where no score does, and scores among its smallest numbers, are left to
+/// the update without a screen.
+#[test]
+fn numbers_at_the_ends_of_their_type_recall_the_same() {
+    let signs = normal::<f32>(600, 200, 5).mapv(f32::signum);
+    let queries = normal::<f32>(5, 200, 6).mapv(f32::signum);
+    let column = Array2::from_shape_fn((600, 1), |(i, _)| 0.37 * i as f32 - 100.0);
+    let ones = Array2::from_shape_fn((5, 1), |(i, _)| i as f32 - 1.7);
+    for (patterns, queries, scale, query_scale) in [
+        (&signs, &queries, 3e38_f32, 1e-30_f32),
+        (&signs, &queries, 1e-10, 3e38),
+        (&signs, &queries, 1e-41, 1.0),
+        (&column, &ones, 1e-40, 1e-3),
+        (&column, &ones, 1e-20, 1e-22),
+    ] {
+        let patterns = patterns.mapv(|x| (x * scale).clamp(f32::MIN, f32::MAX));
+        let queries = queries.mapv(|x| x * query_scale);
+        let beta = 0.1 / (f64::from(scale) * f64::from(query_scale));
+        for separation in [Separation::sparsemax(), Separation::top_k(3).unwrap()] {
+            let model = Model::new(Similarity::Dot, separation, beta).unwrap();
+            let memory = Memory::new(stored(&patterns), model).unwrap();
+            let expected = memory.retrieve(queries.view(), &Dynamics::one_step()).unwrap();
+            let found = memory.screened().retrieve(queries.view(), &Dynamics::one_step()).unwrap();
+            assert_eq!(found, expected, "{separation}: {scale:e} {query_scale:e}");
+        }
+    }
 }
 
 /// Scores that overflow are an error, with a screen as without.

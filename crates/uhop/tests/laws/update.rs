@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView1, Zip};
 use uhop::{Dynamics, Memory, Model, Scalar, Separation, Similarity, readout};
 
-use crate::common::{epsilon, in_pool, normal, similarities, stored};
+use crate::common::{epsilon, normal, stored};
 
 /// Multiples of a quarter between −1 and 1: scores are exact in any order of summation, and among
 /// hundreds of patterns many are equal, score the same, or lie just at a threshold.
@@ -93,22 +93,6 @@ fn one_pass_takes_any_number_of_states() {
     let separations = [Separation::softmax(), Separation::sparsemax()];
     for size in [(600, 200), (8200, 257)] {
         is_the_one_by_weights::<f32>(size, &separations, &[1.0]);
-    }
-}
-
-#[test]
-fn one_pass_does_not_depend_on_the_number_of_threads() {
-    let (patterns, queries) = (normal::<f32>(8700, 6, 4), normal::<f32>(9, 6, 5));
-    for similarity in similarities::<f32>(6, 6) {
-        for separation in separations(8700) {
-            let model = Model::new(similarity.clone(), separation, 2.0).unwrap();
-            let memory = Memory::new(stored(&patterns), model).unwrap();
-            let run = |threads| {
-                let steps = Dynamics::steps(2).unwrap();
-                in_pool(threads, || memory.retrieve(queries.view(), &steps).unwrap())
-            };
-            assert_eq!(run(1), run(3), "{separation}");
-        }
     }
 }
 
