@@ -7,7 +7,9 @@ use std::thread;
 use std::time::Instant;
 
 use serde::Serialize;
-use uhop_lab::{DataSet, Progress, Run, Spec, correlations, document, report, summaries};
+use uhop_lab::{
+    DataSet, Progress, Run, Spec, basins, correlations, document, metastable, report, summaries,
+};
 
 use super::{table, whole};
 use crate::args::ExperimentRunArgs;
@@ -41,8 +43,8 @@ pub(super) struct Data {
 
 pub(crate) fn run(args: &ExperimentRunArgs) -> Result<(), Failure> {
     match args.name.as_str() {
-        whole::BASINS => whole::basins(args),
-        whole::METASTABLE => whole::metastable(args),
+        basins::NAME => whole::basins(args),
+        metastable::NAME => whole::metastable(args),
         _ => recall(args),
     }
 }

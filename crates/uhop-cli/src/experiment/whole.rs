@@ -15,9 +15,6 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::interrupt;
 
-pub(super) const BASINS: &str = "basins";
-pub(super) const METASTABLE: &str = "metastable";
-
 /// Steps of a bar.
 const BAR: usize = 1000;
 

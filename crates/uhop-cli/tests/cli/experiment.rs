@@ -104,6 +104,38 @@ fn a_run_writes_rows_and_another_goes_on() {
     }
 }
 
+/// What is measured in one go has rows and a report, and no seeds.
+#[test]
+fn experiments_without_memory_sets_write_rows_and_a_report() {
+    let folder = TempDir::new().unwrap();
+    let here = folder.path();
+    for (name, n_rows, header) in [
+        ("basins", 4 * 41 * 41, "landscape,stage1_steps,"),
+        ("metastable", 15 * 12, "provenance,separation,"),
+    ] {
+        let run = ["experiment", "run", name, "--quick", "--no-progress"];
+        let document = json(here, &run);
+        assert_eq!(fields(&document), documented("experiment run")[0]);
+        assert_eq!(document["n_rows"], n_rows);
+        assert!(document["seeds"].is_null() && document["resumed"].is_null());
+        let csv = here.join(document["csv"].as_str().unwrap());
+        let text = fs::read_to_string(csv).unwrap();
+        assert!(text.starts_with(header), "{name}");
+        assert_eq!(text.lines().count(), 1 + n_rows);
+        for file in ["parquet", "report"] {
+            assert!(here.join(document[file].as_str().unwrap()).is_file(), "{name} {file}");
+        }
+        let output = uhop(here, &run).output().unwrap();
+        let end = format!("report  uhop-{name}/report.html\n");
+        assert!(stdout(&output).ends_with(&end), "{}", stdout(&output));
+        let output = uhop(here, &[&run[..], &["--seeds", "2"]].concat()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains("--seeds means nothing"), "{}", stderr(&output));
+    }
+    let output = uhop(here, &["experiment", "run", "no-such"]).output().unwrap();
+    assert!(stderr(&output).contains("metastable, basins"), "{}", stderr(&output));
+}
+
 /// Data from a folder, and a folder that holds rows of other data.
 #[test]
 fn data_come_from_a_folder() {

@@ -28,6 +28,9 @@ use crate::written::{Written, write};
 pub use document::document;
 pub use spec::Spec;
 
+/// The name of the experiment.
+pub const NAME: &str = "basins";
+
 /// What one memory makes of the plane.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]

@@ -33,6 +33,9 @@ use crate::written::{Written, write};
 pub use document::document;
 pub use spec::{Quick, Rule, Spec};
 
+/// The name of the experiment.
+pub const NAME: &str = "metastable";
+
 /// Digits to store and digits to ask for, pixels from 0 to 1.
 #[derive(Debug, Clone)]
 pub struct Digits {

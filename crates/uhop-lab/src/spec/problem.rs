@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Spec;
+use crate::{basins, metastable};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
@@ -13,7 +14,7 @@ pub(crate) enum Problem {
 }
 
 fn names() -> String {
-    Spec::names().collect::<Vec<_>>().join(", ")
+    Spec::names().chain([metastable::NAME, basins::NAME]).collect::<Vec<_>>().join(", ")
 }
 
 impl Problem {
