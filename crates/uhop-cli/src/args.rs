@@ -206,6 +206,11 @@ pub(crate) struct ExperimentRunArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
 
+    /// Fetch the data sets from the Hugging Face hub into its cache, those that are not there yet
+    #[cfg(feature = "hub")]
+    #[arg(long, conflicts_with = "data")]
+    pub(crate) fetch: bool,
+
     /// The folder for the results, made if missing [default: uhop-NAME]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,

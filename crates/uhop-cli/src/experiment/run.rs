@@ -11,6 +11,8 @@ use uhop_lab::{
     DataSet, Progress, Run, Spec, basins, correlations, document, metastable, report, summaries,
 };
 
+#[cfg(feature = "hub")]
+use super::fetch;
 use super::{table, whole};
 use crate::args::ExperimentRunArgs;
 use crate::console::Console;
@@ -55,6 +57,8 @@ fn recall(args: &ExperimentRunArgs) -> Result<(), Failure> {
     let spec = spec(args)?;
     let data = match &args.data {
         Some(folder) => DataSet::find(folder, &spec)?,
+        #[cfg(feature = "hub")]
+        None if args.fetch => fetch::data_sets(&spec, &console)?,
         None => vec![DataSet::sample()],
     };
     for set in &data {

@@ -5,9 +5,13 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
+#[cfg(feature = "hub")]
+use uhop_data::datasets::{Dataset, Split};
 use uhop_lab::metastable::{self, Digits, States};
 use uhop_lab::{Written, basins};
 
+#[cfg(feature = "hub")]
+use super::fetch;
 use super::run::{Data, Document, command, folder};
 use super::table::plain;
 use crate::args::ExperimentRunArgs;
@@ -22,6 +26,8 @@ const BAR: usize = 1000;
 pub(super) fn basins(args: &ExperimentRunArgs) -> Result<(), Failure> {
     refuse_seeds_and_jobs(args)?;
     refuse(args, "--data", args.data.as_ref())?;
+    #[cfg(feature = "hub")]
+    refuse(args, "--fetch", args.fetch.then_some(&()))?;
     let mut spec = match &args.spec {
         Some(path) => basins::Spec::read(path)?,
         None => basins::Spec::shipped()?,
@@ -54,6 +60,11 @@ pub(super) fn metastable(args: &ExperimentRunArgs) -> Result<(), Failure> {
     }
     let digits = match &args.data {
         Some(folder) => Digits::find(folder, &spec)?,
+        #[cfg(feature = "hub")]
+        None if args.fetch => {
+            let splits = [Split::Train, Split::Test];
+            Digits::find(&fetch::folder(Dataset::Mnist, &splits, &console)?, &spec)?
+        }
         None => Digits::sample(),
     };
     console.note(digits.provenance());

@@ -136,6 +136,26 @@ fn experiments_without_memory_sets_write_rows_and_a_report() {
     assert!(stderr(&output).contains("metastable, basins"), "{}", stderr(&output));
 }
 
+/// Where the hub is out of reach, one line says which file to put where.
+#[cfg(feature = "hub")]
+#[test]
+fn without_the_hub_an_error_says_what_to_put_where() {
+    let folder = TempDir::new().unwrap();
+    for name in ["memory-size", "metastable"] {
+        let output = uhop(folder.path(), &["experiment", "run", name, "--quick", "--fetch"])
+            .env("HF_HOME", folder.path())
+            .env("HF_ENDPOINT", "http://127.0.0.1:1")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let error = stderr(&output);
+        let error = error.lines().last().unwrap();
+        for part in ["mnist/train-00000-of-00001.parquet", "127.0.0.1:1", "put it here"] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}
+
 /// Data from a folder, and a folder that holds rows of other data.
 #[test]
 fn data_come_from_a_folder() {
