@@ -54,7 +54,8 @@ pub struct Line {
 pub struct Cell {
     /// The error.
     pub error: Spread,
-    /// The median divided by that of the Bayes limit, unless that is below [`NEGLIGIBLE`].
+    /// The median divided by that of the Bayes limit, unless it is that one or that is below
+    /// [`NEGLIGIBLE`].
     pub ratio: Option<f64>,
     /// The share of queries recalled.
     pub recall_rate: Spread,
@@ -188,7 +189,8 @@ fn table(spec: &Spec, group: &[&Row]) -> (Vec<f64>, Vec<Line>) {
     let cell = |contender: &str, (&column, &limit): (&f64, &Option<f64>)| {
         let rows = at(contender, column);
         let error = spread(&rows, |row| Some(row.error))?;
-        let ratio = limit.filter(|&limit| limit >= NEGLIGIBLE).map(|limit| error.median / limit);
+        let limit = limit.filter(|&limit| limit >= NEGLIGIBLE && contender != BAYES);
+        let ratio = limit.map(|limit| error.median / limit);
         let recall_rate = spread(&rows, |row| Some(row.recall_rate))?;
         let stage1_loss = spread(&rows, |row| row.stage1_loss);
         Some(Cell { error, ratio, recall_rate, stage1_loss })
@@ -270,6 +272,43 @@ fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Ratios stand beside contenders, where there is a limit to speak of.
+    #[test]
+    fn ratios_are_to_the_limit_and_not_of_it() {
+        let spec = Spec::shipped("noise").unwrap();
+        let row = |contender: &str, protocol: &str, level: f64, error: f64| Row {
+            experiment: "noise".to_owned(),
+            dataset: "d".to_owned(),
+            provenance: String::new(),
+            n_patterns: 100,
+            dim: 784,
+            corruption: "gaussian-std".to_owned(),
+            level,
+            contender: contender.to_owned(),
+            protocol: protocol.to_owned(),
+            seed: 0,
+            error,
+            recall_rate: 0.5,
+            beta: None,
+            effective_beta: None,
+            stage1_steps: None,
+            stage1_loss: None,
+            seconds: 0.0,
+        };
+        let rows = [
+            row(BAYES, BAYES, 0.5, 1e-4),
+            row("dense", "paper", 0.5, 8.0),
+            row(BAYES, BAYES, 1.0, 2.0),
+            row("dense", "paper", 1.0, 8.0),
+        ];
+        let [summary] = &summaries(&spec, &rows)[..] else { panic!("one setting") };
+        assert_eq!((summary.columns.as_slice(), summary.n_patterns), (&[0.5, 1.0][..], Some(100)));
+        let ratios = |line: usize| -> Vec<Option<f64>> {
+            summary.lines[line].cells.iter().map(|cell| cell.unwrap().ratio).collect()
+        };
+        assert_eq!((ratios(0), ratios(1)), (vec![None, None], vec![None, Some(4.0)]));
+    }
 
     #[test]
     fn ranks_of_equal_values_are_their_mean() {

@@ -1,6 +1,8 @@
 //! Values checked as they are read, so that an error knows its line.
 
-use serde::de::{Deserialize, Deserializer, Error};
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::ser::Serializer;
 use uhop_data::datasets::Dataset;
 
@@ -25,12 +27,36 @@ pub(crate) fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64
     }
 }
 
+/// A whole number above 0, which says so when it is something else.
+#[derive(PartialEq)]
+struct Count(usize);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Expected;
+
+        impl Visitor<'_> for Expected {
+            type Value = Count;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number above 0")
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Count, E> {
+                match usize::try_from(number) {
+                    Ok(count) if count > 0 => Ok(Count(count)),
+                    _ => Err(E::custom(format!("expected a whole number above 0, found {number}"))),
+                }
+            }
+        }
+
+        deserializer.deserialize_i64(Expected)
+    }
+}
+
 /// A whole number above 0.
 pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
-    match usize::deserialize(deserializer)? {
-        0 => Err(D::Error::custom("expected a whole number above 0, found 0")),
-        number => Ok(number),
-    }
+    Count::deserialize(deserializer).map(|count| count.0)
 }
 
 /// [`count`], where it may be left out.
@@ -63,11 +89,11 @@ pub(crate) fn distinct<'de, D: Deserializer<'de>, T: Deserialize<'de> + PartialE
 
 /// Whole numbers above 0, each larger than the one before.
 pub(crate) fn counts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<usize>, D::Error> {
-    let counts = some::<D, usize>(deserializer)?;
-    if counts[0] > 0 && counts.is_sorted() {
+    let counts: Vec<usize> = some(deserializer)?.into_iter().map(|Count(count)| count).collect();
+    if counts.is_sorted() {
         Ok(counts)
     } else {
-        Err(D::Error::custom(format!("expected rising whole numbers above 0, found {counts:?}")))
+        Err(D::Error::custom(format!("expected rising whole numbers, found {counts:?}")))
     }
 }
 

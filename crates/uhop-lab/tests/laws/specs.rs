@@ -7,7 +7,9 @@ use crate::common::{SMALL, noise, rows, small};
 fn what_is_no_specification_is_one_line() {
     let cases = [
         ("seeds = 3", "seeds = 0", "seeds: expected a whole number above 0, found 0"),
-        ("seeds = 3", "seeds = -1", "seeds: "),
+        ("seeds = 3", "seeds = -1", "seeds: expected a whole number above 0, found -1"),
+        ("seeds = 3", "seeds = 1.5", "floating point `1.5`, expected a whole number above 0"),
+        ("n_patterns = [4, 7]", "n_patterns = [0, 7]", "a whole number above 0, found 0"),
         ("seeds = 3", "seeds = 'x'", "seeds: "),
         ("seeds = 3", "sedes = 3", "sedes: unknown field `sedes`"),
         ("seeds = 3\n", "", ": missing field `seeds`"),
