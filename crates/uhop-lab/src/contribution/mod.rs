@@ -11,7 +11,7 @@
 //! let rows = measure(&spec, &DataSet::sample(), &|_| ControlFlow::Continue(()))?;
 //! // The dense model's energy with the target alone is 0, but for rounding.
 //! assert_eq!(rows[0].contender, "dense");
-//! assert!(rows[0].energy_target.abs() < 1e-2 && rows[0].energy_all < -1.0);
+//! assert!(rows[0].energy_target.abs() < 1e-9 && rows[0].energy_all < -1.0);
 //! # Ok::<(), uhop_lab::Error>(())
 //! ```
 
@@ -23,7 +23,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
-use ndarray::{Array2, ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView2, s};
 use parquet::basic::Repetition;
 use serde::Serialize;
 use uhop::{Memory, Model, Patterns, Separation, Similarity};
@@ -219,7 +219,8 @@ fn memory_set(
 
 /// The energies of the queries, of which the i-th is of the i-th pattern.
 ///
-/// K(u,v) = ⟨Wu,Wv⟩: E_K is the energy of dot products between features.
+/// K(u,v) = ⟨Wu,Wv⟩: E_K is the energy of dot products between features. In `f64` from there on, as the
+/// difference of two energies can be far smaller than the rounding of either in `f32`.
 fn energies_of(
     learned: Option<&Learned>,
     patterns: &Patterns<f32>,
@@ -227,27 +228,28 @@ fn energies_of(
     separation: Separation,
     beta: f64,
 ) -> uhop::Result<Vec<Energies>> {
-    let Some(learned) = learned else {
-        return energies(patterns, queries.view(), separation, beta);
+    let map = learned.map(|learned| learned.map.clone().normalize_rows());
+    let features = |rows: ArrayView2<'_, f32>| -> uhop::Result<Array2<f64>> {
+        let mapped = map.as_ref().map(|map| map.apply(rows)).transpose()?;
+        Ok(mapped.as_ref().map_or(rows, |mapped| mapped.view()).mapv(f64::from))
     };
-    let map = learned.map.clone().normalize_rows();
-    let features = Patterns::new(map.apply(patterns.view())?)?;
-    energies(&features, map.apply(queries.view())?.view(), separation, beta)
+    let patterns = Patterns::new(features(patterns.view())?)?;
+    energies(&patterns, &features(queries.view())?, separation, beta)
 }
 
 fn energies(
-    patterns: &Patterns<f32>,
-    queries: ArrayView2<'_, f32>,
+    patterns: &Patterns<f64>,
+    queries: &Array2<f64>,
     separation: Separation,
     beta: f64,
 ) -> uhop::Result<Vec<Energies>> {
     let model = Model::new(Similarity::Dot, separation, beta)?;
-    let all = Memory::new(patterns.clone(), model.clone())?.energy(queries)?;
+    let all = Memory::new(patterns.clone(), model.clone())?.energy(queries.view())?;
     let of = |(i, &all): (usize, &f64)| {
         let pattern = patterns.view().slice_move(s![i..=i, ..]).to_owned();
         let query = queries.slice(s![i..=i, ..]);
         let target = Memory::new(Patterns::new(pattern)?, model.clone())?.energy(query)?[0];
-        let quadratic = 0.5 * query.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>();
+        let quadratic = 0.5 * query.iter().map(|x| x * x).sum::<f64>();
         Ok(Energies { target, all, quadratic })
     };
     all.iter().enumerate().map(of).collect()
@@ -267,6 +269,7 @@ fn ratio(energies: &[Energies]) -> (Option<f64>, f64) {
 
 #[cfg(test)]
 mod tests {
+    use ndarray::Axis;
     use proptest::prelude::*;
     use uhop::LinearMap;
 
@@ -282,18 +285,16 @@ mod tests {
         measure(spec, &DataSet::sample(), &|_| ControlFlow::Continue(())).unwrap()
     }
 
-    /// Rounding of a score of `f32` numbers: dim·ε·‖ξ‖‖x‖, twice.
-    fn rounding(patterns: ArrayView2<'_, f32>, queries: ArrayView2<'_, f32>) -> f64 {
-        let longest = |rows: ArrayView2<'_, f32>| {
-            let norm = |row: ndarray::ArrayView1<'_, f32>| f64::from(row.dot(&row)).sqrt();
-            rows.axis_iter(Axis(0)).map(norm).fold(0.0, f64::max)
+    /// Rounding of scores with this ε: dim·ε·‖ξ‖‖x‖, once for each of two.
+    fn rounding(epsilon: f64, patterns: &Array2<f64>, queries: &Array2<f64>) -> f64 {
+        let longest = |rows: &Array2<f64>| {
+            rows.axis_iter(Axis(0)).map(|row| row.dot(&row).sqrt()).fold(0.0, f64::max)
         };
-        let dim = patterns.ncols() as f64;
-        2.0 * dim * f64::from(f32::EPSILON) * longest(patterns) * longest(queries)
+        2.0 * patterns.ncols() as f64 * epsilon * longest(patterns) * longest(queries)
     }
 
-    fn rows(n: usize) -> impl Strategy<Value = Array2<f32>> {
-        prop::collection::vec(-2.0_f32..2.0, n * 4)
+    fn rows(n: usize) -> impl Strategy<Value = Array2<f64>> {
+        prop::collection::vec(-2.0..2.0, n * 4)
             .prop_map(move |numbers| Array2::from_shape_vec((n, 4), numbers).unwrap())
     }
 
@@ -301,16 +302,16 @@ mod tests {
         /// Ψ* of more scores is never smaller, and of one score it is the score.
         #[test]
         fn others_never_raise_the_energy(
-            patterns in (1_usize..6).prop_flat_map(|n| (rows(n), rows(n))),
+            (patterns, queries) in (1_usize..6).prop_flat_map(|n| (rows(n), rows(n))),
             alpha in prop::sample::select(vec![1.0, 1.5, 2.0]),
             beta in 0.1_f64..5.0,
         ) {
-            let (patterns, queries) = patterns;
-            let tolerance = rounding(patterns.view(), queries.view());
+            // Terms of the order of 1/β are rounded too.
+            let tolerance = rounding(f64::EPSILON, &patterns, &queries) + 16.0 * f64::EPSILON / beta;
             let separation = Separation::entmax(alpha).unwrap();
             let patterns = Patterns::new(patterns).unwrap();
             let alone = patterns.n_patterns() == 1;
-            for e in energies(&patterns, queries.view(), separation, beta).unwrap() {
+            for e in energies(&patterns, &queries, separation, beta).unwrap() {
                 prop_assert!(e.all <= e.target + tolerance, "{e:?}");
                 prop_assert!(!alone || (e.all - e.target).abs() <= tolerance, "{e:?}");
             }
@@ -321,42 +322,42 @@ mod tests {
         fn the_difference_of_softmax_is_the_weight_of_the_target(
             patterns in rows(4), queries in rows(4), beta in 0.1_f64..2.0,
         ) {
-            let tolerance = rounding(patterns.view(), queries.view());
+            let tolerance =
+                2.0 * rounding(f64::EPSILON, &patterns, &queries) + 16.0 * f64::EPSILON / beta;
             let patterns = Patterns::new(patterns).unwrap();
             let softmax = Separation::softmax();
             let model = Model::new(Similarity::Dot, softmax, beta).unwrap();
-            let weights = Memory::new(patterns.clone(), model).unwrap();
-            let weights = weights.weights(queries.view()).unwrap().weights;
-            let found = energies(&patterns, queries.view(), softmax, beta).unwrap();
+            let memory = Memory::new(patterns.clone(), model).unwrap();
+            let weights = memory.weights(queries.view()).unwrap().weights;
+            let found = energies(&patterns, &queries, softmax, beta).unwrap();
             for (i, e) in found.iter().enumerate() {
-                let expected = -f64::from(weights[[i, i]]).ln() / beta;
-                // A weight in f32 is off by ε of itself at least, and its logarithm by ε.
-                let tolerance = 2.0 * tolerance + f64::from(f32::EPSILON) / beta;
+                let expected = -weights[[i, i]].ln() / beta;
                 prop_assert!((e.target - e.all - expected).abs() <= tolerance, "{e:?} {expected}");
             }
         }
 
         /// Dot products between features are the kernel.
         #[test]
-        fn the_energy_is_that_of_the_kernel(
-            patterns in rows(3), queries in rows(3), seed: u64,
-        ) {
+        fn the_energy_is_that_of_the_kernel(patterns in rows(3), queries in rows(3), seed: u64) {
             let map = LinearMap::random_normal(4, 4, seed).unwrap();
             let used = map.clone().normalize_rows();
-            let tolerance = rounding(used.apply(patterns.view()).unwrap().view(),
-                used.apply(queries.view()).unwrap().view())
-                // Features are rounded too: rows of W are of length 1.
-                + 2.0 * rounding(patterns.view(), queries.view())
-                + 2.0 * rounding(queries.view(), queries.view());
+            // Rows of W are of length 1, so that features are at most twice as long as what they are of.
+            // ½‖Wx‖² is rounded as a score of x with itself; features are in both, and rounded as scores.
+            let epsilon = f64::from(f32::EPSILON);
+            let tolerance = 4.0
+                * 2.0
+                * (rounding(epsilon, &patterns, &queries) + rounding(epsilon, &queries, &queries));
+            let single = |rows: &Array2<f64>| rows.mapv(|x| x as f32);
+            let (patterns, queries) = (single(&patterns), single(&queries));
             let patterns = Patterns::new(patterns).unwrap();
             let sparsemax = Separation::sparsemax();
             let model = Model::new(Similarity::Kernel(used), sparsemax, 1.0).unwrap();
-            let expected = Memory::new(patterns.clone(), model).unwrap();
-            let expected = expected.energy(queries.view()).unwrap();
+            let memory = Memory::new(patterns.clone(), model).unwrap();
+            let expected = memory.energy(queries.view()).unwrap();
             let learned = Learned { map, loss: 0.0, seconds: 0.0 };
             let found = energies_of(Some(&learned), &patterns, &queries, sparsemax, 1.0).unwrap();
             for (e, expected) in found.iter().zip(expected) {
-                prop_assert!((e.all - expected).abs() <= 2.0 * tolerance, "{e:?} {expected}");
+                prop_assert!((e.all - expected).abs() <= tolerance, "{e:?} {expected}");
             }
         }
     }
@@ -375,8 +376,9 @@ mod tests {
         let dense: Vec<&Row> = rows.iter().filter(|row| row.stage1_steps.is_none()).collect();
         assert_eq!(dense.len(), 2);
         let digits = DataSet::sample().draw(6, seed_of(0, Use::Memory)).unwrap();
-        // No query is longer than twice its pattern.
-        let tolerance = 2.0 * rounding(digits.view(), digits.view());
+        let digits = digits.view().mapv(f64::from);
+        // No query is longer than twice its pattern; its ½‖x‖² is a score with itself.
+        let tolerance = (2.0 + 4.0) * rounding(f64::EPSILON, &digits, &digits);
         assert!(dense.iter().all(|row| row.energy_target.abs() <= tolerance), "{dense:?}");
     }
 
