@@ -8,7 +8,7 @@ use std::time::Instant;
 #[cfg(feature = "hub")]
 use uhop_data::datasets::{Dataset, Split};
 use uhop_lab::metastable::{self, Digits, States};
-use uhop_lab::{DataSet, Written, basins, contribution, short};
+use uhop_lab::{DataSet, Written, basins, contribution};
 
 #[cfg(feature = "hub")]
 use super::fetch;
@@ -129,7 +129,8 @@ pub(super) fn contribution(args: &ExperimentRunArgs) -> Result<(), Failure> {
     table.set_header(std::iter::once("E(target) − E(all)".to_owned()).chain(sizes));
     for line in contribution::lines(&spec, &written.found) {
         let cells = line.cells.iter().map(|cell| {
-            cell.as_ref().map_or_else(|| "–".to_owned(), |cell| short(cell.difference.median))
+            cell.as_ref()
+                .map_or_else(|| "–".to_owned(), |cell| contribution::shown(cell.difference.median))
         });
         table.add_row(std::iter::once(line.name()).chain(cells));
     }

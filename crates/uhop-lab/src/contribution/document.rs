@@ -1,11 +1,10 @@
 //! The energy contribution as a report.
 
-use super::{Cell, Line, Row, Spec, lines};
+use super::{Cell, Line, Row, Spec, lines, shown};
 use crate::report::{
     self, Axis, Chart, Column, Document, Point, Role, Scale, Section, Series, Table,
 };
 use crate::spec::Contender;
-use crate::summary::short;
 
 /// Below this difference a curve is drawn linearly, so that 0 has a place.
 const LINEAR_BELOW: f64 = 0.01;
@@ -42,17 +41,16 @@ pub fn document(
     }
     let caption = "E(target) − E(all), mean over the queries, median over the seeds, against the number \
                    of stored patterns.";
-    let difference = |cell: &Cell| short(cell.difference.median);
+    let difference = |cell: &Cell| shown(cell.difference.median);
     section = section.with(table(spec, caption, &lines, difference)?);
-    let caption = "E(target)/E(all), mean over the queries whose E(all) is not near 0, and their share; \
-                   medians over the seeds. Read the difference instead.";
-    let ratio = |cell: &Cell| match cell.ratio {
-        None => "–".to_owned(),
-        Some(ratio) => {
-            format!("{} ({:.0} %)", short(ratio.median), 100.0 * cell.ratio_share.median)
-        }
-    };
-    let ratios = Section::new("E(target)/E(all)")?.with(table(spec, caption, &lines, ratio)?);
+    let caption = "E(target)/E(all), mean over the queries whose E(all) is not near 0, median over the seeds. \
+                   Read the difference instead.";
+    let ratio =
+        |cell: &Cell| cell.ratio.map_or_else(|| "–".to_owned(), |ratio| shown(ratio.median));
+    let mut ratios = Section::new("E(target)/E(all)")?.with(table(spec, caption, &lines, ratio)?);
+    let caption = "Queries that the ratio is of, in percent, median over the seeds.";
+    let share = |cell: &Cell| format!("{:.0}", 100.0 * cell.ratio_share.median);
+    ratios = ratios.with(table(spec, caption, &lines, share)?);
     Document::new(&*spec.title, lead)?
         .with_fact("command", command)
         .with_fact("version", concat!("uhop ", env!("CARGO_PKG_VERSION")))

@@ -38,7 +38,7 @@ use crate::spec::{CorruptionKind, Protocol};
 use crate::written::{Written, write};
 pub use document::document;
 pub use spec::{Quick, Spec};
-pub use summary::{Cell, Line, lines};
+pub use summary::{Cell, Line, lines, shown};
 
 /// The name of the experiment.
 pub const NAME: &str = "contribution";
@@ -360,6 +360,11 @@ mod tests {
                 prop_assert!((e.all - expected).abs() <= tolerance, "{e:?} {expected}");
             }
         }
+    }
+
+    #[test]
+    fn rounding_is_shown_as_zero() {
+        assert_eq!([-1e-15, 0.0, 4e-10, 1.5].map(shown), ["0", "0", "4e-10", "1.50"]);
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Rows to medians and quartiles over the seeds.
 
 use super::{Row, Spec};
-use crate::summary::Spread;
+use crate::summary::{Spread, short};
+
+/// Below this a mean is the rounding of energies in `f64`: 784·ε·‖ξ‖‖x‖, norms of the order of 10.
+const ROUNDING: f64 = 1e-11;
 
 /// One model after one number of steps.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +39,11 @@ impl Line {
             Some(steps) => format!("{}, {steps} steps", self.contender),
         }
     }
+}
+
+/// A number for tables, 0 where it is no more than rounding.
+pub fn shown(x: f64) -> String {
+    short(if x.abs() < ROUNDING { 0.0 } else { x })
 }
 
 /// The lines of an experiment, in the order of its specification.
