@@ -7,11 +7,11 @@
 //! use uhop_lab::contribution::{Spec, measure};
 //!
 //! let mut spec = Spec::shipped()?.quick();
-//! (spec.seeds, spec.n_patterns) = (1, vec![5]);
+//! (spec.seeds, spec.n_patterns) = (1, vec![50]);
 //! let rows = measure(&spec, &DataSet::sample(), &|_| ControlFlow::Continue(()))?;
 //! // The dense model's energy with the target alone is 0, but for rounding.
 //! assert_eq!(rows[0].contender, "dense");
-//! assert!(rows[0].energy_target.abs() < 1e-9 && rows[0].energy_all < -1.0);
+//! assert!(rows[0].energy_target.abs() < 1e-9 && rows[0].energy_all < -0.1);
 //! # Ok::<(), uhop_lab::Error>(())
 //! ```
 
