@@ -73,7 +73,8 @@ impl DataSet {
         }
     }
 
-    fn load(folder: &Path, dataset: Dataset, largest: usize) -> uhop_data::Result<Self> {
+    /// One data set in a folder, of which `largest` images are stored at once.
+    pub(crate) fn load(folder: &Path, dataset: Dataset, largest: usize) -> uhop_data::Result<Self> {
         let shape = dataset.shape();
         let (height, width) = (shape.height as usize, shape.width as usize);
         let channels = shape.colour.n_values();

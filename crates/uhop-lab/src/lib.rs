@@ -19,6 +19,7 @@
 
 pub mod basins;
 mod bayes;
+pub mod contribution;
 mod data;
 mod document;
 mod error;

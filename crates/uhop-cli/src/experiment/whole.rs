@@ -1,4 +1,4 @@
-//! The experiments that are measured in one go: no memory sets, no seeds.
+//! The experiments that are measured in one go: nothing is kept of a run that was stopped.
 
 use std::fmt::Display;
 use std::ops::ControlFlow;
@@ -8,7 +8,7 @@ use std::time::Instant;
 #[cfg(feature = "hub")]
 use uhop_data::datasets::{Dataset, Split};
 use uhop_lab::metastable::{self, Digits, States};
-use uhop_lab::{Written, basins};
+use uhop_lab::{DataSet, Written, basins, contribution};
 
 #[cfg(feature = "hub")]
 use super::fetch;
@@ -44,7 +44,7 @@ pub(super) fn basins(args: &ExperimentRunArgs) -> Result<(), Failure> {
         let stored = format!("{stored} of {}", landscape.stored.len());
         table.add_row([landscape.what.clone(), stored]);
     }
-    say(args, &written, vec![], begun, &table)
+    say(args, &written, None, vec![], begun, &table)
 }
 
 /// Sizes of the states that queries come to rest in.
@@ -86,7 +86,56 @@ pub(super) fn metastable(args: &ExperimentRunArgs) -> Result<(), Failure> {
     }
     let name = args.name.clone();
     let data = vec![Data { name, provenance: digits.provenance().to_owned() }];
-    say(args, &written, data, begun, &table)
+    say(args, &written, None, data, begun, &table)
+}
+
+/// What the target and the other memories each give to the energy.
+pub(super) fn contribution(args: &ExperimentRunArgs) -> Result<(), Failure> {
+    refuse(args, "--jobs", args.jobs.as_ref())?;
+    let console = Console::new(args.output_args);
+    let mut spec = match &args.spec {
+        Some(path) => contribution::Spec::read(path)?,
+        None => contribution::Spec::shipped()?,
+    };
+    if args.quick {
+        spec = spec.quick();
+    }
+    if let Some(seeds) = args.seeds {
+        spec.seeds = seeds.get();
+    }
+    let data = match &args.data {
+        Some(folder) => contribution::find(folder, &spec)?,
+        #[cfg(feature = "hub")]
+        None if args.fetch => {
+            let folder = fetch::folder(Dataset::Mnist, &[Split::Train], &console)?;
+            contribution::find(&folder, &spec)?
+        }
+        None => DataSet::sample(),
+    };
+    console.note(&format!("{}: {}", data.name(), data.provenance()));
+    let bar = console.timed_bar(&args.name);
+    bar.set_length(BAR as u64);
+    let show = |done: f64| {
+        bar.set_position((done * BAR as f64) as u64);
+        if interrupt::check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    let begun = Instant::now();
+    let written = contribution::run(&spec, &data, &folder(args), &command(), &show);
+    bar.finish_and_clear();
+    interrupt::check()?;
+    let written = written?;
+    let mut table = plain();
+    let sizes = spec.n_patterns.iter().map(ToString::to_string);
+    table.set_header(std::iter::once("E(target) − E(all)".to_owned()).chain(sizes));
+    for line in contribution::lines(&spec, &written.found) {
+        let cells = line.cells.iter().map(|cell| {
+            cell.as_ref()
+                .map_or_else(|| "–".to_owned(), |cell| contribution::shown(cell.difference.median))
+        });
+        table.add_row(std::iter::once(line.name()).chain(cells));
+    }
+    let (name, provenance) = (data.name().to_owned(), data.provenance().to_owned());
+    say(args, &written, Some(spec.seeds), vec![Data { name, provenance }], begun, &table)
 }
 
 fn line(states: &States) -> Vec<String> {
@@ -104,6 +153,7 @@ fn line(states: &States) -> Vec<String> {
 fn say<F>(
     args: &ExperimentRunArgs,
     written: &Written<F>,
+    seeds: Option<usize>,
     data: Vec<Data>,
     begun: Instant,
     table: &impl Display,
@@ -120,7 +170,7 @@ fn say<F>(
         version: env!("CARGO_PKG_VERSION"),
         experiment: args.name.clone(),
         quick: args.quick,
-        seeds: None,
+        seeds,
         data,
         n_rows: written.n_rows,
         memory_sets: None,

@@ -104,20 +104,22 @@ fn a_run_writes_rows_and_another_goes_on() {
     }
 }
 
-/// What is measured in one go has rows and a report, and no seeds.
+/// What is measured in one go has rows and a report, and nothing to share among workers.
 #[test]
 fn experiments_without_memory_sets_write_rows_and_a_report() {
     let folder = TempDir::new().unwrap();
     let here = folder.path();
-    for (name, n_rows, header) in [
-        ("basins", 4 * 41 * 41, "landscape,stage1_steps,"),
-        ("metastable", 15 * 12, "provenance,separation,"),
+    for (name, n_rows, header, seeds) in [
+        ("basins", 4 * 41 * 41, "landscape,stage1_steps,", None),
+        ("metastable", 15 * 12, "provenance,separation,", None),
+        ("contribution", 3 * 2 * (2 + 4 * 2), "provenance,n_patterns,", Some(2)),
     ] {
         let run = ["experiment", "run", name, "--quick", "--no-progress"];
         let document = json(here, &run);
         assert_eq!(fields(&document), documented("experiment run")[0]);
         assert_eq!(document["n_rows"], n_rows);
-        assert!(document["seeds"].is_null() && document["resumed"].is_null());
+        assert_eq!(document["seeds"].as_u64(), seeds);
+        assert!(document["resumed"].is_null());
         let csv = here.join(document["csv"].as_str().unwrap());
         let text = fs::read_to_string(csv).unwrap();
         assert!(text.starts_with(header), "{name}");
@@ -128,12 +130,17 @@ fn experiments_without_memory_sets_write_rows_and_a_report() {
         let output = uhop(here, &run).output().unwrap();
         let end = format!("report  uhop-{name}/report.html\n");
         assert!(stdout(&output).ends_with(&end), "{}", stdout(&output));
-        let output = uhop(here, &[&run[..], &["--seeds", "2"]].concat()).output().unwrap();
+        let output = uhop(here, &[&run[..], &["--jobs", "2"]].concat()).output().unwrap();
         assert_eq!(output.status.code(), Some(1));
-        assert!(stderr(&output).contains("--seeds means nothing"), "{}", stderr(&output));
+        assert!(stderr(&output).contains("--jobs means nothing"), "{}", stderr(&output));
     }
+    let run = ["experiment", "run", "basins", "--quick", "--seeds", "2"];
+    let output = uhop(here, &run).output().unwrap();
+    assert!(stderr(&output).contains("--seeds means nothing"), "{}", stderr(&output));
+    let run = ["experiment", "run", "contribution", "--quick", "--seeds", "1"];
+    assert_eq!(json(here, &run)["n_rows"], 3 * (2 + 4 * 2));
     let output = uhop(here, &["experiment", "run", "no-such"]).output().unwrap();
-    assert!(stderr(&output).contains("metastable, basins"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("metastable, basins, contribution"), "{}", stderr(&output));
 }
 
 /// Where the hub is out of reach, one line says which file to put where.
@@ -141,7 +148,7 @@ fn experiments_without_memory_sets_write_rows_and_a_report() {
 #[test]
 fn without_the_hub_an_error_says_what_to_put_where() {
     let folder = TempDir::new().unwrap();
-    for name in ["memory-size", "metastable"] {
+    for name in ["memory-size", "metastable", "contribution"] {
         let output = uhop(folder.path(), &["experiment", "run", name, "--quick", "--fetch"])
             .env("HF_HOME", folder.path())
             .env("HF_ENDPOINT", "http://127.0.0.1:1")
