@@ -19,6 +19,7 @@
 
 pub mod basins;
 mod bayes;
+pub mod capacity;
 mod data;
 mod document;
 mod error;

@@ -1,7 +1,7 @@
 //! `uhop experiment list`: what can be run.
 
 use serde::Serialize;
-use uhop_lab::{Spec, basins, metastable};
+use uhop_lab::{Spec, basins, capacity, metastable};
 
 use crate::args::ExperimentListArgs;
 use crate::console::Console;
@@ -46,5 +46,7 @@ fn entries() -> uhop_lab::Result<Vec<Entry>> {
     entries.push(Entry { name, title, n_patterns: vec![n_patterns], seeds: None });
     let basins::Spec { name, title, patterns, .. } = basins::Spec::shipped()?;
     entries.push(Entry { name, title, n_patterns: vec![patterns.len()], seeds: None });
+    let capacity::Spec { name, title, limit, .. } = capacity::Spec::shipped()?;
+    entries.push(Entry { name, title, n_patterns: vec![limit], seeds: None });
     Ok(entries)
 }

@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use serde::Serialize;
 use uhop_lab::{
-    DataSet, Progress, Run, Spec, basins, correlations, document, metastable, report, summaries,
+    DataSet, Progress, Run, Spec, basins, capacity, correlations, document, metastable, report,
+    summaries,
 };
 
 #[cfg(feature = "hub")]
@@ -46,6 +47,7 @@ pub(super) struct Data {
 pub(crate) fn run(args: &ExperimentRunArgs) -> Result<(), Failure> {
     match args.name.as_str() {
         basins::NAME => whole::basins(args),
+        capacity::NAME => whole::capacity(args),
         metastable::NAME => whole::metastable(args),
         _ => recall(args),
     }

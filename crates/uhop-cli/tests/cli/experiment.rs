@@ -112,6 +112,7 @@ fn experiments_without_memory_sets_write_rows_and_a_report() {
     for (name, n_rows, header) in [
         ("basins", 4 * 41 * 41, "landscape,stage1_steps,"),
         ("metastable", 15 * 12, "provenance,separation,"),
+        ("capacity", 2 * 4 * 2 * 2 + 5 + 4 * 12, "table,contender,dim,dim_features,"),
     ] {
         let run = ["experiment", "run", name, "--quick", "--no-progress"];
         let document = json(here, &run);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Spec;
-use crate::{basins, metastable};
+use crate::{basins, capacity, metastable};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
@@ -14,7 +14,10 @@ pub(crate) enum Problem {
 }
 
 fn names() -> String {
-    Spec::names().chain([metastable::NAME, basins::NAME]).collect::<Vec<_>>().join(", ")
+    Spec::names()
+        .chain([metastable::NAME, basins::NAME, capacity::NAME])
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl Problem {
