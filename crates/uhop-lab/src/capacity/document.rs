@@ -19,7 +19,7 @@ pub fn document(spec: &Spec, rows: &[Row], command: &str) -> Result<Document> {
     let queries =
         format!("pattern with noise of norm {}, {} updates", spec.noise_norm, spec.updates);
     let recalled = format!(
-        "a cosine of {} with at least {} of the patterns, up to {} patterns",
+        "a cosine of at least {} for a share of {} of the queries, up to {} patterns",
         spec.cosine, spec.share, spec.limit
     );
     let stage1 = format!(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::ControlFlow;
 
-use ndarray::{Array2, ArrayView1, s};
+use ndarray::{Array2, ArrayView1, Axis};
 use uhop::stage1::{Optimizer, Params, SeparationLoss, StopReason, learn};
 use uhop::{Dynamics, LinearMap, Memory, Model, Patterns};
 
@@ -48,14 +48,13 @@ impl Memories<'_> {
                 }
                 None => model.clone(),
             };
-            let queries = self.queries(&patterns)?;
+            let (queries, asked) = self.queries(&patterns)?;
             let dynamics = Dynamics::steps(self.spec.updates)?;
-            let states =
-                Memory::new(patterns.clone(), model)?.retrieve(queries.view(), &dynamics)?;
-            let stored = patterns.view();
-            let pairs = states.retrieved.outer_iter().zip(stored.outer_iter());
+            let memory = Memory::new(patterns.clone(), model)?;
+            let states = memory.retrieve(queries.view(), &dynamics)?.retrieved;
+            let pairs = states.outer_iter().zip(&asked);
             let recalled =
-                pairs.filter(|(state, pattern)| cosine(*state, *pattern) >= self.spec.cosine);
+                pairs.filter(|(state, i)| cosine(*state, patterns.row(**i)) >= self.spec.cosine);
             Ok(recalled.count() as f64 / queries.nrows() as f64)
         };
         recall().map_err(failed)
@@ -66,11 +65,14 @@ impl Memories<'_> {
         Patterns::new(directions(n, self.dim, seed)?)
     }
 
-    /// The first patterns, each with noise in a direction of its own.
-    fn queries(&self, patterns: &Patterns<f32>) -> uhop::Result<Array2<f32>> {
-        let n = patterns.n_patterns().min(self.spec.n_queries);
+    /// The patterns in turn, as often as there are queries, each time with noise in another direction; and which pattern
+    /// each is.
+    fn queries(&self, patterns: &Patterns<f32>) -> uhop::Result<(Array2<f32>, Vec<usize>)> {
+        let n = self.spec.n_queries;
         let noise = directions(n, self.dim, seed_of(self.seed, Use::Queries))?;
-        Ok(&patterns.view().slice(s![..n, ..]) + &(noise * self.spec.noise_norm as f32))
+        let asked: Vec<usize> = (0..n).map(|i| i % patterns.n_patterns()).collect();
+        let exact = patterns.view().select(Axis(0), &asked);
+        Ok((exact + noise * self.spec.noise_norm as f32, asked))
     }
 
     /// The map that Stage I learns from these patterns, learned once.
@@ -108,25 +110,23 @@ fn cosine(a: ArrayView1<'_, f32>, b: ArrayView1<'_, f32>) -> f64 {
     f64::from(a.dot(&b)) / f64::from(a.dot(&a) * b.dot(&b)).sqrt()
 }
 
-/// A number up to `limit` at which `share_of` is at least `least`, while it is not a little above, and its share. One
-/// pattern is always recalled.
+/// The largest number up to `limit` at which `share_of` is at least `least`, and its share: the last of 2, 4, 8 … that has it,
+/// whatever fails before, then by halves. One pattern is always recalled.
 fn largest(
     limit: usize,
     precision: f64,
     least: f64,
     mut share_of: impl FnMut(usize) -> Result<f64>,
 ) -> Result<(usize, f64)> {
-    let (mut low, mut share) = (1, 1.0);
-    let mut high = loop {
-        if low >= limit {
-            return Ok((low, share));
+    let (mut low, mut share, mut high) = (1, 1.0, None);
+    let doubled = std::iter::successors(Some(1_usize), |n| n.checked_mul(2));
+    for n in doubled.skip(1).take_while(|n| *n < limit).chain((limit > 1).then_some(limit)) {
+        match share_of(n)? {
+            enough if enough >= least => (low, share, high) = (n, enough, None),
+            _ => high = high.or(Some(n)),
         }
-        let next = low.saturating_mul(2).min(limit);
-        match share_of(next)? {
-            enough if enough >= least => (low, share) = (next, enough),
-            _ => break next,
-        }
-    };
+    }
+    let Some(mut high) = high else { return Ok((low, share)) };
     while high - low > 1 && (high - low) as f64 > precision * low as f64 {
         let middle = low + (high - low) / 2;
         match share_of(middle)? {
@@ -139,6 +139,8 @@ fn largest(
 
 #[cfg(test)]
 mod tests {
+    use ndarray::s;
+
     use super::*;
 
     /// Of a share that falls once, the last number before it falls.
@@ -157,6 +159,13 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// What fails below does not end the search.
+    #[test]
+    fn a_number_that_fails_below_is_no_end() {
+        let of = |n: usize| Ok(if (5..15).contains(&n) || n > 50 { 0.5 } else { 1.0 });
+        assert_eq!(largest(100, f64::MIN_POSITIVE, 0.95, of).unwrap(), (50, 1.0));
     }
 
     #[test]

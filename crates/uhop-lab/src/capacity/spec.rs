@@ -44,7 +44,7 @@ pub struct Spec {
     /// The share of queries that are to be recalled.
     #[serde(deserialize_with = "check::positive")]
     pub share: f64,
-    /// Queries, or as many as there are patterns.
+    /// Queries, of the patterns in turn.
     #[serde(deserialize_with = "check::count")]
     pub n_queries: usize,
     /// The largest memory tried.
