@@ -63,10 +63,11 @@ pub(super) fn capacity(args: &ExperimentRunArgs) -> Result<(), Failure> {
     let begun = Instant::now();
     let written = with_bar(args, |show| capacity::run(&spec, &folder(args), &command(), show))?;
     let mut table = plain();
-    table.set_header(["contender", "β", "d", "largest M (median)"]);
+    table.set_header(["contender", "β", "d", "largest M (median)", "fails from"]);
     for one in capacity::largest(&spec, &written.found) {
-        let numbers = [one.beta, one.dim as f64, one.n_patterns.median];
-        table.add_row(std::iter::once(one.contender).chain(numbers.map(|n| n.to_string())));
+        let numbers = [one.beta, one.dim as f64, one.n_patterns.median].map(|n| n.to_string());
+        let fails = one.fails_from.map_or_else(|| "–".to_owned(), |n| n.to_string());
+        table.add_row([one.contender].into_iter().chain(numbers).chain([fails]));
     }
     say(args, &written, vec![], begun, &table)
 }

@@ -39,7 +39,8 @@ pub fn document(spec: &Spec, rows: &[Row], command: &str) -> Result<Document> {
         let here: Vec<&Largest> = found.iter().filter(|one| one.beta == beta).collect();
         let section = Section::new(format!("Random patterns, β = {beta}"))?
             .with(chart(spec, i, beta, &here)?)
-            .with(memories(spec, beta, &here)?);
+            .with(memories(spec, beta, &here)?)
+            .with(failures(spec, beta, &here)?);
         document = document.with_section(section)?;
     }
     let bounds = Section::new("What the dense model is promised")?.with(bounds(spec)?);
@@ -94,6 +95,20 @@ fn memories(spec: &Spec, beta: f64, found: &[&Largest]) -> report::Result<Table>
         let most = if n.median >= spec.limit as f64 { "≥ " } else { "" };
         format!("{most}{} ({} to {})", n.median, n.lower, n.upper)
     };
+    let line = |(name, of): (&str, Vec<&Largest>)| {
+        std::iter::once(name.to_owned()).chain(of.iter().map(cell)).collect()
+    };
+    Table::new(caption, columns, contenders(found).into_iter().map(line).collect())
+}
+
+fn failures(spec: &Spec, beta: f64, found: &[&Largest]) -> report::Result<Table> {
+    let caption = format!(
+        "Smallest memory tried that is not recalled, at effective β = {beta}: median over the seeds. Where it is below \
+         the largest one recalled, larger memories are recalled and smaller ones are not."
+    );
+    let mut columns = vec![Column::text("contender")];
+    columns.extend(spec.dims.iter().map(|dim| Column::number(format!("d = {dim}"))));
+    let cell = |one: &&Largest| one.fails_from.map_or_else(|| "–".to_owned(), |n| n.to_string());
     let line = |(name, of): (&str, Vec<&Largest>)| {
         std::iter::once(name.to_owned()).chain(of.iter().map(cell)).collect()
     };

@@ -25,8 +25,8 @@ pub(super) struct Memories<'a> {
 }
 
 impl Memories<'_> {
-    /// The largest number of patterns that `model` recalls, and the share that it recalls.
-    pub(super) fn largest(&mut self, model: &Model<f32>) -> Result<(usize, f64)> {
+    /// The largest memory that `model` recalls.
+    pub(super) fn largest(&mut self, model: &Model<f32>) -> Result<Found> {
         let Spec { limit, precision, share, .. } = *self.spec;
         largest(limit, precision, share, |n| self.recalled(n, model))
     }
@@ -110,31 +110,51 @@ fn cosine(a: ArrayView1<'_, f32>, b: ArrayView1<'_, f32>) -> f64 {
     f64::from(a.dot(&b)) / f64::from(a.dot(&a) * b.dot(&b)).sqrt()
 }
 
-/// The largest number up to `limit` at which `share_of` is at least `least`, and its share: the last of 2, 4, 8 … that has it,
+/// Where the memories of one model end.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Found {
+    /// The largest number recalled.
+    pub(super) largest: usize,
+    /// The share of its queries recalled.
+    pub(super) share: f64,
+    /// The smallest number tried that is not recalled.
+    pub(super) fails_from: Option<usize>,
+}
+
+/// The largest number up to `limit` at which `share_of` is at least `least`: the last of 2, 4, 8 … that has it,
 /// whatever fails before, then by halves. One pattern is always recalled.
 fn largest(
     limit: usize,
     precision: f64,
     least: f64,
     mut share_of: impl FnMut(usize) -> Result<f64>,
-) -> Result<(usize, f64)> {
+) -> Result<Found> {
+    let mut fails_from = None;
     let (mut low, mut share, mut high) = (1, 1.0, None);
     let doubled = std::iter::successors(Some(1_usize), |n| n.checked_mul(2));
     for n in doubled.skip(1).take_while(|n| *n < limit).chain((limit > 1).then_some(limit)) {
         match share_of(n)? {
             enough if enough >= least => (low, share, high) = (n, enough, None),
-            _ => high = high.or(Some(n)),
+            _ => {
+                high = high.or(Some(n));
+                fails_from = fails_from.or(Some(n));
+            }
         }
     }
-    let Some(mut high) = high else { return Ok((low, share)) };
+    let Some(mut high) = high else {
+        return Ok(Found { largest: low, share, fails_from });
+    };
     while high - low > 1 && (high - low) as f64 > precision * low as f64 {
         let middle = low + (high - low) / 2;
         match share_of(middle)? {
             enough if enough >= least => (low, share) = (middle, enough),
-            _ => high = middle,
+            _ => {
+                high = middle;
+                fails_from = fails_from.map(|n: usize| n.min(middle));
+            }
         }
     }
-    Ok((low, share))
+    Ok(Found { largest: low, share, fails_from })
 }
 
 #[cfg(test)]
@@ -149,10 +169,12 @@ mod tests {
         for limit in [1, 2, 3, 40, 64, 100] {
             for last in 1..=2 * limit {
                 let of = |n: usize| Ok(if n <= last { 0.96 } else { 0.5 });
-                let (found, share) = largest(limit, f64::MIN_POSITIVE, 0.95, of).unwrap();
+                let exact = largest(limit, f64::MIN_POSITIVE, 0.95, of).unwrap();
+                let (found, share) = (exact.largest, exact.share);
                 assert_eq!(found, last.min(limit));
+                assert_eq!(exact.fails_from, (last < limit).then_some(last + 1));
                 assert_eq!(share, if found == 1 { 1.0 } else { 0.96 });
-                let (rough, _) = largest(limit, 0.1, 0.95, of).unwrap();
+                let rough = largest(limit, 0.1, 0.95, of).unwrap().largest;
                 assert!(
                     rough <= found && found as f64 <= 1.1 * rough as f64 + 1.0,
                     "{rough} {found}"
@@ -165,7 +187,8 @@ mod tests {
     #[test]
     fn a_number_that_fails_below_is_no_end() {
         let of = |n: usize| Ok(if (5..15).contains(&n) || n > 50 { 0.5 } else { 1.0 });
-        assert_eq!(largest(100, f64::MIN_POSITIVE, 0.95, of).unwrap(), (50, 1.0));
+        let found = largest(100, f64::MIN_POSITIVE, 0.95, of).unwrap();
+        assert_eq!(found, Found { largest: 50, share: 1.0, fails_from: Some(8) });
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub struct Row {
     pub seed: Option<u64>,
     /// The largest number recalled, or the number of points; none for bounds.
     pub n_patterns: Option<u64>,
+    /// The smallest number of patterns tried that is not recalled, where there is one.
+    pub fails_from: Option<u64>,
     /// The share recalled, the base c of a bound, or the smallest angle of a code in degrees.
     pub value: f64,
     /// The share asked for, c as printed in the paper, or the best angle.
@@ -75,6 +77,7 @@ impl Record for Row {
             (Number("beta", |row| row.beta), OPTIONAL),
             (Count("seed", |row| row.seed), OPTIONAL),
             (Count("n_patterns", |row| row.n_patterns), OPTIONAL),
+            (Count("fails_from", |row| row.fails_from), OPTIONAL),
             (Number("value", |row| Some(row.value)), REQUIRED),
             (Number("reference", |row| row.reference), OPTIONAL),
         ]
@@ -93,6 +96,8 @@ pub struct Largest {
     pub dim: usize,
     /// The largest number of patterns, over the seeds.
     pub n_patterns: Spread,
+    /// The smallest number tried that is not recalled, the median over the seeds; none where more of them recall all.
+    pub fails_from: Option<u64>,
 }
 
 /// The largest memories recalled, the bounds and the codes, in the order of the specification.
@@ -132,6 +137,7 @@ pub fn measure(spec: &Spec, observer: &dyn Fn(f64) -> ControlFlow<()>) -> Result
                 beta: None,
                 seed: Some(seed),
                 n_patterns: Some(n as u64),
+                fails_from: None,
                 value: codes::smallest_angle(&spec.codes, n, seed, &|| go_on(done))?,
                 reference: Some(points.tammes),
             });
@@ -173,14 +179,20 @@ pub fn largest(spec: &Spec, rows: &[Row]) -> Vec<Largest> {
                 let of = |row: &&Row| {
                     row.contender == *contender && row.dim == dim as u64 && row.beta == Some(beta)
                 };
-                let counts = recall().filter(of).filter_map(|row| row.n_patterns);
-                let counts: Vec<f64> = counts.map(|n| n as f64).collect();
+                let of: Vec<&Row> = recall().filter(of).collect();
+                let counts: Vec<f64> =
+                    of.iter().filter_map(|row| row.n_patterns).map(|n| n as f64).collect();
+                let mut fails: Vec<u64> =
+                    of.iter().map(|row| row.fails_from.unwrap_or(u64::MAX)).collect();
+                fails.sort_unstable();
+                let fails_from = fails.get(fails.len() / 2).copied().filter(|&n| n < u64::MAX);
                 let contender = (*contender).to_owned();
                 found.extend(Spread::of(&counts).map(|n_patterns| Largest {
                     beta,
                     contender,
                     dim,
                     n_patterns,
+                    fails_from,
                 }));
             }
         }
@@ -202,7 +214,7 @@ fn recalled(
     for &beta in &spec.betas {
         for (name, model) in [("dense", Model::dense(beta)), ("sparse", Model::sparse(beta))] {
             let model = model.map_err(|error| Error::memory(name, error))?;
-            let (n_patterns, share) = memories.largest(&model)?;
+            let found = memories.largest(&model)?;
             rows.push(Row {
                 table: "recall".to_owned(),
                 contender: match ratio {
@@ -213,8 +225,9 @@ fn recalled(
                 dim_features: dim_features.map(|features| features as u64),
                 beta: Some(beta),
                 seed: Some(seed),
-                n_patterns: Some(n_patterns as u64),
-                value: share,
+                n_patterns: Some(found.largest as u64),
+                fails_from: found.fails_from.map(|n| n as u64),
+                value: found.share,
                 reference: Some(spec.share),
             });
         }
@@ -235,6 +248,7 @@ fn bound(bound: &Bound) -> Result<Row> {
         beta: Some(beta),
         seed: None,
         n_patterns: None,
+        fails_from: None,
         value: capacity.base,
         reference: printed,
     })
