@@ -57,7 +57,7 @@ mod tests {
     use super::*;
     use crate::capacity::Spec;
 
-    /// Every run of Stage I ends on the sphere of points that theory says cannot be bettered, within a hundredth.
+    /// For these numbers of points the angles of Tammes are proved to be the best; found within a hundredth.
     #[test]
     fn stage_one_finds_the_best_known_codes() {
         let codes = Spec::shipped().unwrap().codes;

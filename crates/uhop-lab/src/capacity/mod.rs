@@ -291,6 +291,21 @@ mod tests {
         assert_eq!(largest(&spec, &rows).len(), 8 * 2);
     }
 
+    /// An orthogonal W leaves every product as it is, so that what a learned one changes is due to learning.
+    #[test]
+    fn without_learning_u_hop_is_the_plain_model() {
+        let mut spec = small();
+        (spec.dims, spec.limit, spec.feature_ratios) = (vec![8], 64, vec![1.0]);
+        spec.stage1 = Descent { steps: 1, rate: 1e-9 };
+        let rows = measured(&spec);
+        let found = largest(&spec, &rows);
+        for plain in found.iter().filter(|one| !one.contender.starts_with("uhop")) {
+            let name = format!("uhop-{} D_Φ = 1 d", plain.contender);
+            let of = |one: &&Largest| one.contender == name && one.beta == plain.beta;
+            assert_eq!(found.iter().find(of).unwrap().n_patterns, plain.n_patterns, "{name}");
+        }
+    }
+
     #[test]
     fn every_row_is_written() {
         let folder = tempfile::tempdir().unwrap();
