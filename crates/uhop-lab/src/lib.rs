@@ -19,6 +19,7 @@
 
 pub mod basins;
 mod bayes;
+pub mod capacity;
 pub mod contribution;
 mod data;
 mod document;

@@ -1,7 +1,7 @@
 //! `uhop experiment list`: what can be run.
 
 use serde::Serialize;
-use uhop_lab::{Spec, basins, contribution, metastable};
+use uhop_lab::{Spec, basins, capacity, contribution, metastable};
 
 use crate::args::ExperimentListArgs;
 use crate::console::Console;
@@ -48,5 +48,7 @@ fn entries() -> uhop_lab::Result<Vec<Entry>> {
     entries.push(Entry { name, title, n_patterns: vec![patterns.len()], seeds: None });
     let contribution::Spec { name, title, n_patterns, seeds, .. } = contribution::Spec::shipped()?;
     entries.push(Entry { name, title, n_patterns, seeds: Some(seeds) });
+    let capacity::Spec { name, title, limit, .. } = capacity::Spec::shipped()?;
+    entries.push(Entry { name, title, n_patterns: vec![limit], seeds: None });
     Ok(entries)
 }

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use serde::Serialize;
 use uhop_lab::{
-    DataSet, Progress, Run, Spec, basins, contribution, correlations, document, metastable, report,
-    summaries,
+    DataSet, Progress, Run, Spec, basins, capacity, contribution, correlations, document,
+    metastable, report, summaries,
 };
 
 #[cfg(feature = "hub")]
@@ -48,6 +48,7 @@ pub(crate) fn run(args: &ExperimentRunArgs) -> Result<(), Failure> {
     match args.name.as_str() {
         basins::NAME => whole::basins(args),
         contribution::NAME => whole::contribution(args),
+        capacity::NAME => whole::capacity(args),
         metastable::NAME => whole::metastable(args),
         _ => recall(args),
     }

@@ -8,7 +8,7 @@ use std::time::Instant;
 #[cfg(feature = "hub")]
 use uhop_data::datasets::{Dataset, Split};
 use uhop_lab::metastable::{self, Digits, States};
-use uhop_lab::{DataSet, Written, basins, contribution};
+use uhop_lab::{DataSet, Written, basins, capacity, contribution};
 
 #[cfg(feature = "hub")]
 use super::fetch;
@@ -47,6 +47,31 @@ pub(super) fn basins(args: &ExperimentRunArgs) -> Result<(), Failure> {
     say(args, &written, None, vec![], begun, &table)
 }
 
+/// Capacities, bounds and spherical codes.
+pub(super) fn capacity(args: &ExperimentRunArgs) -> Result<(), Failure> {
+    refuse_seeds_and_jobs(args)?;
+    refuse(args, "--data", args.data.as_ref())?;
+    #[cfg(feature = "hub")]
+    refuse(args, "--fetch", args.fetch.then_some(&()))?;
+    let mut spec = match &args.spec {
+        Some(path) => capacity::Spec::read(path)?,
+        None => capacity::Spec::shipped()?,
+    };
+    if args.quick {
+        spec = spec.quick();
+    }
+    let begun = Instant::now();
+    let written = with_bar(args, |show| capacity::run(&spec, &folder(args), &command(), show))?;
+    let mut table = plain();
+    table.set_header(["contender", "β", "d", "largest M (median)", "fails from"]);
+    for one in capacity::largest(&spec, &written.found) {
+        let numbers = [one.beta, one.dim as f64, one.n_patterns.median].map(|n| n.to_string());
+        let fails = one.fails_from.map_or_else(|| "–".to_owned(), |n| n.to_string());
+        table.add_row([one.contender].into_iter().chain(numbers).chain([fails]));
+    }
+    say(args, &written, None, vec![], begun, &table)
+}
+
 /// Sizes of the states that queries come to rest in.
 pub(super) fn metastable(args: &ExperimentRunArgs) -> Result<(), Failure> {
     refuse_seeds_and_jobs(args)?;
@@ -68,17 +93,9 @@ pub(super) fn metastable(args: &ExperimentRunArgs) -> Result<(), Failure> {
         None => Digits::sample(),
     };
     console.note(digits.provenance());
-    let bar = console.timed_bar(&args.name);
-    bar.set_length(BAR as u64);
-    let show = |done: f64| {
-        bar.set_position((done * BAR as f64) as u64);
-        if interrupt::check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    };
     let begun = Instant::now();
-    let written = metastable::run(&spec, &digits, &folder(args), &command(), &show);
-    bar.finish_and_clear();
-    interrupt::check()?;
-    let written = written?;
+    let written =
+        with_bar(args, |show| metastable::run(&spec, &digits, &folder(args), &command(), show))?;
     let mut table = plain();
     table.set_header(["separation", "β", "size 0", "1", "2", "3", "more", "largest"]);
     for states in &written.found {
@@ -113,17 +130,9 @@ pub(super) fn contribution(args: &ExperimentRunArgs) -> Result<(), Failure> {
         None => DataSet::sample(),
     };
     console.note(&format!("{}: {}", data.name(), data.provenance()));
-    let bar = console.timed_bar(&args.name);
-    bar.set_length(BAR as u64);
-    let show = |done: f64| {
-        bar.set_position((done * BAR as f64) as u64);
-        if interrupt::check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    };
     let begun = Instant::now();
-    let written = contribution::run(&spec, &data, &folder(args), &command(), &show);
-    bar.finish_and_clear();
-    interrupt::check()?;
-    let written = written?;
+    let written =
+        with_bar(args, |show| contribution::run(&spec, &data, &folder(args), &command(), show))?;
     let mut table = plain();
     let sizes = spec.n_patterns.iter().map(ToString::to_string);
     table.set_header(std::iter::once("E(target) − E(all)".to_owned()).chain(sizes));
@@ -147,6 +156,22 @@ fn line(states: &States) -> Vec<String> {
     cells.push(percent(more.iter().sum()));
     cells.push(states.largest.to_string());
     cells
+}
+
+/// A run that shows the share of its work done, and stops when interrupted.
+fn with_bar<F>(
+    args: &ExperimentRunArgs,
+    run: impl FnOnce(&(dyn Fn(f64) -> ControlFlow<()> + Sync)) -> uhop_lab::Result<Written<F>>,
+) -> Result<Written<F>, Failure> {
+    let bar = Console::new(args.output_args).timed_bar(&args.name);
+    bar.set_length(BAR as u64);
+    let written = run(&|done| {
+        bar.set_position((done * BAR as f64) as u64);
+        if interrupt::check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    bar.finish_and_clear();
+    interrupt::check()?;
+    Ok(written?)
 }
 
 /// Files and table, or one JSON object.

@@ -113,6 +113,7 @@ fn experiments_without_memory_sets_write_rows_and_a_report() {
         ("basins", 4 * 41 * 41, "landscape,stage1_steps,", None),
         ("metastable", 15 * 12, "provenance,separation,", None),
         ("contribution", 3 * 2 * (2 + 4 * 2), "provenance,n_patterns,", Some(2)),
+        ("capacity", 2 * 4 * 2 * 2 + 5 + 4 * 12, "table,contender,dim,dim_features,", None),
     ] {
         let run = ["experiment", "run", name, "--quick", "--no-progress"];
         let document = json(here, &run);

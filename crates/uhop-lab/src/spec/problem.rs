@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Spec;
-use crate::{basins, contribution, metastable};
+use crate::{basins, capacity, contribution, metastable};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
@@ -15,7 +15,7 @@ pub(crate) enum Problem {
 
 fn names() -> String {
     Spec::names()
-        .chain([metastable::NAME, basins::NAME, contribution::NAME])
+        .chain([metastable::NAME, basins::NAME, contribution::NAME, capacity::NAME])
         .collect::<Vec<_>>()
         .join(", ")
 }

@@ -1,0 +1,194 @@
+//! The specification of the capacities.
+
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use uhop::capacity::dense_capacity;
+
+use crate::error::{Error, Result};
+use crate::spec::{Problem, check};
+
+/// Which memories are filled up, which bounds are evaluated, which codes are sought.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Its name.
+    #[serde(deserialize_with = "check::name")]
+    pub name: String,
+    /// One line for lists and titles.
+    pub title: String,
+    /// What is done and how to read it, for reports.
+    pub method: String,
+    /// Dimensions of the patterns.
+    #[serde(deserialize_with = "check::counts")]
+    pub dims: Vec<usize>,
+    /// Features of U-Hop, in units of the dimension.
+    #[serde(deserialize_with = "check::some")]
+    pub feature_ratios: Vec<f64>,
+    /// Effective β of every contender.
+    #[serde(deserialize_with = "check::some")]
+    pub betas: Vec<f64>,
+    /// Random memories of each dimension.
+    #[serde(deserialize_with = "check::count")]
+    pub seeds: usize,
+    /// Norm of the noise of a query.
+    #[serde(deserialize_with = "check::positive")]
+    pub noise_norm: f64,
+    /// Updates of each query.
+    #[serde(deserialize_with = "check::count")]
+    pub updates: usize,
+    /// The cosine from which a pattern is recalled.
+    #[serde(deserialize_with = "check::positive")]
+    pub cosine: f64,
+    /// The share of queries that are to be recalled.
+    #[serde(deserialize_with = "check::positive")]
+    pub share: f64,
+    /// Queries, of the patterns in turn.
+    #[serde(deserialize_with = "check::count")]
+    pub n_queries: usize,
+    /// The largest memory tried.
+    #[serde(deserialize_with = "check::count")]
+    pub limit: usize,
+    /// The bracket of M that is narrow enough, as a share of M.
+    #[serde(deserialize_with = "check::positive")]
+    pub precision: f64,
+    /// How U-Hop learns.
+    pub stage1: Descent,
+    /// Where Ramsauer's bound is evaluated.
+    pub bounds: Vec<Bound>,
+    /// The spherical codes.
+    pub codes: Codes,
+    /// What is smaller in a quick run.
+    pub quick: Quick,
+}
+
+/// Steps of Adam.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Descent {
+    /// How many.
+    #[serde(deserialize_with = "check::count")]
+    pub steps: usize,
+    /// Their rate.
+    #[serde(deserialize_with = "check::positive")]
+    pub rate: f64,
+}
+
+/// A place where Ramsauer's bound is evaluated, see [`dense_capacity`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bound {
+    /// β.
+    pub beta: f64,
+    /// K, for patterns of norm K√(d−1).
+    pub radius_factor: f64,
+    /// d.
+    pub dim: usize,
+    /// p, the probability that it fails.
+    pub failure: f64,
+    /// c as printed in the paper, where it is.
+    pub printed: Option<f64>,
+}
+
+/// How spherical codes in three dimensions are sought.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Codes {
+    /// The codes.
+    pub points: Vec<Points>,
+    /// Random starts of each.
+    #[serde(deserialize_with = "check::count")]
+    pub starts: usize,
+    /// How often t is doubled, the first 2 among them.
+    #[serde(deserialize_with = "check::count")]
+    pub stages: usize,
+    /// Steps at each t.
+    #[serde(deserialize_with = "check::count")]
+    pub steps: usize,
+    /// The rate of Adam times t.
+    #[serde(deserialize_with = "check::positive")]
+    pub rate: f64,
+}
+
+/// A number of points on the sphere.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Points {
+    /// How many.
+    pub n_points: usize,
+    /// The smallest angle of the best arrangement, in degrees.
+    #[serde(deserialize_with = "check::positive")]
+    pub tammes: f64,
+}
+
+/// What is smaller in a quick run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quick {
+    /// Dimensions of the patterns.
+    #[serde(deserialize_with = "check::counts")]
+    pub dims: Vec<usize>,
+    /// Random memories of each.
+    #[serde(deserialize_with = "check::count")]
+    pub seeds: usize,
+    /// The largest memory tried.
+    #[serde(deserialize_with = "check::count")]
+    pub limit: usize,
+}
+
+const SHIPPED: &str = include_str!("../../specs/capacity.toml");
+
+impl Spec {
+    /// The specification that comes with the program.
+    ///
+    /// # Errors
+    /// None unless the program was built with a wrong one, which a test excludes.
+    pub fn shipped() -> Result<Self> {
+        Self::parse(SHIPPED, "capacity.toml")
+    }
+
+    /// The specification in a file.
+    ///
+    /// # Errors
+    /// [`is_input`](crate::Error::is_input) when it cannot be read or is none; the message names the
+    /// file, the line and the key.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).map_err(|source| Error::read(path, source))?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// The specification in a text, which errors call `file`.
+    ///
+    /// # Errors
+    /// [`is_input`](crate::Error::is_input) unless it is one.
+    pub fn parse(text: &str, file: &str) -> Result<Self> {
+        let spec: Self = toml::from_str(text).map_err(|error| Problem::toml(file, text, &error))?;
+        let at = |key: &str, problem: String| Err(Problem::at_key(file, text, key, problem).into());
+        for (key, values) in [("feature_ratios", &spec.feature_ratios), ("betas", &spec.betas)] {
+            if let Some(wrong) = values.iter().find(|value| !(value.is_finite() && **value > 0.0)) {
+                return at(key, format!("expected a number above 0, found {wrong}"));
+            }
+        }
+        for (key, value) in [("cosine", spec.cosine), ("share", spec.share)] {
+            if value > 1.0 {
+                return at(key, format!("expected at most 1, found {value}"));
+            }
+        }
+        for &Bound { beta, radius_factor, dim, failure, .. } in &spec.bounds {
+            if let Err(error) = dense_capacity(beta, radius_factor, dim, failure) {
+                return at("bounds", error.to_string());
+            }
+        }
+        if let Some(wrong) = spec.codes.points.iter().find(|points| points.n_points < 2) {
+            return at("points", format!("expected at least 2 points, found {}", wrong.n_points));
+        }
+        Ok(spec)
+    }
+
+    /// The same with fewer, smaller and lower-dimensional memories.
+    pub fn quick(&self) -> Self {
+        let Quick { dims, seeds, limit } = self.quick.clone();
+        Self { dims, seeds, limit, ..self.clone() }
+    }
+}
