@@ -1,7 +1,6 @@
 //! Single scores summed in `f64`: the same bits in any batch, and closer than those of a product.
 
 use ndarray::{ArrayView1, ArrayView2, s};
-use rayon::prelude::*;
 
 use super::{Keys, Kind, Prepared, check_finite, l1_distance};
 use crate::error::Result;
@@ -83,10 +82,13 @@ impl<T: Scalar> Keys<T> {
     }
 
     /// The largest ‖k‖, computed when first asked for.
+    ///
+    /// By one thread: were it shared among several, one that waits for its share could take up work
+    /// that asks for the norm again, and wait for itself.
     pub(crate) fn largest_norm(&self) -> f64 {
         *self.largest_norm.get_or_init(|| {
-            let norm = |i| wide::squared_norm(self.key(i)).sqrt();
-            (0..self.n_keys()).into_par_iter().map(norm).reduce(|| 0.0, f64::max)
+            let norms = (0..self.n_keys()).map(|i| wide::squared_norm(self.key(i)).sqrt());
+            norms.fold(0.0, f64::max)
         })
     }
 }
