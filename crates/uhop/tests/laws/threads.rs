@@ -63,8 +63,8 @@ fn a_screen_is_the_same() {
     }
 }
 
-/// What a memory computes when it is first needed must not make threads wait for each other: with work
-/// for all of them at once this came to a halt within some hundred memories.
+/// What a memory computes when it is first needed must not make threads wait for each other, as it once did:
+/// a run of the law above came to a halt.
 #[test]
 fn threads_that_need_a_fresh_memory_at_once_go_on() {
     let (patterns, queries) = (stored(&normal::<f32>(9000, 2, 4)), normal::<f32>(4, 2, 5));
