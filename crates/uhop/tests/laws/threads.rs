@@ -63,18 +63,6 @@ fn a_screen_is_the_same() {
     }
 }
 
-/// What a memory computes when it is first needed must not make threads wait for each other, as it once did:
-/// a run of the law above came to a halt.
-#[test]
-fn threads_that_need_a_fresh_memory_at_once_go_on() {
-    let (patterns, queries) = (stored(&normal::<f32>(9000, 2, 4)), normal::<f32>(4, 2, 5));
-    let model = Model::sparse(100.0).unwrap();
-    for _ in 0..300 {
-        let memory = Memory::new(patterns.clone(), model.clone()).unwrap();
-        in_pool(4, || memory.retrieve(queries.view(), &Dynamics::one_step()).unwrap());
-    }
-}
-
 #[test]
 fn learning_is_the_same() {
     let patterns = stored(&normal::<f32>(700, 20, 31));
