@@ -99,3 +99,60 @@ impl<T> Prepared<'_, T> {
         self.states.view()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use ndarray::Array2;
+
+    use crate::patterns::Patterns;
+    use crate::scalar::Scalar;
+    use crate::similarity::{Keys, Similarity};
+    use crate::threads::Threads;
+
+    /// One thread makes the norm while another has tasks in store that need it, and does not do them: were
+    /// the norm made in shares, the first would take one of these up while it waits for a share.
+    fn made_while_tasks_wait<T: Scalar>(keys: &Keys<T>) {
+        let (in_store, made) = (AtomicUsize::new(0), AtomicBool::new(false));
+        rayon::scope(|scope| {
+            scope.spawn(|scope| {
+                for _ in 0..64 {
+                    scope.spawn(|_| assert!(keys.largest_norm() > 0.0));
+                }
+                in_store.store(64, Ordering::Release);
+                while !made.load(Ordering::Acquire) {
+                    thread::yield_now();
+                }
+            });
+            while in_store.load(Ordering::Acquire) == 0 {
+                thread::yield_now();
+            }
+            keys.largest_norm();
+            made.store(true, Ordering::Release);
+        });
+    }
+
+    /// The minute only ends a test that would not end.
+    #[test]
+    fn a_thread_that_makes_the_norm_does_not_wait_for_itself() {
+        let (done, finished) = mpsc::channel();
+        thread::spawn(move || {
+            let rows = Array2::from_shape_fn((100_000, 8), |(i, j)| (i + j) as f32);
+            let patterns = Patterns::new(rows).expect("finite rows");
+            let threads = Threads::new(8).expect("eight threads");
+            for _ in 0..50 {
+                let keys = Similarity::Dot.bind(&patterns).expect("keys");
+                threads.install(|| made_while_tasks_wait(&keys));
+            }
+            done.send(()).expect("the test waits");
+        });
+        assert!(
+            finished.recv_timeout(Duration::from_secs(60)).is_ok(),
+            "a thread waits for itself"
+        );
+    }
+}
