@@ -23,7 +23,7 @@ const MOST_MODELS: usize = 12;
 /// ```no_run
 /// # use std::num::NonZeroUsize;
 /// # use std::ops::ControlFlow;
-/// # use uhop_lab::{DataSet, Run, Spec};
+/// # use uhop_lab::{DataSet, Run, Spec, Specification as _};
 /// # let spec = Spec::shipped("noise")?.quick();
 /// # let (data, out) = ([DataSet::sample()], std::path::Path::new("results"));
 /// let run = Run { spec: &spec, data: &data, out, jobs: NonZeroUsize::MIN };

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use uhop::Threads;
+
 use crate::data::DataSet;
 use crate::error::{Error, Result};
 use crate::journal::{Header, Journal, SetId};
@@ -73,7 +75,7 @@ impl Run<'_> {
     /// ```no_run
     /// use std::num::NonZeroUsize;
     /// use std::ops::ControlFlow;
-    /// use uhop_lab::{DataSet, Run, Spec};
+    /// use uhop_lab::{DataSet, Run, Spec, Specification as _};
     ///
     /// let spec = Spec::shipped("memory-size")?.quick();
     /// let (data, out) = ([DataSet::sample()], std::path::Path::new("results"));
@@ -201,10 +203,9 @@ struct Kept {
 impl Shared<'_> {
     /// One worker, with a pool of its own: takes the next memory set until there is none.
     fn work(&self, threads: usize) {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        let pool = match pool {
+        let pool = match Threads::new(threads) {
             Ok(pool) => pool,
-            Err(error) => return self.fail(Error::data("the threads", error.to_string())),
+            Err(error) => return self.fail(Error::memory("the threads", error)),
         };
         while self.keep_going() {
             let Some((data, id)) = self.missing.get(self.next.fetch_add(1, Ordering::Relaxed))

@@ -23,17 +23,28 @@ pub struct Written<F> {
     pub report: PathBuf,
 }
 
+/// The files that were written, without what they hold.
+pub(crate) struct Files {
+    n_rows: usize,
+    csv: PathBuf,
+    parquet: PathBuf,
+    report: PathBuf,
+}
+
 /// Writes rows and report into a folder, made if missing.
-pub(crate) fn write<R: Record, F>(
-    folder: &Path,
-    rows: &[R],
-    found: Vec<F>,
-    document: &Document,
-) -> Result<Written<F>> {
+pub(crate) fn write<R: Record>(folder: &Path, rows: &[R], document: &Document) -> Result<Files> {
     fs::create_dir_all(folder).map_err(|error| Error::write(folder, error))?;
     let (csv, parquet) = (folder.join("rows.csv"), folder.join("rows.parquet"));
     write_csv(&csv, rows)?;
     write_parquet(&parquet, rows)?;
     let report = report::write(document, folder)?;
-    Ok(Written { found, n_rows: rows.len(), csv, parquet, report })
+    Ok(Files { n_rows: rows.len(), csv, parquet, report })
+}
+
+impl Files {
+    /// These files, and what was found.
+    pub(crate) fn of<F>(self, found: Vec<F>) -> Written<F> {
+        let Self { n_rows, csv, parquet, report } = self;
+        Written { found, n_rows, csv, parquet, report }
+    }
 }

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use serde::Serialize;
 use uhop_lab::{
-    DataSet, Progress, Run, Spec, basins, capacity, contribution, correlations, document,
-    metastable, report, summaries,
+    DataSet, Progress, Run, Spec, Specification, basins, capacity, contribution, correlations,
+    document, metastable, report, summaries,
 };
 
 #[cfg(feature = "hub")]
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &ExperimentRunArgs) -> Result<(), Failure> {
 /// The experiments on recall: many memory sets, shared among workers.
 fn recall(args: &ExperimentRunArgs) -> Result<(), Failure> {
     let console = Console::new(args.output_args);
-    let spec = spec(args)?;
+    let spec = recall_spec(args)?;
     let data = match &args.data {
         Some(folder) => DataSet::find(folder, &spec)?,
         #[cfg(feature = "hub")]
@@ -127,23 +127,27 @@ fn recall(args: &ExperimentRunArgs) -> Result<(), Failure> {
 }
 
 /// The experiment as named, from a file if there is one, as small and with as many seeds as asked.
-fn spec(args: &ExperimentRunArgs) -> Result<Spec, Failure> {
-    let mut spec = match &args.spec {
-        Some(path) => Spec::read(path)?,
-        None => Spec::shipped(&args.name)?,
-    };
+fn recall_spec(args: &ExperimentRunArgs) -> Result<Spec, Failure> {
+    let mut spec = spec(args, || Spec::shipped(&args.name))?;
     if spec.name != args.name {
         let path = args.spec.as_deref().unwrap_or(std::path::Path::new("")).display();
         let message = format!("{path} is of the experiment {}, not {}", spec.name, args.name);
         return Err(Failure::user(message).hint("give the name that stands in the file"));
     }
-    if args.quick {
-        spec = spec.quick();
-    }
     if let Some(seeds) = args.seeds {
         spec.seeds = seeds.get();
     }
     Ok(spec)
+}
+
+/// The specification in the file that was named, or else the one that comes with the program; as small as
+/// asked.
+pub(super) fn spec<S: Specification>(
+    args: &ExperimentRunArgs,
+    shipped: impl FnOnce() -> uhop_lab::Result<S>,
+) -> Result<S, Failure> {
+    let spec = args.spec.as_deref().map_or_else(shipped, S::read)?;
+    Ok(if args.quick { spec.quick() } else { spec })
 }
 
 /// The folder for the results.

@@ -12,7 +12,7 @@ use uhop_lab::{DataSet, Written, basins, capacity, contribution};
 
 #[cfg(feature = "hub")]
 use super::fetch;
-use super::run::{Data, Document, command, folder};
+use super::run::{Data, Document, command, folder, spec};
 use super::table::plain;
 use crate::args::ExperimentRunArgs;
 use crate::console::Console;
@@ -28,13 +28,7 @@ pub(super) fn basins(args: &ExperimentRunArgs) -> Result<(), Failure> {
     refuse(args, "--data", args.data.as_ref())?;
     #[cfg(feature = "hub")]
     refuse(args, "--fetch", args.fetch.then_some(&()))?;
-    let mut spec = match &args.spec {
-        Some(path) => basins::Spec::read(path)?,
-        None => basins::Spec::shipped()?,
-    };
-    if args.quick {
-        spec = spec.quick();
-    }
+    let spec = spec(args, basins::Spec::shipped)?;
     let begun = Instant::now();
     let written = basins::run(&spec, &folder(args), &command())?;
     let mut table = plain();
@@ -53,13 +47,7 @@ pub(super) fn capacity(args: &ExperimentRunArgs) -> Result<(), Failure> {
     refuse(args, "--data", args.data.as_ref())?;
     #[cfg(feature = "hub")]
     refuse(args, "--fetch", args.fetch.then_some(&()))?;
-    let mut spec = match &args.spec {
-        Some(path) => capacity::Spec::read(path)?,
-        None => capacity::Spec::shipped()?,
-    };
-    if args.quick {
-        spec = spec.quick();
-    }
+    let spec = spec(args, capacity::Spec::shipped)?;
     let begun = Instant::now();
     let written = with_bar(args, |show| capacity::run(&spec, &folder(args), &command(), show))?;
     let mut table = plain();
@@ -76,13 +64,7 @@ pub(super) fn capacity(args: &ExperimentRunArgs) -> Result<(), Failure> {
 pub(super) fn metastable(args: &ExperimentRunArgs) -> Result<(), Failure> {
     refuse_seeds_and_jobs(args)?;
     let console = Console::new(args.output_args);
-    let mut spec = match &args.spec {
-        Some(path) => metastable::Spec::read(path)?,
-        None => metastable::Spec::shipped()?,
-    };
-    if args.quick {
-        spec = spec.quick();
-    }
+    let spec = spec(args, metastable::Spec::shipped)?;
     let digits = match &args.data {
         Some(folder) => Digits::find(folder, &spec)?,
         #[cfg(feature = "hub")]
@@ -110,13 +92,7 @@ pub(super) fn metastable(args: &ExperimentRunArgs) -> Result<(), Failure> {
 pub(super) fn contribution(args: &ExperimentRunArgs) -> Result<(), Failure> {
     refuse(args, "--jobs", args.jobs.as_ref())?;
     let console = Console::new(args.output_args);
-    let mut spec = match &args.spec {
-        Some(path) => contribution::Spec::read(path)?,
-        None => contribution::Spec::shipped()?,
-    };
-    if args.quick {
-        spec = spec.quick();
-    }
+    let mut spec = spec(args, contribution::Spec::shipped)?;
     if let Some(seeds) = args.seeds {
         spec.seeds = seeds.get();
     }

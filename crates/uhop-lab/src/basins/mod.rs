@@ -1,6 +1,7 @@
 //! The plane: energy landscapes and basins of attraction before, during and after Stage I.
 //!
 //! ```
+//! use uhop_lab::Specification as _;
 //! use uhop_lab::basins::{Spec, landscapes};
 //!
 //! let spec = Spec::shipped()?.quick();
@@ -190,12 +191,13 @@ pub fn rows(spec: &Spec, landscapes: &[Landscape]) -> Vec<Row> {
 pub fn run(spec: &Spec, out: &Path, command: &str) -> Result<Written<Landscape>> {
     let found = landscapes(spec)?;
     let report = document(spec, &found, command).map_err(Error::from)?;
-    write(out, &rows(spec, &found), found, &report)
+    Ok(write(out, &rows(spec, &found), &report)?.of(found))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::Specification as _;
 
     /// The radius is far below the distance of two patterns, and the cells are small beside the basins.
     #[test]

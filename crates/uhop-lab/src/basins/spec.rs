@@ -1,12 +1,9 @@
 //! The specification of the plane.
 
-use std::fs;
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::spec::{Problem, check};
+use crate::error::Result;
+use crate::spec::{Specification, check};
 
 /// Patterns of the plane, the model that stores them, and the grid of states.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,34 +68,18 @@ impl Spec {
     pub fn shipped() -> Result<Self> {
         Self::parse(SHIPPED, "basins.toml")
     }
+}
 
-    /// The specification in a file.
-    ///
-    /// # Errors
-    /// [`is_input`](crate::Error::is_input) when it cannot be read or is none; the message names the
-    /// file, the line and the key.
-    pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(|source| Error::read(path, source))?;
-        Self::parse(&text, &path.display().to_string())
+impl Specification for Spec {
+    fn contradiction(&self) -> Option<(&'static str, String)> {
+        let far = |x: &f64| !x.is_finite() || x.abs() > self.reach;
+        let pattern = self.patterns.iter().find(|pattern| pattern.iter().any(far))?;
+        let problem =
+            format!("expected patterns within the reach {}, found {pattern:?}", self.reach);
+        Some(("patterns", problem))
     }
 
-    /// The specification in a text, which errors call `file`.
-    ///
-    /// # Errors
-    /// [`is_input`](crate::Error::is_input) unless it is one.
-    pub fn parse(text: &str, file: &str) -> Result<Self> {
-        let spec: Self = toml::from_str(text).map_err(|error| Problem::toml(file, text, &error))?;
-        let far = |x: &f64| !x.is_finite() || x.abs() > spec.reach;
-        if let Some(pattern) = spec.patterns.iter().find(|pattern| pattern.iter().any(far)) {
-            let problem =
-                format!("expected patterns within the reach {}, found {pattern:?}", spec.reach);
-            return Err(Problem::at_key(file, text, "patterns", problem).into());
-        }
-        Ok(spec)
-    }
-
-    /// The same with fewer cells.
-    pub fn quick(&self) -> Self {
+    fn quick(&self) -> Self {
         Self { cells: self.quick.cells, ..self.clone() }
     }
 }

@@ -4,6 +4,7 @@
 //! ```
 //! use std::ops::ControlFlow;
 //!
+//! use uhop_lab::Specification as _;
 //! use uhop_lab::capacity::{Spec, measure};
 //!
 //! let mut spec = Spec::shipped()?.quick();
@@ -160,7 +161,7 @@ pub fn run(
 ) -> Result<Written<Row>> {
     let rows = measure(spec, observer)?;
     let report = document(spec, &rows, command)?;
-    write(out, &rows.clone(), rows, &report)
+    Ok(write(out, &rows, &report)?.of(rows))
 }
 
 /// The largest memories over the seeds, by β, contender and dimension in the order of the rows.
@@ -257,6 +258,7 @@ fn bound(bound: &Bound) -> Result<Row> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::Specification as _;
 
     fn small() -> Spec {
         let mut spec = Spec::shipped().unwrap().quick();

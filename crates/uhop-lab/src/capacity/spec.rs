@@ -1,13 +1,10 @@
 //! The specification of the capacities.
 
-use std::fs;
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 use uhop::capacity::dense_capacity;
 
-use crate::error::{Error, Result};
-use crate::spec::{Problem, check};
+use crate::error::Result;
+use crate::spec::{Specification, check};
 
 /// Which memories are filled up, which bounds are evaluated, which codes are sought.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -147,47 +144,30 @@ impl Spec {
     pub fn shipped() -> Result<Self> {
         Self::parse(SHIPPED, "capacity.toml")
     }
+}
 
-    /// The specification in a file.
-    ///
-    /// # Errors
-    /// [`is_input`](crate::Error::is_input) when it cannot be read or is none; the message names the
-    /// file, the line and the key.
-    pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(|source| Error::read(path, source))?;
-        Self::parse(&text, &path.display().to_string())
-    }
-
-    /// The specification in a text, which errors call `file`.
-    ///
-    /// # Errors
-    /// [`is_input`](crate::Error::is_input) unless it is one.
-    pub fn parse(text: &str, file: &str) -> Result<Self> {
-        let spec: Self = toml::from_str(text).map_err(|error| Problem::toml(file, text, &error))?;
-        let at = |key: &str, problem: String| Err(Problem::at_key(file, text, key, problem).into());
-        for (key, values) in [("feature_ratios", &spec.feature_ratios), ("betas", &spec.betas)] {
+impl Specification for Spec {
+    fn contradiction(&self) -> Option<(&'static str, String)> {
+        for (key, values) in [("feature_ratios", &self.feature_ratios), ("betas", &self.betas)] {
             if let Some(wrong) = values.iter().find(|value| !(value.is_finite() && **value > 0.0)) {
-                return at(key, format!("expected a number above 0, found {wrong}"));
+                return Some((key, format!("expected a number above 0, found {wrong}")));
             }
         }
-        for (key, value) in [("cosine", spec.cosine), ("share", spec.share)] {
+        for (key, value) in [("cosine", self.cosine), ("share", self.share)] {
             if value > 1.0 {
-                return at(key, format!("expected at most 1, found {value}"));
+                return Some((key, format!("expected at most 1, found {value}")));
             }
         }
-        for &Bound { beta, radius_factor, dim, failure, .. } in &spec.bounds {
+        for &Bound { beta, radius_factor, dim, failure, .. } in &self.bounds {
             if let Err(error) = dense_capacity(beta, radius_factor, dim, failure) {
-                return at("bounds", error.to_string());
+                return Some(("bounds", error.to_string()));
             }
         }
-        if let Some(wrong) = spec.codes.points.iter().find(|points| points.n_points < 2) {
-            return at("points", format!("expected at least 2 points, found {}", wrong.n_points));
-        }
-        Ok(spec)
+        let wrong = self.codes.points.iter().find(|points| points.n_points < 2)?;
+        Some(("points", format!("expected at least 2 points, found {}", wrong.n_points)))
     }
 
-    /// The same with fewer, smaller and lower-dimensional memories.
-    pub fn quick(&self) -> Self {
+    fn quick(&self) -> Self {
         let Quick { dims, seeds, limit } = self.quick.clone();
         Self { dims, seeds, limit, ..self.clone() }
     }

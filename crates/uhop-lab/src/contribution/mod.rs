@@ -4,6 +4,7 @@
 //! use std::ops::ControlFlow;
 //!
 //! use uhop_lab::DataSet;
+//! use uhop_lab::Specification as _;
 //! use uhop_lab::contribution::{Spec, measure};
 //!
 //! let mut spec = Spec::shipped()?.quick();
@@ -159,7 +160,7 @@ pub fn run(
 ) -> Result<Written<Row>> {
     let rows = measure(spec, data, observer)?;
     let report = document(spec, data.provenance(), &rows, command)?;
-    write(out, &rows.clone(), rows, &report)
+    Ok(write(out, &rows, &report)?.of(rows))
 }
 
 /// The rows of one memory set.
@@ -274,6 +275,7 @@ mod tests {
     use uhop::LinearMap;
 
     use super::*;
+    use crate::spec::Specification as _;
 
     fn small() -> Spec {
         let mut spec = Spec::shipped().unwrap().quick();

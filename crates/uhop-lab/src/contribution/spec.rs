@@ -1,12 +1,9 @@
 //! The specification of the energy contribution.
 
-use std::fs;
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::spec::{Beta, Comparison, Contender, Problem, Stage1, check};
+use crate::error::Result;
+use crate::spec::{Beta, Comparison, Contender, Specification, Stage1, check};
 
 /// Which memories, which queries, and whose energy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,38 +62,20 @@ impl Spec {
     pub fn shipped() -> Result<Self> {
         Self::parse(SHIPPED, "contribution.toml")
     }
+}
 
-    /// The specification in a file.
-    ///
-    /// # Errors
-    /// [`is_input`](crate::Error::is_input) when it cannot be read or is none; the message names the
-    /// file, the line and the key.
-    pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(|source| Error::read(path, source))?;
-        Self::parse(&text, &path.display().to_string())
-    }
-
-    /// The specification in a text, which errors call `file`.
-    ///
-    /// # Errors
-    /// [`is_input`](crate::Error::is_input) unless it is one.
-    pub fn parse(text: &str, file: &str) -> Result<Self> {
-        let spec: Self = toml::from_str(text).map_err(|error| Problem::toml(file, text, &error))?;
-        let at = |key: &str, problem: String| Problem::at_key(file, text, key, problem);
-        if let Some(contender) = spec.contenders.iter().find(|contender| !has_energy(**contender)) {
+impl Specification for Spec {
+    fn contradiction(&self) -> Option<(&'static str, String)> {
+        if let Some(contender) = self.contenders.iter().find(|contender| !has_energy(**contender)) {
             let problem = format!("expected dense, sparse, entmax-1.5 or U-Hop, found {contender}");
-            return Err(at("contenders", problem).into());
+            return Some(("contenders", problem));
         }
-        let sizes = spec.n_patterns.iter().chain(&spec.quick.n_patterns);
-        if sizes.copied().min() == Some(1) {
-            let problem = "expected at least 2 patterns: one alone has no others".to_owned();
-            return Err(at("n_patterns", problem).into());
-        }
-        Ok(spec)
+        let sizes = self.n_patterns.iter().chain(&self.quick.n_patterns);
+        let problem = "expected at least 2 patterns: one alone has no others";
+        (sizes.copied().min() == Some(1)).then(|| ("n_patterns", problem.to_owned()))
     }
 
-    /// The same with fewer seeds, patterns and steps.
-    pub fn quick(&self) -> Self {
+    fn quick(&self) -> Self {
         let Quick { seeds, n_patterns, steps } = self.quick.clone();
         let stage1 = Stage1 { steps, ..self.stage1.clone() };
         Self { seeds, n_patterns, stage1, ..self.clone() }

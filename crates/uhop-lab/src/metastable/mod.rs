@@ -3,6 +3,7 @@
 //! ```
 //! use std::ops::ControlFlow;
 //!
+//! use uhop_lab::Specification as _;
 //! use uhop_lab::metastable::{Digits, Spec, measure};
 //!
 //! let mut spec = Spec::shipped()?.quick();
@@ -223,7 +224,7 @@ pub fn run(
 ) -> Result<Written<States>> {
     let found = measure(spec, digits, observer)?;
     let report = document(spec, digits.provenance(), &found, command)?;
-    write(out, &rows(digits, &found), found, &report)
+    Ok(write(out, &rows(digits, &found), &report)?.of(found))
 }
 
 /// The size of the state of every query after the last update.
@@ -256,6 +257,7 @@ fn shares(sizes: &[usize], largest: usize) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::Specification as _;
 
     fn small() -> Spec {
         let mut spec = Spec::shipped().unwrap().quick();

@@ -1,14 +1,12 @@
 //! The specification of the metastable states.
 
 use std::fmt;
-use std::fs;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use uhop::Separation;
 
-use crate::error::{Error, Result};
-use crate::spec::{Problem, check};
+use crate::error::Result;
+use crate::spec::{Specification, check};
 
 /// Which memories come to rest where, and what is counted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -84,35 +82,18 @@ impl Spec {
     pub fn shipped() -> Result<Self> {
         Self::parse(SHIPPED, "metastable.toml")
     }
+}
 
-    /// The specification in a file.
-    ///
-    /// # Errors
-    /// [`is_input`](crate::Error::is_input) when it cannot be read or is none; the message names the
-    /// file, the line and the key.
-    pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(|source| Error::read(path, source))?;
-        Self::parse(&text, &path.display().to_string())
+impl Specification for Spec {
+    fn contradiction(&self) -> Option<(&'static str, String)> {
+        if let Some(error) = self.separations.iter().find_map(|rule| rule.separation().err()) {
+            return Some(("separations", error.to_string()));
+        }
+        let wrong = self.betas.iter().find(|beta| !(beta.is_finite() && **beta > 0.0))?;
+        Some(("betas", format!("expected a number above 0, found {wrong}")))
     }
 
-    /// The specification in a text, which errors call `file`.
-    ///
-    /// # Errors
-    /// [`is_input`](crate::Error::is_input) unless it is one.
-    pub fn parse(text: &str, file: &str) -> Result<Self> {
-        let spec: Self = toml::from_str(text).map_err(|error| Problem::toml(file, text, &error))?;
-        let at = |key: &str, problem: String| Problem::at_key(file, text, key, problem);
-        for rule in &spec.separations {
-            rule.separation().map_err(|error| at("separations", error.to_string()))?;
-        }
-        if let Some(beta) = spec.betas.iter().find(|beta| !(beta.is_finite() && **beta > 0.0)) {
-            return Err(at("betas", format!("expected a number above 0, found {beta}")).into());
-        }
-        Ok(spec)
-    }
-
-    /// The same with fewer patterns and queries.
-    pub fn quick(&self) -> Self {
+    fn quick(&self) -> Self {
         let Quick { n_patterns, n_queries } = self.quick;
         Self { n_patterns, n_queries, ..self.clone() }
     }

@@ -6,25 +6,25 @@ mod corruption;
 mod problem;
 mod protocol;
 mod shipped;
+mod text;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use uhop_data::datasets::Dataset;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 pub use contender::Contender;
 pub(crate) use contender::{Beta, Comparison, Loss, Parts};
 pub use corruption::{CorruptionKind, CorruptionSpec};
 pub(crate) use problem::Problem;
 pub use protocol::{Defect, Protocol, Tuning};
+pub use text::Specification;
 
 /// An experiment: which memories, which queries, which contenders, run how.
 ///
 /// ```
-/// use uhop_lab::Spec;
+/// use uhop_lab::{Spec, Specification as _};
 ///
 /// let spec = Spec::shipped("noise")?;
 /// assert_eq!((spec.name.as_str(), spec.seeds, spec.n_patterns.as_slice()), ("noise", 20, &[100][..]));
@@ -134,43 +134,17 @@ impl Spec {
     /// An experiment that comes with the program.
     ///
     /// # Errors
-    /// [`is_input`](Error::is_input) for a name that none has.
+    /// [`is_input`](crate::Error::is_input) for a name that none has.
     pub fn shipped(name: &str) -> Result<Self> {
         match shipped::SPECS.iter().find(|(own, _)| *own == name) {
             Some((name, text)) => Self::parse(text, &format!("{name}.toml")),
             None => Err(Problem::Unknown { name: name.to_owned() }.into()),
         }
     }
+}
 
-    /// The experiment in a file.
-    ///
-    /// # Errors
-    /// [`is_input`](Error::is_input) when the file cannot be read or is no specification; the
-    /// message names the file, the line and the key.
-    pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(|source| Error::read(path, source))?;
-        Self::parse(&text, &path.display().to_string())
-    }
-
-    /// The experiment in a text, which errors call `file`.
-    ///
-    /// ```
-    /// let error = uhop_lab::Spec::parse("name = 'a'\nseeds = 0\n", "a.toml").unwrap_err();
-    /// assert_eq!(error.to_string(), "a.toml:2: seeds: expected a whole number above 0, found 0");
-    /// ```
-    ///
-    /// # Errors
-    /// [`is_input`](Error::is_input) unless it is a specification.
-    pub fn parse(text: &str, file: &str) -> Result<Self> {
-        let spec: Self = toml::from_str(text).map_err(|error| Problem::toml(file, text, &error))?;
-        match spec.contradiction() {
-            None => Ok(spec),
-            Some((key, problem)) => Err(Problem::at_key(file, text, key, problem).into()),
-        }
-    }
-
-    /// The same experiment, smaller: fewer seeds, sizes and steps, as the specification says.
-    pub fn quick(&self) -> Self {
+impl Specification for Spec {
+    fn quick(&self) -> Self {
         let quick = self.quick.clone();
         let mut spec = self.clone();
         spec.seeds = quick.seeds;
@@ -179,7 +153,6 @@ impl Spec {
         spec
     }
 
-    /// What single values do not show: the key and what is wrong with it.
     fn contradiction(&self) -> Option<(&'static str, String)> {
         if let Some(problem) = self.corruption.iter().find_map(CorruptionSpec::problem) {
             return Some(("levels", problem));

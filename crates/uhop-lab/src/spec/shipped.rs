@@ -13,7 +13,7 @@ pub(super) const SPECS: &[(&str, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::Spec;
+    use crate::spec::{Spec, Specification as _};
 
     #[test]
     fn every_specification_is_one_and_has_its_name() {

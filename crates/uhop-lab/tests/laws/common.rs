@@ -5,7 +5,7 @@ use std::path::Path;
 use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use uhop_lab::{DataSet, Finished, Result, Row, Run, Spec};
+use uhop_lab::{DataSet, Finished, Result, Row, Run, Spec, Specification as _};
 
 /// An experiment that takes milliseconds, but has some of everything.
 pub(crate) const SMALL: &str = r#"

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use uhop_lab::{BAYES, DataSet, Row, Spec};
+use uhop_lab::{BAYES, DataSet, Row, Spec, Specification as _};
 
 use crate::common::{noise, rows, small};
 

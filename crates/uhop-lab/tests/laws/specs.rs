@@ -1,4 +1,4 @@
-use uhop_lab::{Contender, Spec};
+use uhop_lab::{Contender, Spec, Specification as _};
 
 use crate::common::{SMALL, noise, rows, small};
 
