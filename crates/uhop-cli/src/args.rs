@@ -134,6 +134,11 @@ fn size(text: &str) -> Result<(u32, u32), String> {
     }
 }
 
+/// A whole number above 0.
+fn count(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "give a whole number above 0".to_owned())
+}
+
 /// Any seed.
 fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("give a whole number from 0 to {}", u64::MAX))
@@ -216,7 +221,7 @@ pub(crate) struct ExperimentRunArgs {
     pub(crate) out: Option<PathBuf>,
 
     /// Memory sets for each size, by the seeds 0 to K-1 [default: as the specification says]
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", value_parser = count)]
     pub(crate) seeds: Option<NonZeroUsize>,
 
     /// A smaller experiment: fewer seeds and sizes, fewer steps of Stage I
@@ -224,7 +229,7 @@ pub(crate) struct ExperimentRunArgs {
     pub(crate) quick: bool,
 
     /// Memory sets worked on at once [default: one for each processor]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) jobs: Option<NonZeroUsize>,
 
     /// The specification, in place of the one that comes with the program

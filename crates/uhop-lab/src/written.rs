@@ -23,22 +23,33 @@ pub struct Written<F> {
     pub report: PathBuf,
 }
 
+/// A folder for results. It is there before anything is measured, so that no result is lost to one that
+/// cannot be made.
+pub(crate) struct Folder<'a>(&'a Path);
+
+impl<'a> Folder<'a> {
+    /// Makes the folder if it is missing.
+    pub(crate) fn make(path: &'a Path) -> Result<Self> {
+        fs::create_dir_all(path).map_err(|error| Error::write(path, error))?;
+        Ok(Self(path))
+    }
+
+    /// Writes rows and report.
+    pub(crate) fn write<R: Record>(&self, rows: &[R], document: &Document) -> Result<Files> {
+        let (csv, parquet) = (self.0.join("rows.csv"), self.0.join("rows.parquet"));
+        write_csv(&csv, rows)?;
+        write_parquet(&parquet, rows)?;
+        let report = report::write(document, self.0)?;
+        Ok(Files { n_rows: rows.len(), csv, parquet, report })
+    }
+}
+
 /// The files that were written, without what they hold.
 pub(crate) struct Files {
     n_rows: usize,
     csv: PathBuf,
     parquet: PathBuf,
     report: PathBuf,
-}
-
-/// Writes rows and report into a folder, made if missing.
-pub(crate) fn write<R: Record>(folder: &Path, rows: &[R], document: &Document) -> Result<Files> {
-    fs::create_dir_all(folder).map_err(|error| Error::write(folder, error))?;
-    let (csv, parquet) = (folder.join("rows.csv"), folder.join("rows.parquet"));
-    write_csv(&csv, rows)?;
-    write_parquet(&parquet, rows)?;
-    let report = report::write(document, folder)?;
-    Ok(Files { n_rows: rows.len(), csv, parquet, report })
 }
 
 impl Files {

@@ -135,6 +135,15 @@ fn experiments_without_memory_sets_write_rows_and_a_report() {
         assert_eq!(output.status.code(), Some(1));
         assert!(stderr(&output).contains("--jobs means nothing"), "{}", stderr(&output));
     }
+    // A folder that cannot be made is refused before anything is measured.
+    fs::write(here.join("file"), "").unwrap();
+    let run = ["experiment", "run", "metastable", "--out", "file/results"];
+    let output = uhop(here, &run).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("file/results: cannot write"), "{}", stderr(&output));
+    let run = ["experiment", "run", "basins", "--jobs", "0"];
+    let output = uhop(here, &run).output().unwrap();
+    assert!(stderr(&output).contains("give a whole number above 0"), "{}", stderr(&output));
     let run = ["experiment", "run", "basins", "--quick", "--seeds", "2"];
     let output = uhop(here, &run).output().unwrap();
     assert!(stderr(&output).contains("--seeds means nothing"), "{}", stderr(&output));

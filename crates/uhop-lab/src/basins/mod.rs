@@ -25,7 +25,7 @@ use uhop::{Dynamics, LinearMap, Memory, Model, Patterns, Similarity};
 
 use crate::error::{Error, Result};
 use crate::rows::{Column, OPTIONAL, REQUIRED, Record};
-use crate::written::{Written, write};
+use crate::written::{Folder, Written};
 pub use document::document;
 pub use spec::Spec;
 
@@ -189,9 +189,10 @@ pub fn rows(spec: &Spec, landscapes: &[Landscape]) -> Vec<Row> {
 /// # Errors
 /// As [`landscapes`]; [`is_input`](Error::is_input) when a file cannot be written.
 pub fn run(spec: &Spec, out: &Path, command: &str) -> Result<Written<Landscape>> {
+    let folder = Folder::make(out)?;
     let found = landscapes(spec)?;
     let report = document(spec, &found, command).map_err(Error::from)?;
-    Ok(write(out, &rows(spec, &found), &report)?.of(found))
+    Ok(folder.write(&rows(spec, &found), &report)?.of(found))
 }
 
 #[cfg(test)]
@@ -236,5 +237,15 @@ mod tests {
         assert_eq!(text.lines().count(), 1 + written.n_rows);
         assert!(text.starts_with("landscape,stage1_steps,stage1_loss,x,y,energy,basin\n"));
         assert!(written.report.is_file() && written.parquet.is_file());
+    }
+
+    #[test]
+    fn grids_that_cannot_be_held_or_drawn_name_their_line() {
+        let text = include_str!("../../specs/basins.toml");
+        for cells in ["161", "41"] {
+            let wrong = text.replace(&format!("cells = {cells}"), "cells = 100000");
+            let error = Spec::parse(&wrong, "b.toml").unwrap_err().to_string();
+            assert!(error.starts_with("b.toml:") && error.contains("at most 2048"), "{error}");
+        }
     }
 }

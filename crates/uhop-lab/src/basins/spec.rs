@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::report::MAX_CELLS;
 use crate::spec::{Specification, check};
 
 /// Patterns of the plane, the model that stores them, and the grid of states.
@@ -72,6 +73,10 @@ impl Spec {
 
 impl Specification for Spec {
     fn contradiction(&self) -> Option<(&'static str, String)> {
+        let cells = self.cells.max(self.quick.cells);
+        if cells > MAX_CELLS {
+            return Some(("cells", format!("expected at most {MAX_CELLS} cells, found {cells}")));
+        }
         let far = |x: &f64| !x.is_finite() || x.abs() > self.reach;
         let pattern = self.patterns.iter().find(|pattern| pattern.iter().any(far))?;
         let problem =

@@ -33,7 +33,7 @@ use uhop::capacity::dense_capacity;
 use crate::error::{Error, Result};
 use crate::rows::{Column, OPTIONAL, REQUIRED, Record};
 use crate::summary::Spread;
-use crate::written::{Written, write};
+use crate::written::{Folder, Written};
 pub use document::document;
 use largest::Memories;
 pub use spec::{Bound, Codes, Descent, Points, Quick, Spec};
@@ -159,9 +159,10 @@ pub fn run(
     command: &str,
     observer: &dyn Fn(f64) -> ControlFlow<()>,
 ) -> Result<Written<Row>> {
+    let folder = Folder::make(out)?;
     let rows = measure(spec, observer)?;
     let report = document(spec, &rows, command)?;
-    Ok(write(out, &rows, &report)?.of(rows))
+    Ok(folder.write(&rows, &report)?.of(rows))
 }
 
 /// The largest memories over the seeds, by β, contender and dimension in the order of the rows.

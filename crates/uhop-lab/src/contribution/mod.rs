@@ -36,7 +36,7 @@ use crate::learned::{Learned, Maps, Recipe};
 use crate::rows::{Column, OPTIONAL, REQUIRED, Record};
 use crate::seeds::{Use, seed_of};
 use crate::spec::{CorruptionKind, Protocol};
-use crate::written::{Written, write};
+use crate::written::{Folder, Written};
 pub use document::document;
 pub use spec::{Quick, Spec};
 pub use summary::{Cell, Line, lines, shown};
@@ -158,9 +158,10 @@ pub fn run(
     command: &str,
     observer: &(dyn Fn(f64) -> ControlFlow<()> + Sync),
 ) -> Result<Written<Row>> {
+    let folder = Folder::make(out)?;
     let rows = measure(spec, data, observer)?;
     let report = document(spec, data.provenance(), &rows, command)?;
-    Ok(write(out, &rows, &report)?.of(rows))
+    Ok(folder.write(&rows, &report)?.of(rows))
 }
 
 /// The rows of one memory set.

@@ -30,7 +30,7 @@ use uhop_data::sample;
 
 use crate::error::{Error, Result};
 use crate::rows::{Column, REQUIRED, Record};
-use crate::written::{Written, write};
+use crate::written::{Folder, Written};
 pub use document::document;
 pub use spec::{Quick, Rule, Spec};
 
@@ -222,9 +222,10 @@ pub fn run(
     command: &str,
     observer: &dyn Fn(f64) -> ControlFlow<()>,
 ) -> Result<Written<States>> {
+    let folder = Folder::make(out)?;
     let found = measure(spec, digits, observer)?;
     let report = document(spec, digits.provenance(), &found, command)?;
-    Ok(write(out, &rows(digits, &found), &report)?.of(found))
+    Ok(folder.write(&rows(digits, &found), &report)?.of(found))
 }
 
 /// The size of the state of every query after the last update.
@@ -338,6 +339,9 @@ mod tests {
         let wrong = text.replace("alpha = 1.5", "alpha = 0.5");
         let error = Spec::parse(&wrong, "m.toml").unwrap_err().to_string();
         assert!(error.starts_with("m.toml:") && error.contains("alpha is 0.5"), "{error}");
+        let wrong = text.replace("sizes = 10", "sizes = 1000000000000");
+        let error = Spec::parse(&wrong, "m.toml").unwrap_err().to_string();
+        assert!(error.contains("sizes: expected at most the patterns, 2000"), "{error}");
         let wrong = text.replace("betas = [0.1", "betas = [-0.1");
         let error = Spec::parse(&wrong, "m.toml").unwrap_err().to_string();
         assert!(error.contains("betas") && error.contains("-0.1"), "{error}");

@@ -89,6 +89,12 @@ impl Specification for Spec {
         if let Some(error) = self.separations.iter().find_map(|rule| rule.separation().err()) {
             return Some(("separations", error.to_string()));
         }
+        let n_patterns = self.n_patterns.min(self.quick.n_patterns);
+        if self.sizes > n_patterns {
+            let problem =
+                format!("expected at most the patterns, {n_patterns}, found {}", self.sizes);
+            return Some(("sizes", problem));
+        }
         let wrong = self.betas.iter().find(|beta| !(beta.is_finite() && **beta > 0.0))?;
         Some(("betas", format!("expected a number above 0, found {wrong}")))
     }

@@ -21,6 +21,7 @@ mod text;
 mod write;
 
 pub use error::{Error, Result};
+pub(crate) use model::MAX_CELLS;
 pub use model::{
     Axis, Block, Chart, Column, Document, Field, Frame, Image, ImageGrid, Point, Role, Scale,
     Section, Series, Table,

@@ -6,7 +6,7 @@ use crate::report::Result;
 /// How many categories, and groups of points, one field can tell apart.
 const MAX_CATEGORIES: usize = 12;
 /// The most cells along one side.
-const MAX_CELLS: usize = 2_048;
+pub(crate) const MAX_CELLS: usize = 2_048;
 
 /// A function of the plane on a grid of cells, with points on it: an energy landscape, or the basin
 /// that each place belongs to.
