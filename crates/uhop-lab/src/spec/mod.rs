@@ -91,13 +91,16 @@ pub enum Axis {
     Steps,
 }
 
-/// How Φ is learned: gradient descent from a standard normal W of `dim` rows.
+/// How Φ is learned: gradient descent from a standard normal W.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stage1 {
     /// Steps made; of several numbers, W is used after each.
     #[serde(deserialize_with = "check::counts")]
     pub steps: Vec<usize>,
+    /// Rows of W; `dim` unless said.
+    #[serde(default, deserialize_with = "check::count_if_any")]
+    pub dim_features: Option<usize>,
     /// The rate for the average loss.
     #[serde(deserialize_with = "check::positive")]
     pub average_rate: f64,

@@ -30,6 +30,11 @@ fn what_is_no_specification_is_one_line() {
         ("cosine = 10.0", "cosine = 0.0", "betas: expected a β above 0 for cosine, found 0"),
         ("cosine = 10.0", "cosinus = 10.0", "unknown variant `cosinus`"),
         ("max_rate = 10.0", "max_rate = inf", "max_rate: expected a number above 0, found inf"),
+        (
+            "steps = [5]",
+            "steps = [5]\ndim_features = 0",
+            "dim_features: expected a whole number above 0",
+        ),
         ("steps = [5]", "steps = [5, 6]", "steps: with decaying-rate there is one number of steps"),
         ("levels = [0.5]", "levels = [-0.5]", "levels: expected rising numbers from 0 up"),
         ("levels = [0.5]", "levels = [nan]", "levels: expected rising numbers from 0 up"),
