@@ -36,6 +36,7 @@ mod run;
 mod seeds;
 mod spec;
 mod summary;
+mod tasks;
 mod written;
 
 pub use bayes::Likelihood;
@@ -44,7 +45,7 @@ pub use document::document;
 pub use error::{Error, Result};
 pub use measure::BAYES;
 pub use rows::Row;
-pub use run::{Finished, Progress, Run};
+pub use run::{Finished, Run};
 pub use spec::{
     Axis, Contender, CorruptionKind, CorruptionSpec, Defect, Protocol, Quick, Spec, Specification,
     Stage1, Tuning,
@@ -52,4 +53,5 @@ pub use spec::{
 pub use summary::{
     Cell, Correlation, Line, NEGLIGIBLE, Spread, Summary, correlations, short, summaries,
 };
+pub use tasks::{Observer, Progress};
 pub use written::Written;

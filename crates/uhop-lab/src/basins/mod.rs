@@ -25,7 +25,7 @@ use uhop::{Dynamics, LinearMap, Memory, Model, Patterns, Similarity};
 
 use crate::error::{Error, Result};
 use crate::rows::{Column, OPTIONAL, REQUIRED, Record};
-use crate::written::{Folder, Written};
+use crate::written::{Folder, Measured, Written};
 pub use document::document;
 pub use spec::Spec;
 
@@ -192,7 +192,7 @@ pub fn run(spec: &Spec, out: &Path, command: &str) -> Result<Written<Landscape>>
     let folder = Folder::make(out)?;
     let found = landscapes(spec)?;
     let report = document(spec, &found, command).map_err(Error::from)?;
-    Ok(folder.write(&rows(spec, &found), &report)?.of(found))
+    Ok(folder.write(&rows(spec, &found), &report)?.of(Measured::in_one_go(found)))
 }
 
 #[cfg(test)]
