@@ -187,8 +187,8 @@ pub(crate) enum ExperimentVerb {
     /// Run an experiment and write its rows and its report.
     ///
     /// Writes rows.csv and rows.parquet, one row a measurement, and report.html with the pictures it
-    /// shows as PNG and SVG; prints medians over the seeds. Finished memory sets are kept in rows.jsonl as they come: after Ctrl-C or a crash the same
-    /// command goes on from them, and one with more seeds adds to them.
+    /// shows as PNG and SVG; prints medians over the seeds. Finished tasks, such as memory sets, are kept in rows.jsonl as they come: after Ctrl-C or a
+    /// crash the same command goes on from them, and one with more seeds adds to them.
     Run(Box<ExperimentRunArgs>),
 }
 
@@ -228,7 +228,7 @@ pub(crate) struct ExperimentRunArgs {
     #[arg(long)]
     pub(crate) quick: bool,
 
-    /// Memory sets worked on at once [default: one for each processor]
+    /// Tasks worked on at once [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) jobs: Option<NonZeroUsize>,
 
