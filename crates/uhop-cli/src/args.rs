@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use uhop::Threads;
+use uhop_lab::MOST_SEEDS;
 
 /// Associative memory: store patterns, recall each from a damaged or partial copy.
 #[derive(Debug, Parser)]
@@ -139,6 +140,12 @@ fn count(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| "give a whole number above 0".to_owned())
 }
 
+/// As many memory sets as a specification may ask for.
+fn seeds(text: &str) -> Result<usize, String> {
+    let n_seeds = text.parse().ok().filter(|n| (1..=MOST_SEEDS).contains(n));
+    n_seeds.ok_or_else(|| format!("give a whole number from 1 to {MOST_SEEDS}"))
+}
+
 /// Any seed.
 fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("give a whole number from 0 to {}", u64::MAX))
@@ -221,8 +228,8 @@ pub(crate) struct ExperimentRunArgs {
     pub(crate) out: Option<PathBuf>,
 
     /// Memory sets for each size, by the seeds 0 to K-1 [default: as the specification says]
-    #[arg(long, value_name = "K", value_parser = count)]
-    pub(crate) seeds: Option<NonZeroUsize>,
+    #[arg(long, value_name = "K", value_parser = seeds)]
+    pub(crate) seeds: Option<usize>,
 
     /// A smaller experiment: fewer seeds and sizes, fewer steps of Stage I
     #[arg(long)]

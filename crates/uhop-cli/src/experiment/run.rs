@@ -167,7 +167,7 @@ fn recall_spec(args: &ExperimentRunArgs) -> Result<Spec, Failure> {
         return Err(Failure::user(message).hint("give the name that stands in the file"));
     }
     if let Some(seeds) = args.seeds {
-        spec.seeds = seeds.get();
+        spec.seeds = seeds;
     }
     Ok(spec)
 }

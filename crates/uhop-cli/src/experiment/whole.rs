@@ -40,7 +40,7 @@ pub(super) fn capacity(args: &ExperimentRunArgs) -> Result<(), Failure> {
     refuse_data(args)?;
     let mut spec = spec(args, capacity::Spec::shipped)?;
     if let Some(seeds) = args.seeds {
-        spec.seeds = seeds.get();
+        spec.seeds = seeds;
     }
     let out = folder(args);
     let run = capacity::Run { spec: &spec, out: &out, jobs: jobs(args) };
@@ -90,7 +90,7 @@ pub(super) fn contribution(args: &ExperimentRunArgs) -> Result<(), Failure> {
     let console = Console::new(args.output_args);
     let mut spec = spec(args, contribution::Spec::shipped)?;
     if let Some(seeds) = args.seeds {
-        spec.seeds = seeds.get();
+        spec.seeds = seeds;
     }
     let data = match &args.data {
         Some(folder) => contribution::find(folder, &spec)?,

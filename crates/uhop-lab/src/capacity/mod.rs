@@ -69,10 +69,11 @@ enum Search {
 }
 
 impl Task for Search {
+    /// Stage I takes most of it.
     fn work(&self) -> u64 {
-        match *self {
-            Self::Memories { dim, ratio, .. } => dim as u64 * if ratio.is_some() { 10 } else { 1 },
-            Self::Code { points, .. } => points.n_points as u64,
+        match self {
+            Self::Memories { ratio: Some(_), .. } => 10,
+            _ => 1,
         }
     }
 }
@@ -371,6 +372,22 @@ mod tests {
             ("failure = 0.001", "failure = 7.5", "bounds"),
             ("n_points = 4", "n_points = 1", "points"),
             ("feature_ratios = [0.5", "feature_ratios = [0.0", "feature_ratios"),
+            // What would take too much memory, or could not be interrupted.
+            ("16, 32]", "16, 10000]", "dims"),
+            ("[4, 8]", "[4, 10000]", "dims"),
+            ("1.0, 2.0]", "1.0, 1e5]", "feature_ratios"),
+            ("1.0, 2.0]", "1.0, 2.0, 3.0, 4.0, 5.0]", "feature_ratios"),
+            ("limit = 1024", "limit = 10000000", "limit"),
+            ("limit = 64", "limit = 10000000", "limit"),
+            ("n_queries = 200", "n_queries = 10000000", "n_queries"),
+            ("seeds = 5", "seeds = 10001", "seeds"),
+            ("seeds = 1", "seeds = 10001", "seeds"),
+            ("updates = 3", "updates = 10001", "updates"),
+            ("n_points = 4", "n_points = 1001", "points"),
+            ("starts = 12", "starts = 10001", "starts"),
+            ("stages = 10", "stages = 65", "stages"),
+            ("steps = 60", "steps = 2000000000", "steps"),
+            ("steps = 80", "steps = 2000000000", "steps"),
         ] {
             assert!(text.contains(right), "{right}");
             let error = Spec::parse(&text.replace(right, wrong), "c.toml").unwrap_err().to_string();

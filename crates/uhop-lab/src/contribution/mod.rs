@@ -422,6 +422,19 @@ mod tests {
         let error = Spec::parse(&wrong, "c.toml").unwrap_err().to_string();
         assert!(error.starts_with("c.toml:") && error.contains("contenders: "), "{error}");
         assert!(error.contains("found cosine"), "{error}");
+        for (right, wrong, key) in [
+            ("seeds = 5", "seeds = 10001", "seeds"),
+            ("seeds = 2", "seeds = 10001", "seeds"),
+            ("500, 1000]", "500, 2000000000]", "n_patterns"),
+            ("[5, 10, 50]", "[5, 2000000000]", "n_patterns"),
+            ("n_queries = 200", "n_queries = 2000000000", "n_queries"),
+            ("[1, 10]", "[1, 2000000000]", "steps"),
+        ] {
+            assert!(text.contains(right), "{right}");
+            let error = Spec::parse(&text.replace(right, wrong), "c.toml").unwrap_err().to_string();
+            let problem = format!("{key}: expected at most ");
+            assert!(error.starts_with("c.toml:") && error.contains(&problem), "{error}");
+        }
         let wrong = text.replace("n_patterns = [5, 10, 50, ", "n_patterns = [1, 10, 50, ");
         let error = Spec::parse(&wrong, "c.toml").unwrap_err().to_string();
         assert!(error.contains("at least 2 patterns"), "{error}");

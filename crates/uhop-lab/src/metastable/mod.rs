@@ -377,9 +377,18 @@ mod tests {
         let wrong = text.replace("alpha = 1.5", "alpha = 0.5");
         let error = Spec::parse(&wrong, "m.toml").unwrap_err().to_string();
         assert!(error.starts_with("m.toml:") && error.contains("alpha is 0.5"), "{error}");
-        let wrong = text.replace("sizes = 10", "sizes = 1000000000000");
-        let error = Spec::parse(&wrong, "m.toml").unwrap_err().to_string();
-        assert!(error.contains("sizes: expected at most the patterns, 2000"), "{error}");
+        for (right, wrong, problem) in [
+            ("sizes = 10", "sizes = 101", "sizes: expected at most 100, found 101"),
+            ("n_patterns = 2000", "n_patterns = 9", "sizes: expected at most the patterns, 9,"),
+            ("n_patterns = 60000", "n_patterns = 2000000000", "n_patterns: expected at most"),
+            ("n_queries = 10000", "n_queries = 2000000000", "n_queries: expected at most"),
+            ("n_queries = 200\n", "n_queries = 2000000000\n", "n_queries: expected at most"),
+            ("steps = 5", "steps = 10001", "steps: expected at most 10000, found 10001"),
+        ] {
+            assert!(text.contains(right), "{right}");
+            let error = Spec::parse(&text.replace(right, wrong), "m.toml").unwrap_err().to_string();
+            assert!(error.starts_with("m.toml:") && error.contains(problem), "{error}");
+        }
         let wrong = text.replace("betas = [0.1", "betas = [-0.1");
         let error = Spec::parse(&wrong, "m.toml").unwrap_err().to_string();
         assert!(error.contains("betas") && error.contains("-0.1"), "{error}");
