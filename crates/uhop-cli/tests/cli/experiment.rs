@@ -115,7 +115,7 @@ fn experiments_of_their_own_kind_write_rows_and_a_report() {
     let folder = TempDir::new().unwrap();
     let here = folder.path();
     for (name, n_rows, header, seeds, tasks) in [
-        ("basins", 4 * 41 * 41, "landscape,stage1_steps,", None, 1),
+        ("basins", 7 * 41 * 41, "landscape,stage1_steps,", None, 1),
         ("metastable", 15 * 12, "provenance,separation,", None, 15),
         ("contribution", 3 * 2 * (2 + 4 * 2), "provenance,n_patterns,", Some(2), 3 * 2),
         (
