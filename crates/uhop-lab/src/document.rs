@@ -43,7 +43,7 @@ pub fn document(run: &Run<'_>, finished: &Finished, command: &str) -> Result<Doc
         .with_fact("command", command)
         .with_fact("version", env!("CARGO_PKG_VERSION"))
         .with_fact("seeds", format!("0 to {}", spec.seeds - 1))
-        .with_fact("memory sets", finished.sets.to_string())
+        .with_fact("memory sets", finished.tasks.to_string())
         .with_fact("rows", finished.rows.len().to_string());
     for data in run.data {
         document = document.with_fact(data.name(), data.provenance());
