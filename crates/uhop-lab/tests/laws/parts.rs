@@ -196,7 +196,10 @@ fn published_stage_one_is_as_published() {
     }
 }
 
-/// A run with W used after each of several numbers of steps is one run.
+/// A run with W used after each of several numbers of steps is one run, up to the rounding of W.
+///
+/// Wherever it goes on from, a feature is off by less than 784·ε of its norm, ε that of f32; losses have
+/// slopes of at most 4t = 8 in unit features.
 #[test]
 fn steps_on_the_way_are_those_of_single_runs() {
     let mut spec = small();
@@ -217,7 +220,9 @@ fn steps_on_the_way_are_those_of_single_runs() {
                 key(row) == key(alone)
             };
             let row = together.iter().find(same).unwrap();
-            assert_eq!((row.error, row.stage1_loss), (alone.error, alone.stage1_loss));
+            let losses = row.stage1_loss.unwrap() - alone.stage1_loss.unwrap();
+            assert!(losses.abs() <= 8.0 * 784.0 * f64::from(f32::EPSILON), "{row:?}");
+            assert!(close(row.error, alone.error), "{row:?}");
         }
     }
 }
