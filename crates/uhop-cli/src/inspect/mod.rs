@@ -62,6 +62,7 @@ struct Document {
     scalar: &'static str,
     similarity: &'static str,
     dim_features: Option<usize>,
+    has_bias: bool,
     separation: String,
     beta: f64,
     effective_beta: Option<f64>,
@@ -140,8 +141,13 @@ fn examine<T: StoredTensor>(
         similarity: model.similarity().name(),
         dim_features: match model.similarity() {
             Similarity::Kernel(map) => Some(map.dim_features()),
+            Similarity::Asymmetric(map) => Some(map.keys().dim_features()),
             _ => None,
         },
+        has_bias: matches!(
+            model.similarity(),
+            Similarity::Asymmetric(map) if map.bias().is_some()
+        ),
         separation: model.separation().to_string(),
         beta: model.beta(),
         effective_beta,

@@ -14,7 +14,9 @@ use super::tensors::{Stored, StoredTensor, cannot, entry, integer_tensor, intege
 use super::{PATTERNS, SavedMemory, VALUES};
 use crate::error::{Error, Result};
 use crate::memory::Memory;
+use crate::model::Model;
 use crate::patterns::Patterns;
+use crate::similarity::Similarity;
 
 /// The name of the metadata entry that makes a safetensors file a change.
 const ENTRY: &str = "uhop_change";
@@ -189,7 +191,8 @@ impl<T: StoredTensor> SavedMemory<T> {
     /// [`is_shape_mismatch`](Error::is_shape_mismatch) when added rows have another `dim`;
     /// [`is_out_of_domain`](Error::is_out_of_domain) when values or ids are given and the memory has
     /// none, or the other way round, when an id would occur twice, or a position to remove is not
-    /// there, or top-k needs more patterns than remain; [`is_empty`](Error::is_empty) when no
+    /// there, or top-k needs more patterns than remain; [`is_unsupported`](Error::is_unsupported) when
+    /// patterns are added to a memory with a bias for each; [`is_empty`](Error::is_empty) when no
     /// pattern would be left.
     pub fn with_changes(self, changes: &[Change<T>]) -> Result<Self> {
         if changes.is_empty() {
@@ -220,8 +223,8 @@ impl<T: StoredTensor> SavedMemory<T> {
                 Kind::Remove { rows } => remove(&mut order, rows)?,
             }
         }
-        let mut changed =
-            Memory::new(Patterns::new(gather(&patterns, &order))?, memory.model().clone())?;
+        let model = model_of(memory.model(), &order)?;
+        let mut changed = Memory::new(Patterns::new(gather(&patterns, &order))?, model)?;
         if values.is_some() {
             changed = changed.with_values(Patterns::new(gather(&all_values, &order))?)?;
         }
@@ -231,6 +234,20 @@ impl<T: StoredTensor> SavedMemory<T> {
         };
         Ok(Self { memory: changed, ids, learning })
     }
+}
+
+/// The model for patterns in this order: a bias goes with its pattern.
+fn model_of<T: StoredTensor>(model: &Model<T>, order: &[(usize, usize)]) -> Result<Model<T>> {
+    let Similarity::Asymmetric(map) = model.similarity() else { return Ok(model.clone()) };
+    let Some(bias) = map.bias() else { return Ok(model.clone()) };
+    if order.iter().any(|&(piece, _)| piece > 0) {
+        let reason = "the memory has a bias for each pattern, which added ones have not; fit it again \
+                      with all patterns";
+        return Err(Error::unsupported("add", reason.to_owned()));
+    }
+    let bias = order.iter().map(|&(_, row)| bias[row]).collect();
+    let map = map.clone().with_bias(bias)?;
+    Ok(model.clone().with_similarity(Similarity::Asymmetric(map)))
 }
 
 /// Removes the elements at these ascending positions.

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use super::tensors::{Record, Tensor, digest};
 use super::{Learning, SavedMemory};
 use crate::error::{Error, Result};
-use crate::feature_map::LinearMap;
 use crate::model::Model;
 use crate::scalar::Scalar;
 use crate::separation::{self, Separation};
@@ -21,7 +20,7 @@ use crate::stage1::{
 };
 
 /// The version this program writes, and the latest it reads.
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,15 +44,18 @@ struct ModelParts {
     beta: f64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum SimilarityKind {
+pub(super) enum SimilarityKind {
     Dot,
     Cosine,
     Euclidean,
     Manhattan,
     /// With the feature map in the tensor `feature_map.weight`.
     Kernel,
+    /// With the maps in the tensors `asymmetric_map.keys` and `.queries`, and perhaps `.bias`. Since
+    /// version 3.
+    Asymmetric,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -146,6 +148,7 @@ impl Description {
                     Similarity::Euclidean => SimilarityKind::Euclidean,
                     Similarity::Manhattan => SimilarityKind::Manhattan,
                     Similarity::Kernel(_) => SimilarityKind::Kernel,
+                    Similarity::Asymmetric(_) => SimilarityKind::Asymmetric,
                 },
                 separation: SeparationKind::of(model.separation()),
                 beta: model.beta(),
@@ -188,19 +191,12 @@ impl Description {
         }
     }
 
-    pub(super) fn has_feature_map(&self) -> bool {
-        self.model.similarity == SimilarityKind::Kernel
+    pub(super) fn similarity_kind(&self) -> SimilarityKind {
+        self.model.similarity
     }
 
-    /// The model; `map` is there exactly when [`has_feature_map`](Self::has_feature_map) says so.
-    pub(super) fn model<T: Scalar>(&self, map: Option<LinearMap<T>>) -> Result<Model<T>> {
-        let similarity = match (self.model.similarity, map) {
-            (_, Some(map)) => Similarity::Kernel(map),
-            (SimilarityKind::Cosine, None) => Similarity::Cosine,
-            (SimilarityKind::Euclidean, None) => Similarity::Euclidean,
-            (SimilarityKind::Manhattan, None) => Similarity::Manhattan,
-            (SimilarityKind::Dot | SimilarityKind::Kernel, None) => Similarity::Dot,
-        };
+    /// The model with this similarity.
+    pub(super) fn model<T: Scalar>(&self, similarity: Similarity<T>) -> Result<Model<T>> {
         Model::new(similarity, self.model.separation.build()?, self.model.beta)
     }
 

@@ -12,13 +12,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use change::Change;
-use description::Description;
+use description::{Description, SimilarityKind};
 pub use ids::Ids;
 pub use tensors::StoredTensor;
-use tensors::{Bytes, Check, Stored, cannot, entry, matrix};
+use tensors::{Bytes, Check, Stored, cannot, entry, matrix, row};
 
 use crate::error::{Error, Result};
-use crate::feature_map::LinearMap;
+use crate::feature_map::{AsymmetricMap, LinearMap};
 use crate::memory::Memory;
 use crate::model::Model;
 use crate::scalar::Scalar;
@@ -30,6 +30,9 @@ const ENTRY: &str = "uhop";
 const PATTERNS: &str = "patterns";
 const VALUES: &str = "values";
 const WEIGHT: &str = "feature_map.weight";
+const KEYS: &str = "asymmetric_map.keys";
+const QUERIES: &str = "asymmetric_map.queries";
+const BIAS: &str = "asymmetric_map.bias";
 
 /// How much more memory than its tensors the features of a file may take.
 const MAX_EXPANSION: usize = 1024;
@@ -151,8 +154,14 @@ impl<T: Scalar> SavedMemory<T> {
         if !self.memory.is_auto_associative() {
             tensors.push((VALUES, matrix(self.memory.values().view())));
         }
-        if let Similarity::Kernel(map) = self.memory.model().similarity() {
-            tensors.push((WEIGHT, matrix(map.weight())));
+        match self.memory.model().similarity() {
+            Similarity::Kernel(map) => tensors.push((WEIGHT, matrix(map.weight()))),
+            Similarity::Asymmetric(map) => {
+                tensors.push((KEYS, matrix(map.keys().weight())));
+                tensors.push((QUERIES, matrix(map.queries().weight())));
+                tensors.extend(map.bias().map(|bias| (BIAS, row(bias))));
+            }
+            _ => {}
         }
         if let Some(ids) = &self.ids {
             tensors.extend(ids.store());
@@ -266,18 +275,39 @@ impl AnyMemory {
 }
 
 impl Description {
+    /// The similarity, with the maps that the tensors hold.
+    fn similarity<T: StoredTensor>(&self, stored: &mut Stored) -> Result<Similarity<T>> {
+        Ok(match self.similarity_kind() {
+            SimilarityKind::Dot => Similarity::Dot,
+            SimilarityKind::Cosine => Similarity::Cosine,
+            SimilarityKind::Euclidean => Similarity::Euclidean,
+            SimilarityKind::Manhattan => Similarity::Manhattan,
+            SimilarityKind::Kernel => {
+                Similarity::Kernel(LinearMap::new(stored.take_matrix(WEIGHT)?)?)
+            }
+            SimilarityKind::Asymmetric => {
+                let mut map = |name| LinearMap::new(stored.take_matrix(name)?);
+                let map = AsymmetricMap::new(map(KEYS)?, map(QUERIES)?)?;
+                match stored.has(BIAS) {
+                    true => Similarity::Asymmetric(map.with_bias(stored.take_row(BIAS)?)?),
+                    false => Similarity::Asymmetric(map),
+                }
+            }
+        })
+    }
+
     /// The memory that this description and the stored tensors make.
     fn assemble<T: StoredTensor>(&self, stored: &mut Stored) -> Result<SavedMemory<T>> {
         let n_bytes = stored.n_bytes();
         let patterns = stored.take_rows(PATTERNS)?;
-        let map = match self.has_feature_map() {
-            true => Some(LinearMap::new(stored.take_matrix(WEIGHT)?)?),
-            false => None,
+        let similarity = self.similarity(stored)?;
+        let dim_features = match &similarity {
+            Similarity::Kernel(map) => map.dim_features(),
+            Similarity::Asymmetric(map) => map.keys().dim_features(),
+            _ => 0,
         };
-        if let Some(map) = &map {
-            check_features::<T>(patterns.view().nrows(), map.weight().nrows(), n_bytes)?;
-        }
-        let mut memory = Memory::new(patterns, self.model(map)?)?;
+        check_features::<T>(patterns.view().nrows(), dim_features, n_bytes)?;
+        let mut memory = Memory::new(patterns, self.model(similarity)?)?;
         if stored.has(VALUES) {
             memory = memory.with_values(stored.take_rows(VALUES)?)?;
         }

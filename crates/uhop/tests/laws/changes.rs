@@ -3,7 +3,7 @@
 use ndarray::{Array2, array};
 use proptest::prelude::*;
 use uhop::saved::{AnyMemory, Change, Ids, SavedMemory, StoredTensor};
-use uhop::{Memory, Model, Patterns};
+use uhop::{AsymmetricMap, LinearMap, Memory, Model, Patterns, Similarity};
 
 /// Records of version 1, written once and kept: two patterns added with values and names, and the
 /// rows 0 and 2 removed.
@@ -174,6 +174,28 @@ fn changes_that_do_not_fit_are_errors_that_say_why() {
     let three = Ids::numbers(vec![1, 2, 3]).unwrap();
     assert!(Change::add(two.clone()).with_ids(three).unwrap_err().is_shape_mismatch());
     assert!(Change::add(patterns(&[1])).with_values(two).unwrap_err().is_shape_mismatch());
+}
+
+/// A bias belongs to its pattern: it goes with it, and an added pattern would have none.
+#[test]
+fn a_bias_goes_with_its_pattern() {
+    let identity = || LinearMap::<f64>::identity(3).unwrap();
+    let two = || AsymmetricMap::new(identity(), identity()).unwrap();
+    let with = |map, numbers: &[i64]| {
+        let model = Model::dense(1.0).unwrap().with_similarity(Similarity::Asymmetric(map));
+        SavedMemory::new(Memory::new(patterns(numbers), model).unwrap())
+    };
+    let biased = || with(two().with_bias(array![0.5, 1.5, 2.5]).unwrap(), &[3, 4, 5]);
+    let changed = biased().with_changes(&[Change::remove(vec![1])]).unwrap();
+    let expected = with(two().with_bias(array![0.5, 2.5]).unwrap(), &[3, 5]);
+    assert_eq!(changed.to_bytes().unwrap(), expected.to_bytes().unwrap());
+    let error = biased().with_changes(&[add(&[6], false, WithIds::None)]).unwrap_err();
+    assert!(error.is_unsupported() && error.to_string().contains("fit it again"), "{error}");
+    // What is removed again needs none; without a bias all is as for a kernel.
+    let again = [add(&[6], false, WithIds::None), Change::remove(vec![3])];
+    assert_eq!(biased().with_changes(&again).unwrap().to_bytes(), biased().to_bytes());
+    let plain = with(two(), &[3]).with_changes(&[add(&[4], false, WithIds::None)]).unwrap();
+    assert_eq!(plain.to_bytes().unwrap(), with(two(), &[3, 4]).to_bytes().unwrap());
 }
 
 #[test]

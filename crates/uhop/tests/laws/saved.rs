@@ -8,12 +8,13 @@ use uhop::saved::{AnyMemory, Ids, Learning, SavedMemory, StoredTensor};
 use uhop::stage1::{Batches, Optimizer, Params, SeparationLoss, learn};
 use uhop::{LinearMap, Memory, Model, Patterns, Separation, Similarity};
 
-use crate::common::{normal, similarities, stored};
+use crate::common::{biased, normal, similarities, stored};
 
 /// Files of past versions, written once and kept.
 const VERSION_1: &[u8] = include_bytes!("../golden/memory-v1.safetensors");
 const LEARNED_VERSION_1: &[u8] = include_bytes!("../golden/memory-learned-v1.safetensors");
 const VERSION_2: &[u8] = include_bytes!("../golden/memory-v2.safetensors");
+const VERSION_3: &[u8] = include_bytes!("../golden/memory-v3.safetensors");
 
 fn f32_of(memory: AnyMemory) -> Option<SavedMemory<f32>> {
     match memory {
@@ -48,6 +49,8 @@ fn examples<T: StoredTensor>() -> Vec<SavedMemory<T>> {
             all.push(SavedMemory::new(Memory::new(patterns.clone(), model).unwrap()));
         }
     }
+    let model = Model::sparse(1.0).unwrap().with_similarity(biased(3, 4, 6));
+    all.push(SavedMemory::new(Memory::new(patterns.clone(), model).unwrap()));
     let memory = || Memory::new(patterns.clone(), Model::dense(1.0).unwrap()).unwrap();
     let values = stored(&normal::<T>(3, 7, 2));
     all.push(SavedMemory::new(memory().with_values(values).unwrap()));
@@ -212,8 +215,8 @@ fn other_files_are_refused_with_a_reason() {
         header(&metadata.to_string())
     };
     assert!(refused(&entry("not json")).contains("description cannot be read"));
-    let newer = refused(&entry(r#"{"version":3,"anything":[]}"#));
-    assert!(newer.contains("version 3") && newer.contains("use a newer uhop"), "{newer}");
+    let newer = refused(&entry(r#"{"version":4,"anything":[]}"#));
+    assert!(newer.contains("version 4") && newer.contains("use a newer uhop"), "{newer}");
     let unknown = refused(&entry(r#"{"version":1,"surprise":true}"#));
     assert!(unknown.contains("surprise"), "{unknown}");
 }
@@ -252,6 +255,19 @@ fn files_of_versions_1_and_2_tell_how_they_were_learned() {
     assert_eq!((batches.seed, batches.losses.len()), (Some(7), 26));
     let steps: Vec<usize> = batches.held_out.iter().map(|held_out| held_out.step).collect();
     assert_eq!(steps, [0, 20, 25]);
+}
+
+/// Two maps and a bias for each of the two patterns.
+#[test]
+fn files_of_version_3_hold_two_maps() {
+    let read = f32_of(AnyMemory::from_bytes(VERSION_3).unwrap()).expect("written in f32");
+    assert_eq!(read.memory().patterns().view(), ndarray::array![[1.0, 0.5], [0.25, 2.0]]);
+    let Similarity::Asymmetric(map) = read.memory().model().similarity() else {
+        panic!("two maps")
+    };
+    assert_eq!(map.keys().weight(), ndarray::array![[1.0, 0.0], [0.5, 1.0], [0.0, 2.0]]);
+    assert_eq!(map.queries().weight(), ndarray::array![[0.0, 1.0], [1.0, 0.25], [4.0, 0.0]]);
+    assert_eq!(map.bias(), Some(ndarray::array![-0.5, 3.0].view()));
 }
 
 #[test]
