@@ -19,18 +19,22 @@
 
 mod average;
 mod batches;
+mod copies;
 mod loss;
 mod objective;
 mod optimizer;
+mod whitening;
 
 use std::ops::ControlFlow;
 
 pub use batches::Batches;
+pub use copies::{Copies, Judgement};
 pub use loss::SeparationLoss;
 pub(crate) use loss::{Features, Over};
 use objective::Objective;
 pub use optimizer::Optimizer;
 pub(crate) use optimizer::{Kind as OptimizerKind, Schedule};
+pub use whitening::{ChosenRidge, RIDGES, Whitening, choose_ridge, whiten};
 
 use crate::error::{Error, Result, positive};
 use crate::feature_map::LinearMap;

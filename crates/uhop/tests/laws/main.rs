@@ -16,3 +16,4 @@ mod survey;
 mod theory;
 mod threads;
 mod update;
+mod whitening;
