@@ -25,7 +25,7 @@ pub(crate) fn stage1<T: Scalar>(
     start: LinearMap<T>,
     params: &Params,
     console: &Console,
-) -> Result<(Report<T>, f64), Failure> {
+) -> Result<(Report<LinearMap<T>>, f64), Failure> {
     let n_patterns = patterns.n_patterns();
     let label = match params.batches() {
         None => format!("Stage I, {loss}, {n_patterns} patterns"),

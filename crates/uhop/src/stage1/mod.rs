@@ -20,6 +20,7 @@
 mod average;
 mod batches;
 mod copies;
+mod denoising;
 mod loss;
 mod objective;
 mod optimizer;
@@ -29,6 +30,7 @@ use std::ops::ControlFlow;
 
 pub use batches::Batches;
 pub use copies::{Copies, Judgement};
+pub use denoising::{Denoising, denoise, distances};
 pub use loss::SeparationLoss;
 pub(crate) use loss::{Features, Over};
 use objective::Objective;
@@ -184,14 +186,16 @@ impl Params {
     }
 }
 
-/// What [`learn`] did.
+/// What [`learn`] did, `M` being [`LinearMap`], or [`denoise`], `M` being
+/// [`AsymmetricMap`](crate::AsymmetricMap).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct Report<T> {
+pub struct Report<M> {
     /// The learned map.
-    pub map: LinearMap<T>,
+    pub map: M,
     /// The loss before the first step and after each: `steps + 1` values, all before any
-    /// normalisation of rows. With batches each is the estimate L_b of another batch.
+    /// normalisation of rows. With batches each is the estimate L_b of another batch, in denoising that of
+    /// other queries.
     pub losses: Vec<f64>,
     /// The loss of the held-out pairs before the first step, every 20 steps and after the last;
     /// none without batches.
@@ -224,7 +228,7 @@ pub enum StopReason {
     Observer,
 }
 
-/// What the observer of [`learn`] sees.
+/// What the observer of [`learn`] and [`denoise`] sees.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {
@@ -270,7 +274,7 @@ pub fn learn<T: Scalar>(
     start: LinearMap<T>,
     params: &Params,
     mut observer: impl FnMut(Progress) -> ControlFlow<()>,
-) -> Result<Report<T>> {
+) -> Result<Report<LinearMap<T>>> {
     let mut map = start;
     let mut optimizer = params.optimizer.start(map.weight().dim());
     let mut objective = Objective::new(patterns, &map, params)?;

@@ -62,7 +62,7 @@ pub const RIDGES: [f64; 13] = [
 /// use uhop::{Patterns, Similarity};
 ///
 /// // Two patterns that differ in one entry of four.
-/// let patterns = Patterns::new(array![[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 0.0]])?;
+/// let patterns = Patterns::new(array![[1.0_f64, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 0.0]])?;
 /// let keys = Similarity::Kernel(whiten(&patterns, 1e-6)?).bind(&patterns)?;
 /// let scores = keys.scores(patterns.view())?;
 /// assert!((scores[[0, 0]] - 2.0).abs() < 1e-4 && scores[[0, 1]].abs() < 1e-4); // n and 0

@@ -4,6 +4,7 @@
 
 mod changes;
 mod common;
+mod denoising;
 mod energy;
 mod golden;
 mod retrieval;
