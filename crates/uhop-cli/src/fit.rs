@@ -77,8 +77,8 @@ fn fit<T: StoredTensor>(
     if let Some(loss) = args.stage1.loss {
         let patterns = saved.memory().patterns();
         let (map, learning, seconds) = learn(&args.stage1, loss, patterns, &console)?;
-        let (first_loss, last_loss) = first_and_last_loss(&learning.losses, &learning.held_out);
-        let (steps, batch) = (learning.losses.len() - 1, args.stage1.batch);
+        let (first_loss, last_loss) = first_and_last_loss(learning.losses(), learning.held_out());
+        let (steps, batch) = (learning.losses().len() - 1, args.stage1.batch);
         summary = Some(Learned { steps, batch, first_loss, last_loss, seconds });
         let model = saved.memory().model().clone().with_feature_map(map);
         saved = saved.with_model(model)?.with_learning(learning);
@@ -140,7 +140,7 @@ fn learn<T: StoredTensor>(
     }
     let start = LinearMap::random_normal(args.features.unwrap_or(dim), dim, args.seed)?;
     let (report, seconds) = stage1(name, patterns, start, &params, console)?;
-    let learning = Learning {
+    let learning = Learning::Separation {
         params,
         seed: Some(args.seed),
         losses: report.losses,

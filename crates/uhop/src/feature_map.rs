@@ -180,7 +180,7 @@ impl<T: Scalar> LinearMap<T> {
 }
 
 /// A matrix by its entries in row-major order, if there is memory for it.
-fn from_fn<T>(
+pub(crate) fn from_fn<T>(
     rows: usize,
     columns: usize,
     mut entry: impl FnMut(usize, usize) -> T,

@@ -153,10 +153,10 @@ fn examine<T: StoredTensor>(
         effective_beta,
         temperature: effective_beta.and_then(|beta| finite(1.0 / beta)),
         has_ids: saved.ids().is_some(),
-        stage1_steps: learning.map(|learning| learning.losses.len().saturating_sub(1)),
+        stage1_steps: learning.map(|learning| learning.losses().len().saturating_sub(1)),
         last_loss: learning.and_then(|learning| {
-            let held_out = learning.held_out.last().map(|last| last.loss);
-            held_out.or_else(|| learning.losses.last().copied())
+            let held_out = learning.held_out().last().map(|last| last.loss);
+            held_out.or_else(|| learning.losses().last().copied())
         }),
         n_sampled: chosen.len(),
         smallest_separation: quantile(&separations, 0.0),

@@ -61,19 +61,56 @@ pub struct SavedMemory<T> {
     learning: Option<Learning>,
 }
 
-/// How the feature map of a saved memory was learned.
+/// How the map of a saved memory was learned.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Learning {
-    /// What was minimised, how, and for how long.
-    pub params: stage1::Params,
-    /// The seed of the start of W, if it was random.
-    pub seed: Option<u64>,
-    /// The loss before the first step and after each.
-    pub losses: Vec<f64>,
-    /// The loss of the held-out pairs as it fell, if the steps saw batches.
-    pub held_out: Vec<stage1::HeldOut>,
-    /// Why it stopped.
-    pub stop: stage1::StopReason,
+#[non_exhaustive]
+pub enum Learning {
+    /// A feature map by [`stage1::learn`].
+    Separation {
+        /// What was minimised, how, and for how long.
+        params: stage1::Params,
+        /// The seed of the start of W, if it was random.
+        seed: Option<u64>,
+        /// The loss before the first step and after each.
+        losses: Vec<f64>,
+        /// The loss of the held-out pairs as it fell, if the steps saw batches.
+        held_out: Vec<stage1::HeldOut>,
+        /// Why it stopped.
+        stop: stage1::StopReason,
+    },
+    /// A feature map by [`stage1::whiten`]. It is a function of the patterns: when they
+    /// [change](SavedMemory::with_changes), it does too.
+    Whitening {
+        /// λ.
+        ridge: f64,
+    },
+    /// An asymmetric map by [`stage1::denoise`].
+    Denoising {
+        /// How, and for how long.
+        params: stage1::Denoising,
+        /// The loss before the first step and after each, each of other queries.
+        losses: Vec<f64>,
+        /// Why it stopped.
+        stop: stage1::StopReason,
+    },
+}
+
+impl Learning {
+    /// The loss before the first step and after each; none where there were no steps.
+    pub fn losses(&self) -> &[f64] {
+        match self {
+            Self::Separation { losses, .. } | Self::Denoising { losses, .. } => losses,
+            Self::Whitening { .. } => &[],
+        }
+    }
+
+    /// The loss of held-out pairs as it fell; none where no pairs were held out.
+    pub fn held_out(&self) -> &[stage1::HeldOut] {
+        match self {
+            Self::Separation { held_out, .. } => held_out,
+            _ => &[],
+        }
+    }
 }
 
 /// A memory read from a file, whose scalar type is known only then.
@@ -116,7 +153,7 @@ impl<T: Scalar> SavedMemory<T> {
         Ok(Self { memory: self.memory.with_model(model)?, ..self })
     }
 
-    /// With a record of how its feature map was learned.
+    /// With a record of how its map was learned.
     pub fn with_learning(self, learning: Learning) -> Self {
         Self { learning: Some(learning), ..self }
     }
@@ -136,7 +173,7 @@ impl<T: Scalar> SavedMemory<T> {
         self.ids.as_ref()
     }
 
-    /// How the feature map was learned, if that is recorded.
+    /// How the map was learned, if that is recorded.
     pub fn learning(&self) -> Option<&Learning> {
         self.learning.as_ref()
     }
@@ -316,9 +353,29 @@ impl Description {
             saved = saved.with_ids(ids)?;
         }
         Ok(match self.learning()? {
-            Some(learning) => saved.with_learning(learning),
+            Some(learning) => {
+                check_map(&learning, saved.memory.model().similarity())?;
+                saved.with_learning(learning)
+            }
             None => saved,
         })
+    }
+}
+
+/// The map of whitening is made anew when patterns change: then it is no larger than the one in the file.
+fn check_map<T: Scalar>(learning: &Learning, similarity: &Similarity<T>) -> Result<()> {
+    match (learning, similarity) {
+        (Learning::Whitening { .. }, Similarity::Kernel(map))
+            if map.dim_features() == map.dim() =>
+        {
+            Ok(())
+        }
+        (Learning::Whitening { .. }, _) => {
+            let what =
+                "it says that its map is one of whitening, which has as many rows as columns";
+            Err(Error::malformed(what.to_owned()))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::copies::{Copies, Judgement};
 use crate::error::{Error, Result, positive};
-use crate::feature_map::LinearMap;
+use crate::feature_map::{LinearMap, from_fn};
 use crate::patterns::{Patterns, check_rows};
 use crate::product::{TILE, product, product_into};
 use crate::scalar::Scalar;
@@ -70,8 +70,8 @@ pub const RIDGES: [f64; 13] = [
 /// ```
 ///
 /// # Errors
-/// [`is_out_of_domain`](Error::is_out_of_domain) unless `ridge` is finite and above 0;
-/// [`is_unsupported`](Error::is_unsupported) when every pattern is 0;
+/// [`is_out_of_domain`](Error::is_out_of_domain) unless `ridge` is finite and above 0, and when
+/// there is no memory for W; [`is_unsupported`](Error::is_unsupported) when every pattern is 0;
 /// [`is_non_finite`](Error::is_non_finite) when C or W overflows.
 pub fn whiten<T: Scalar>(patterns: &Patterns<T>, ridge: f64) -> Result<LinearMap<T>> {
     positive(OPERATION, "the ridge", ridge)?;
@@ -299,7 +299,7 @@ impl Directions {
         }
         let dim = self.rows.ncols();
         let scale = 1.0 / ridge.sqrt();
-        let mut weight = Array2::zeros((dim, dim));
+        let mut weight: Array2<T> = from_fn(dim, dim, |_, _| T::zero())?;
         // By tiles, so that no second matrix of this size is held in f64.
         weight.axis_chunks_iter_mut(Axis(0), TILE).into_par_iter().enumerate().for_each(
             |(tile, mut weight)| {
@@ -315,7 +315,7 @@ impl Directions {
                 }
             },
         );
-        match weight.iter().all(|entry: &T| entry.is_finite()) {
+        match weight.iter().all(|entry| entry.is_finite()) {
             true => LinearMap::new(weight),
             false => {
                 Err(Error::overflow(OPERATION, "W of such small patterns".to_owned(), T::NAME))

@@ -113,8 +113,23 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<u8>, Expected)> {
         parts.description.as_object_mut().unwrap().insert(field.to_owned(), json!(true));
         parts
     };
+    // A record of whitening, with or without what it is of.
+    let whitened = |parts: Parts, ridge: f64| {
+        let mut parts = parts;
+        let stage1 = json!({ "loss": "whitening", "ridge": ridge });
+        parts.description.as_object_mut().unwrap().insert("stage1".into(), stage1);
+        parts.file()
+    };
+    let kernel = |n_rows: usize| {
+        let weight = floats("feature_map.weight", &[n_rows as u64, 2], &vec![1.0; 2 * n_rows]);
+        parts().with(weight).described("/model/similarity", json!("kernel"))
+    };
     vec![
         ("good", good.clone(), Read),
+        ("whitened", whitened(kernel(2), 0.1), Read),
+        ("whitened-narrow", whitened(kernel(1), 0.1), Refused("as many rows as columns")),
+        ("whitened-without-a-map", whitened(parts(), 0.1), Refused("as many rows as columns")),
+        ("ridge-negative", whitened(kernel(2), -1.0), Refused("the ridge is -1")),
         ("smallest", parts().file(), Read),
         ("truncated", good[..good.len() - 1].to_vec(), Refused("safetensors")),
         ("one-bit-flipped", flipped, Refused("is damaged")),
