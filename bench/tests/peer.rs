@@ -118,6 +118,19 @@ fn it_recalls_learns_and_streams() {
     assert!((answer["value"].as_f64().unwrap() + 4.0).abs() < 1e-5, "{answer}");
     assert_eq!(read(&path("gradient.npy")).dim(), (3, 3));
 
+    // A step along that gradient.
+    let answer = peer.ask(json!({
+        "do": "learn", "patterns": "patterns", "map": "map", "over": "max", "steps": 1, "rate": 0.5,
+        "repetitions": 2, "result": path("weight.npy"),
+    }));
+    assert_eq!(n_seconds(&answer), 2);
+    assert!(answer["value"].as_f64().unwrap() < -4.0, "{answer}");
+    let expected = read(&path("map.npy")) - 0.5 * read(&path("gradient.npy"));
+    let off =
+        (read(&path("weight.npy")) - expected).iter().fold(0.0_f32, |off, x| off.max(x.abs()));
+    // Entries below 2, some ten roundings each.
+    assert!(off < 20.0 * f32::EPSILON, "{off}");
+
     let answer = peer.ask(json!({"do": "stream", "array": "all", "repetitions": 2}));
     assert_eq!((n_seconds(&answer), &answer["value"]), (2, &json!(5.0)));
     peer.finish();

@@ -1,4 +1,4 @@
-"""Stage I: a separation loss and its gradient."""
+"""Stage I: a separation loss and its gradient, and whole runs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,16 @@ from .setup import Section, Setup, section
 TEXT = """\
 The first patterns (2,000, or 500 when quick) and a square W of normal numbers: the loss of unit
 features, t = 2, and its gradient, which is compared. *products alone*: ΞWᵀ, half of F Fᵀ, a
-square times F, and a gradient times Ξ: what the average loss cannot do without."""
+square times F, and a gradient times Ξ: what the average loss cannot do without.
+
+*100 steps*: gradient descent on the first digits from the same W, as the retrieval runs of the paper are
+made; W after them is compared. With at most as many patterns as features uhop makes its steps in the
+span of the patterns."""
 
 T = 2.0
+N_STEPS = 100
+# Of the average loss; the max loss jumps from pair to pair, at this one by little.
+RATES = {"average": 1.0, "max": 1.0}
 Torch = torch.Tensor
 
 
@@ -61,6 +68,23 @@ def gradient(
     return parameter.grad
 
 
+def descend(
+    loss: Callable[[Torch], Torch],
+    squared: Callable[[Torch], Torch],
+    weight: Array,
+    patterns: Array,
+    rate: float,
+) -> Torch:
+    """W after the steps."""
+    rows, parameter = torch.from_numpy(patterns), torch.tensor(weight, requires_grad=True)
+    optimizer = torch.optim.SGD([parameter], lr=rate)
+    for _ in range(N_STEPS):
+        optimizer.zero_grad()
+        loss(squared(F.normalize(rows @ parameter.T, dim=1))).backward()
+        optimizer.step()
+    return parameter.detach()
+
+
 def products(weight: Array, patterns: Array) -> tuple[str, Callable[[], None]]:
     """The products of a step, into arrays that are there."""
     name, multiply = fastest(patterns, patterns)
@@ -101,4 +125,27 @@ def run(setup: Setup) -> Section:
             library, alone = products(weight, patterns)
             peer = clocked(f"products alone ({library})", alone)
             rows.append(setup.compare(f"{len(patterns):,} × {dim}", peer, ours, "0.7"))
+    for n_patterns in (100, 500):
+        few = setup.data.patterns[:n_patterns]
+        setup.worker.ask("first", array="few", of="patterns", n_rows=n_patterns)
+        for over, loss in LOSSES.items():
+            rate = RATES[over]
+            ours = setup.worker.side(
+                f"{over} loss, {N_STEPS} steps",
+                "learn",
+                patterns="few",
+                map="weight",
+                over=over,
+                steps=N_STEPS,
+                rate=rate,
+                repetitions=1,
+            )
+            for name, squared in DISTANCES.items():
+                peer = clocked(
+                    name,
+                    lambda loss=loss, squared=squared, few=few, rate=rate: descend(
+                        loss, squared, weight, few, rate
+                    ),
+                )
+                rows.append(setup.compare(f"{n_patterns:,} × {dim}", peer, ours))
     return section("Stage I", TEXT, rows)

@@ -42,6 +42,16 @@ pub(super) enum Command {
         repetitions: usize,
         result: Option<PathBuf>,
     },
+    /// Steps of gradient descent from W; W after them is the result.
+    Learn {
+        patterns: String,
+        map: String,
+        over: LossName,
+        steps: usize,
+        rate: f64,
+        repetitions: usize,
+        result: Option<PathBuf>,
+    },
     /// The scores of all queries against all patterns: a matrix product.
     Scores { memory: String, queries: String, repetitions: usize, result: Option<PathBuf> },
     /// A · Bᵀ of two arrays: a matrix product.

@@ -1,7 +1,7 @@
 //! The worker: commands in, seconds out, with everything kept warm between them.
 //!
 //! A line in is a JSON object; a line out is `{"seconds": [..]}`, one number a repetition, or
-//! `{"error": ".."}`. `loss` adds its `"value"`. Results go to `.npy` files, never through the pipe.
+//! `{"error": ".."}`. `loss` and `learn` add the loss as `"value"`. Results go to `.npy` files, never through the pipe.
 //!
 //! ```text
 //! {"do": "load", "array": "x", "path": "x.npy"}
@@ -17,13 +17,14 @@ mod stream;
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use command::{Command, LossName, SeparationName, SimilarityName};
 use ndarray::{Array2, Axis, concatenate};
 use serde::Serialize;
-use uhop::stage1::SeparationLoss;
+use uhop::stage1::{Optimizer, Params, SeparationLoss, learn};
 use uhop::{Dynamics, LinearMap, Memory, Model, Patterns, Separation, Similarity};
 use uhop_data::{Matrix, npy};
 
@@ -133,13 +134,20 @@ impl Worker {
             Command::Loss { patterns, map, over, repetitions, result } => {
                 let patterns = self.array(&patterns)?;
                 let map = self.map(&map)?;
-                let loss = match over {
-                    LossName::Average => SeparationLoss::average(),
-                    LossName::Max => SeparationLoss::max(),
-                };
+                let loss = SeparationLoss::from(over);
                 let (seconds, (value, gradient)) =
                     timed(repetitions, || loss.value_and_gradient(&map, patterns))?;
                 Ok(Reply { value: Some(value), ..answer(seconds, gradient, result)? })
+            }
+            Command::Learn { patterns, map, over, steps, rate, repetitions, result } => {
+                let (patterns, map) = (self.array(&patterns)?, self.map(&map)?);
+                let optimizer = Optimizer::gradient_descent(rate)?;
+                let params = Params::new(over.into(), optimizer, steps)?.keep_rows();
+                let (seconds, report) = timed(repetitions, || {
+                    learn(patterns, map.clone(), &params, |_| ControlFlow::Continue(()))
+                })?;
+                let value = Some(report.losses[report.steps]);
+                Ok(Reply { value, ..answer(seconds, report.map.weight().to_owned(), result)? })
             }
             Command::Scores { memory, queries, repetitions, result } => {
                 let (memory, queries) = (self.memory(&memory)?, self.array(&queries)?.view());
@@ -184,6 +192,15 @@ impl Worker {
             SimilarityName::Manhattan => Similarity::Manhattan,
             SimilarityName::Kernel(map) => Similarity::Kernel(self.map(&map)?),
         })
+    }
+}
+
+impl From<LossName> for SeparationLoss {
+    fn from(name: LossName) -> Self {
+        match name {
+            LossName::Average => Self::average(),
+            LossName::Max => Self::max(),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use uhop::Threads;
+use uhop_lab::MOST_SEEDS;
 
 /// Associative memory: store patterns, recall each from a damaged or partial copy.
 #[derive(Debug, Parser)]
@@ -142,6 +143,12 @@ fn count(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| "give a whole number above 0".to_owned())
 }
 
+/// As many memory sets as a specification may ask for.
+fn seeds(text: &str) -> Result<usize, String> {
+    let n_seeds = text.parse().ok().filter(|n| (1..=MOST_SEEDS).contains(n));
+    n_seeds.ok_or_else(|| format!("give a whole number from 1 to {MOST_SEEDS}"))
+}
+
 /// Any seed.
 fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("give a whole number from 0 to {}", u64::MAX))
@@ -190,8 +197,8 @@ pub(crate) enum ExperimentVerb {
     /// Run an experiment and write its rows and its report.
     ///
     /// Writes rows.csv and rows.parquet, one row a measurement, and report.html with the pictures it
-    /// shows as PNG and SVG; prints medians over the seeds. Finished memory sets are kept in rows.jsonl as they come: after Ctrl-C or a crash the same
-    /// command goes on from them, and one with more seeds adds to them.
+    /// shows as PNG and SVG; prints medians over the seeds. Finished tasks, such as memory sets, are kept in rows.jsonl as they come: after Ctrl-C or a
+    /// crash the same command goes on from them, and one with more seeds adds to them.
     Run(Box<ExperimentRunArgs>),
 }
 
@@ -224,14 +231,14 @@ pub(crate) struct ExperimentRunArgs {
     pub(crate) out: Option<PathBuf>,
 
     /// Memory sets for each size, by the seeds 0 to K-1 [default: as the specification says]
-    #[arg(long, value_name = "K", value_parser = count)]
-    pub(crate) seeds: Option<NonZeroUsize>,
+    #[arg(long, value_name = "K", value_parser = seeds)]
+    pub(crate) seeds: Option<usize>,
 
     /// A smaller experiment: fewer seeds and sizes, fewer steps of Stage I
     #[arg(long)]
     pub(crate) quick: bool,
 
-    /// Memory sets worked on at once [default: one for each processor]
+    /// Tasks worked on at once [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) jobs: Option<NonZeroUsize>,
 

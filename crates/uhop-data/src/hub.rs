@@ -20,22 +20,24 @@
 //!
 //! Only [`Hub::fetch`] uses it, without credentials, and only for files that are not in the cache.
 //! Connections follow the `ALL_PROXY`, `HTTPS_PROXY` and `HTTP_PROXY` of the environment. A download
-//! that was interrupted is resumed.
+//! that was interrupted is resumed, and one that hears nothing for a while is given up.
 
+mod download;
 mod known;
 mod problem;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use hf_hub::api::sync::{ApiBuilder, ApiError};
+use hf_hub::api::sync::ApiBuilder;
 use hf_hub::{Cache, Repo, RepoType};
 use sha2::{Digest, Sha256};
 
 use crate::datasets::{Dataset, Split};
 use crate::{Error, OutputFile, Result};
+pub use download::Download;
 use known::Known;
 pub(crate) use problem::{ArgumentProblem, Problem};
 
@@ -44,15 +46,19 @@ const CHUNK: usize = 1 << 16;
 
 const ENDPOINT: &str = "https://huggingface.co";
 
+/// How long a download waits for what comes next, be it a connection.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// The hub, and the folder in which its files are kept.
 ///
 /// # Example
 ///
 /// ```no_run
 /// use uhop_data::datasets::{Dataset, Split};
-/// use uhop_data::hub::Hub;
+/// use uhop_data::hub::{Download, Hub};
 ///
-/// let folder = Hub::from_env()?.fetch(Dataset::Cifar10, Split::Test)?;
+/// let show = |download: Download<'_>| eprintln!("{} of {} bytes", download.done, download.all);
+/// let folder = Hub::from_env()?.fetch(Dataset::Cifar10, Split::Test, show)?;
 /// let images = Dataset::Cifar10.load(folder, Split::Test, None)?;
 /// assert_eq!(images.provenance().code(), "exact");
 /// # Ok::<(), uhop_data::Error>(())
@@ -61,6 +67,7 @@ const ENDPOINT: &str = "https://huggingface.co";
 pub struct Hub {
     cache: PathBuf,
     endpoint: String,
+    patience: Duration,
 }
 
 impl Hub {
@@ -75,7 +82,7 @@ impl Hub {
     /// assert_ne!(hub, Hub::new("cache"));
     /// ```
     pub fn new(cache: impl Into<PathBuf>) -> Self {
-        Self { cache: cache.into(), endpoint: ENDPOINT.to_owned() }
+        Self { cache: cache.into(), endpoint: ENDPOINT.to_owned(), patience: PATIENCE }
     }
 
     /// The hub as the environment says: its address in `HF_ENDPOINT`, the cache in `HF_HUB_CACHE`, or
@@ -112,8 +119,25 @@ impl Hub {
         self
     }
 
+    /// The same with another patience: a download that hears nothing for so long, be it because nobody
+    /// answers, is given up. 30 seconds unless said.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use uhop_data::hub::Hub;
+    ///
+    /// assert_ne!(Hub::new("cache").with_patience(Duration::from_secs(5)), Hub::new("cache"));
+    /// ```
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// The folder for [`Dataset::load`], with the files of a split in it: those that are not there
-    /// are fetched.
+    /// are fetched, and `show` is told how far that is.
     ///
     /// # Errors
     ///
@@ -125,7 +149,12 @@ impl Hub {
     /// # Example
     ///
     /// See [`Hub`].
-    pub fn fetch(&self, dataset: Dataset, split: Split) -> Result<PathBuf> {
+    pub fn fetch(
+        &self,
+        dataset: Dataset,
+        split: Split,
+        show: impl FnMut(Download<'_>),
+    ) -> Result<PathBuf> {
         let known = Known::of(dataset, split);
         let repo = Repo::with_revision(
             known.repository.to_owned(),
@@ -138,7 +167,7 @@ impl Hub {
             verify(&path, known.sha256)?;
             return Ok(folder);
         }
-        let cause = match self.download(repo, known.file) {
+        let cause = match self.download(repo, known.file, show) {
             // The answer names its revision: another one has its file elsewhere in the cache.
             Ok(fetched) => format!("it came as {}", fetched.display()),
             Err(cause) => cause,
@@ -164,20 +193,18 @@ impl Hub {
         Ok(folder)
     }
 
-    fn download(&self, repo: Repo, file: &str) -> Result<PathBuf, String> {
-        let download = || {
-            ApiBuilder::from_cache(Cache::new(self.cache.clone()))
-                .with_endpoint(self.endpoint.clone())
-                .with_token(None)
-                .with_progress(false)
-                .build()
-                .and_then(|api| api.repo(repo).download(file))
-        };
-        // A redirection to nowhere is one answer on which the client panics.
-        match catch_unwind(AssertUnwindSafe(download)) {
-            Ok(outcome) => outcome.map_err(|error: ApiError| error.to_string()),
-            Err(_) => Err("its answer makes no sense".to_owned()),
-        }
+    fn download(
+        &self,
+        repo: Repo,
+        file: &'static str,
+        show: impl FnMut(Download<'_>),
+    ) -> Result<PathBuf, String> {
+        let api = ApiBuilder::from_cache(Cache::new(self.cache.clone()))
+            .with_endpoint(self.endpoint.clone())
+            .with_token(None)
+            .build()
+            .map_err(|error| error.to_string())?;
+        download::watched(api.repo(repo), file, self.patience, show)
     }
 }
 

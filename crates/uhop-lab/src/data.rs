@@ -127,13 +127,8 @@ impl DataSet {
             let problem = format!("image {}: expected values from 0 to 1, found {x}", at.0);
             return Err(Error::data(name, problem));
         }
-        let mut hash = Sha256::new();
-        hash.update(format!("{name}\n{provenance}\n{height} {width} {channels}\n"));
-        for row in rows.outer_iter() {
-            let bytes: Vec<u8> = row.iter().flat_map(|x| x.to_le_bytes()).collect();
-            hash.update(bytes);
-        }
-        let fingerprint = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let words = format!("{name}\n{provenance}\n{height} {width} {channels}\n");
+        let fingerprint = fingerprint(&words, &[&rows]);
         let shape = (height, width * channels);
         let (name, provenance) = (name.to_owned(), provenance.to_owned());
         Ok(Self { name, provenance, shape, channels, rows, fingerprint })
@@ -169,9 +164,9 @@ impl DataSet {
         self.shape
     }
 
-    /// A hash of all of it.
-    pub(crate) fn fingerprint(&self) -> &str {
-        &self.fingerprint
+    /// Its name and a hash of all of it, by which rows know it again.
+    pub(crate) fn id(&self) -> (String, String) {
+        (self.name.clone(), self.fingerprint.clone())
     }
 
     /// A memory set: `n_patterns` images without repetition, by a seed. With the same seed a smaller
@@ -197,6 +192,17 @@ impl DataSet {
         Patterns::new(self.rows.select(Axis(0), &order[..n_patterns]))
             .map_err(|error| Error::memory(&self.name, error))
     }
+}
+
+/// A hash of words and of images.
+pub(crate) fn fingerprint(words: &str, images: &[&Array2<f32>]) -> String {
+    let mut hash = Sha256::new();
+    hash.update(words);
+    for row in images.iter().flat_map(|images| images.outer_iter()) {
+        let bytes: Vec<u8> = row.iter().flat_map(|x| x.to_le_bytes()).collect();
+        hash.update(bytes);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether a data set is not in a folder, rather than damaged.

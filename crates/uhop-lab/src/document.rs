@@ -43,7 +43,7 @@ pub fn document(run: &Run<'_>, finished: &Finished, command: &str) -> Result<Doc
         .with_fact("command", command)
         .with_fact("version", env!("CARGO_PKG_VERSION"))
         .with_fact("seeds", format!("0 to {}", spec.seeds - 1))
-        .with_fact("memory sets", finished.sets.to_string())
+        .with_fact("memory sets", finished.tasks.to_string())
         .with_fact("rows", finished.rows.len().to_string());
     for data in run.data {
         document = document.with_fact(data.name(), data.provenance());
@@ -112,10 +112,15 @@ fn lead(spec: &Spec, summaries: &[Summary]) -> String {
 fn method(spec: &Spec) -> Result<Section> {
     let steps = spec.stage1.steps.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let stage1 = format!(
-        "Stage I: {steps} steps of gradient descent from a standard normal W of as many rows as \
-         pixels, at rate {} on the average loss and {} on the max loss. An image of 784 numbers \
-         counts as recalled with an error of at most {}, others in proportion.",
-        spec.stage1.average_rate, spec.stage1.max_rate, spec.recall_threshold
+        "Stage I: {steps} steps of gradient descent from a standard normal W of {}, at rate {} on \
+         the average loss and {} on the max loss. An image of 784 numbers counts as recalled with an \
+         error of at most {}, others in proportion.",
+        spec.stage1
+            .dim_features
+            .map_or("as many rows as columns".to_owned(), |n| format!("{n} rows")),
+        spec.stage1.average_rate,
+        spec.stage1.max_rate,
+        spec.recall_threshold
     );
     let limit = format!(
         "The Bayes limit is the posterior mean: the recall with the smallest expected squared error \

@@ -40,7 +40,7 @@ pub(crate) enum Kind {
     File(#[from] uhop_data::Error),
     #[error(transparent)]
     Report(#[from] report::Error),
-    #[error("stopped with {done} of {all} memory sets finished")]
+    #[error("stopped with {done} of {all} tasks finished")]
     Stopped { done: usize, all: usize },
 }
 

@@ -1,46 +1,57 @@
-//! rows.jsonl: every finished memory set with its rows, as they come.
+//! rows.jsonl: every finished task with its rows, as they come.
 //!
 //! The first line says which experiment, data and version the rows are of. Each later line is a
-//! memory set. A line that a crash cut short is dropped when the file is opened again.
+//! task. A line that a crash cut short is dropped when the file is opened again.
 
-use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::rows::Row;
+use crate::written::Folder;
 
 /// The name of the file in its folder.
-pub(crate) const FILE: &str = "rows.jsonl";
+const FILE: &str = "rows.jsonl";
 
 /// What the rows of a folder are of; two runs may share it when these are equal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Header {
-    pub(crate) version: String,
-    pub(crate) experiment: String,
-    /// The specification but for the number of seeds, so that more can be added.
-    pub(crate) spec: String,
-    /// Name and hash of each data set.
-    pub(crate) data: Vec<(String, String)>,
+    version: String,
+    experiment: String,
+    spec: String,
+    data: Vec<(String, String)>,
 }
 
-/// Which memory set a line is of.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct SetId {
-    pub(crate) dataset: String,
-    pub(crate) n_patterns: usize,
-    pub(crate) seed: u64,
+impl Header {
+    /// Rows of this version: of an experiment by its name and its specification, which says nothing of the
+    /// number of seeds where more may be added, and of data by their names and hashes.
+    pub(crate) fn new(
+        experiment: &str,
+        spec: &impl Serialize,
+        data: Vec<(String, String)>,
+    ) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            experiment: experiment.to_owned(),
+            spec: serde_json::to_string(spec).expect("a specification is plain data"),
+            data,
+        }
+    }
 }
 
+/// The rows of a task, `R` being a sequence of them.
 #[derive(Serialize, Deserialize)]
-struct Line {
+struct Line<T, R> {
     #[serde(flatten)]
-    id: SetId,
-    rows: Vec<Row>,
+    task: T,
+    rows: R,
 }
+
+/// Finished tasks with their rows.
+type Finished<T, R> = Vec<(T, Vec<R>)>;
 
 /// The file, open and locked.
 pub(crate) struct Journal {
@@ -50,11 +61,11 @@ pub(crate) struct Journal {
 
 impl Journal {
     /// Opens or starts the journal of a folder; returns it with what is finished.
-    pub(crate) fn open(
-        folder: &Path,
+    pub(crate) fn open<T: DeserializeOwned, R: DeserializeOwned>(
+        folder: &Folder<'_>,
         header: &Header,
-    ) -> Result<(Self, BTreeMap<SetId, Vec<Row>>)> {
-        let path = folder.join(FILE);
+    ) -> Result<(Self, Finished<T, R>)> {
+        let path = folder.path().join(FILE);
         let opened = OpenOptions::new().read(true).append(true).create(true).open(&path);
         let mut file = opened.map_err(|error| Error::write(&path, error))?;
         match file.try_lock() {
@@ -79,9 +90,9 @@ impl Journal {
         Ok((journal, finished))
     }
 
-    /// Adds a finished memory set; it is on the disk when this returns.
-    pub(crate) fn finish(&mut self, id: SetId, rows: &[Row]) -> Result<()> {
-        self.append(&Line { id, rows: rows.to_vec() })
+    /// Adds a finished task; it is on the disk when this returns.
+    pub(crate) fn finish(&mut self, task: &impl Serialize, rows: &[impl Serialize]) -> Result<()> {
+        self.append(&Line { task, rows })
     }
 
     fn append(&mut self, line: &impl Serialize) -> Result<()> {
@@ -102,8 +113,12 @@ impl Journal {
 }
 
 /// What is finished, and the length of the whole lines.
-fn parse(path: &Path, text: &[u8], header: &Header) -> Result<(BTreeMap<SetId, Vec<Row>>, usize)> {
-    let mut finished = BTreeMap::new();
+fn parse<T: DeserializeOwned, R: DeserializeOwned>(
+    path: &Path,
+    text: &[u8],
+    header: &Header,
+) -> Result<(Finished<T, R>, usize)> {
+    let mut finished = Vec::new();
     let mut whole = 0;
     for (number, line) in text.split_inclusive(|&byte| byte == b'\n').enumerate() {
         // Only the last can be without its end.
@@ -115,8 +130,8 @@ fn parse(path: &Path, text: &[u8], header: &Header) -> Result<(BTreeMap<SetId, V
         if number == 0 {
             check(path, &serde_json::from_slice(line).map_err(damaged)?, header)?;
         } else {
-            let Line { id, rows } = serde_json::from_slice(line).map_err(damaged)?;
-            finished.insert(id, rows);
+            let Line { task, rows } = serde_json::from_slice(line).map_err(damaged)?;
+            finished.push((task, rows));
         }
         whole += line.len() + 1;
     }

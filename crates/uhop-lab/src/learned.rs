@@ -64,7 +64,7 @@ impl<'a> Maps<'a> {
     /// The map of a recipe.
     ///
     /// Gradient descent at a constant rate has no state but W, so that a run goes on from the map
-    /// with fewer steps and ends in the very map of a single run.
+    /// with fewer steps and ends in the map of a single run, up to rounding.
     ///
     /// # Errors
     /// Those of the library; [`is_stopped`](Error::is_stopped) when asked to stop meanwhile.
@@ -81,7 +81,8 @@ impl<'a> Maps<'a> {
             Some((steps, learned)) => (steps, learned.map.clone(), learned.seconds),
             None => {
                 let seed = seed_of(self.seed, Use::Start);
-                let map = LinearMap::random_normal(dim, dim, seed);
+                let dim_features = self.stage1.dim_features.unwrap_or(dim);
+                let map = LinearMap::random_normal(dim_features, dim, seed);
                 (0, map.map_err(|error| Error::memory(what(), error))?, 0.0)
             }
         };

@@ -36,6 +36,7 @@ mod run;
 mod seeds;
 mod spec;
 mod summary;
+mod tasks;
 mod written;
 
 pub use bayes::Likelihood;
@@ -44,12 +45,13 @@ pub use document::document;
 pub use error::{Error, Result};
 pub use measure::BAYES;
 pub use rows::Row;
-pub use run::{Finished, Progress, Run};
+pub use run::{Finished, Run};
 pub use spec::{
-    Axis, Contender, CorruptionKind, CorruptionSpec, Defect, Protocol, Quick, Spec, Specification,
-    Stage1, Tuning,
+    Axis, Contender, CorruptionKind, CorruptionSpec, Defect, MOST_SEEDS, Protocol, Quick, Spec,
+    Specification, Stage1, Tuning,
 };
 pub use summary::{
     Cell, Correlation, Line, NEGLIGIBLE, Spread, Summary, correlations, short, summaries,
 };
+pub use tasks::{Observer, Progress};
 pub use written::Written;

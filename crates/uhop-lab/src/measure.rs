@@ -8,12 +8,13 @@ use uhop::{Patterns, metrics, readout};
 use crate::bayes::Likelihood;
 use crate::data::DataSet;
 use crate::error::{Error, Result};
-use crate::journal::SetId;
 use crate::learned::Maps;
 use crate::recall::{Cell, Entry, MemorySet, Recalled};
 use crate::rows::Row;
+use crate::run::SetId;
 use crate::seeds::{Use, seed_of};
 use crate::spec::{CorruptionKind, Spec};
+use crate::tasks::GoOn;
 
 /// Name of the limit in the columns `contender` and `protocol`: the recall of smallest expected
 /// error.
@@ -27,10 +28,11 @@ pub(crate) fn measure(
     spec: &Spec,
     data: &DataSet,
     id: &SetId,
-    keep_going: &(dyn Fn() -> bool + Sync),
+    go_on: GoOn<'_>,
 ) -> Result<Vec<Row>> {
+    let keep_going = || go_on(0.0);
     let patterns = data.draw(id.n_patterns, seed_of(id.seed, Use::Memory))?;
-    let maps = Maps::new(&patterns, &spec.stage1, id.seed, keep_going);
+    let maps = Maps::new(&patterns, &spec.stage1, id.seed, &keep_going);
     let mut set = MemorySet::new(spec, &patterns, maps);
     let n_queries = spec.queries.unwrap_or(usize::MAX).min(id.n_patterns);
     let n_tuning = spec.protocol.iter().filter_map(|p| Some(p.tuned?.queries)).max().unwrap_or(1);

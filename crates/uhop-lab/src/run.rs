@@ -1,22 +1,34 @@
-//! An experiment from start to end: memory sets shared among workers, rows in the order of the
+//! An experiment on recall from start to end: memory sets as tasks, rows in the order of the
 //! specification.
 
-use std::fs;
 use std::num::NonZeroUsize;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
-use uhop::Threads;
+use serde::{Deserialize, Serialize};
 
 use crate::data::DataSet;
 use crate::error::{Error, Result};
-use crate::journal::{Header, Journal, SetId};
+use crate::journal::Header;
 use crate::measure::measure;
-use crate::rows::{self, Row};
+use crate::rows::Row;
 use crate::spec::Spec;
+use crate::tasks::{Observer, Task, Tasks};
+use crate::written::{Folder, Measured};
+
+/// A memory set drawn from a data set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SetId {
+    pub(crate) dataset: String,
+    pub(crate) n_patterns: usize,
+    pub(crate) seed: u64,
+}
+
+impl Task for SetId {
+    /// Stage I grows with the patterns, from what it takes to move W.
+    fn work(&self) -> u64 {
+        25 + self.n_patterns as u64
+    }
+}
 
 /// What to run, on what, and where its files go.
 #[derive(Debug, Clone, Copy)]
@@ -31,20 +43,6 @@ pub struct Run<'a> {
     pub jobs: NonZeroUsize,
 }
 
-/// How far a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Progress {
-    /// Work done, in units of about the same time.
-    pub done: u64,
-    /// All of it.
-    pub all: u64,
-    /// Memory sets finished, those of earlier runs included.
-    pub sets: usize,
-    /// All of them.
-    pub all_sets: usize,
-}
-
 /// What a run leaves.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -52,10 +50,10 @@ pub struct Finished {
     /// The rows, in the order of the specification: data set, patterns stored, seed, corruption,
     /// level, protocol, contender, steps.
     pub rows: Vec<Row>,
-    /// Memory sets that an earlier run had finished.
+    /// Memory sets, which are the tasks of this experiment.
+    pub tasks: usize,
+    /// Of these, finished by an earlier run.
     pub resumed: usize,
-    /// All memory sets.
-    pub sets: usize,
     /// Sizes that were left out, because a data set has not as many images.
     pub left_out: Vec<(String, usize)>,
     /// Path of rows.csv.
@@ -69,8 +67,7 @@ impl Run<'_> {
     ///
     /// Finished memory sets go to rows.jsonl as they come, so that a run that was stopped or killed
     /// is gone on with by the same call. Rows do not depend on the number of jobs, but for the
-    /// seconds. `observer` is called now and then, from any thread, and stops the run by
-    /// [`ControlFlow::Break`].
+    /// seconds.
     ///
     /// ```no_run
     /// use std::num::NonZeroUsize;
@@ -81,7 +78,7 @@ impl Run<'_> {
     /// let (data, out) = ([DataSet::sample()], std::path::Path::new("results"));
     /// let run = Run { spec: &spec, data: &data, out, jobs: NonZeroUsize::MIN };
     /// let finished = run.run(&|_| ControlFlow::Continue(()))?;
-    /// assert_eq!(finished.sets, 3 * 3);
+    /// assert_eq!(finished.tasks, 3 * 3);
     /// # Ok::<(), uhop_lab::Error>(())
     /// ```
     ///
@@ -89,59 +86,23 @@ impl Run<'_> {
     /// [`is_input`](Error::is_input) when the folder cannot be written or holds rows of another
     /// specification, data or version, or another run is writing to it;
     /// [`is_stopped`](Error::is_stopped) when the observer stopped it.
-    pub fn run(&self, observer: &(dyn Fn(Progress) -> ControlFlow<()> + Sync)) -> Result<Finished> {
-        let (sets, left_out) = self.sets()?;
-        fs::create_dir_all(self.out).map_err(|error| Error::write(self.out, error))?;
-        let (journal, mut finished) = Journal::open(self.out, &self.header())?;
-        finished.retain(|id, _| sets.iter().any(|(_, wanted)| wanted == id));
-        let resumed = finished.len();
-        let mut missing: Vec<_> =
-            sets.iter().filter(|(_, id)| !finished.contains_key(id)).collect();
-        // The longest first, so that no worker is left alone with one at the end.
-        missing.sort_by_key(|(_, id)| std::cmp::Reverse(work(id)));
-        let all = sets.iter().map(|(_, id)| work(id)).sum();
-        let progress = Progress {
-            done: all - missing.iter().map(|(_, id)| work(id)).sum::<u64>(),
-            all,
-            sets: resumed,
-            all_sets: sets.len(),
-        };
-        let shared = Shared {
-            run: self,
-            observer,
-            missing: &missing,
-            next: AtomicUsize::new(0),
-            stop: AtomicBool::new(false),
-            kept: Mutex::new(Kept { journal, rows: finished, progress, failure: None }),
-        };
-        shared.keep_going();
-        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let workers = self.jobs.get().min(missing.len());
-        let threads = (cores / workers.max(1)).max(1);
-        thread::scope(|scope| {
-            for _ in 0..workers {
-                scope.spawn(|| shared.work(threads));
-            }
-        });
-        let kept = shared.kept.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Some(failure) = kept.failure {
-            return Err(failure);
-        }
-        if shared.stop.into_inner() {
-            return Err(Error::stopped(kept.rows.len(), sets.len()));
-        }
-        let mut finished = kept.rows;
-        let rows: Vec<Row> =
-            sets.iter().flat_map(|(_, id)| finished.remove(id).unwrap_or_default()).collect();
-        let (csv, parquet) = (self.out.join("rows.csv"), self.out.join("rows.parquet"));
-        rows::write_csv(&csv, &rows)?;
-        rows::write_parquet(&parquet, &rows)?;
-        Ok(Finished { rows, resumed, sets: sets.len(), left_out, csv, parquet })
+    pub fn run(&self, observer: Observer<'_>) -> Result<Finished> {
+        let (all, left_out) = self.sets()?;
+        let folder = Folder::make(self.out)?;
+        let any_seeds = Spec { seeds: 0, ..self.spec.clone() };
+        let header =
+            Header::new(&self.spec.name, &any_seeds, self.data.iter().map(DataSet::id).collect());
+        let tasks = Tasks { folder: &folder, header, all, jobs: self.jobs };
+        let measured = tasks
+            .measure(|set, go_on| measure(self.spec, self.data_of(set), set, go_on), observer)?;
+        let (csv, parquet) = folder.write_rows(&measured.found)?;
+        let Measured { found: rows, tasks, resumed } = measured;
+        Ok(Finished { rows, tasks, resumed, left_out, csv, parquet })
     }
 
     /// The memory sets in the order of the specification, and the sizes left out.
     #[allow(clippy::type_complexity, reason = "two lists")]
-    fn sets(&self) -> Result<(Vec<(&DataSet, SetId)>, Vec<(String, usize)>)> {
+    fn sets(&self) -> Result<(Vec<SetId>, Vec<(String, usize)>)> {
         let (mut sets, mut left_out) = (Vec::new(), Vec::new());
         for data in self.data {
             for &n_patterns in &self.spec.n_patterns {
@@ -150,10 +111,11 @@ impl Run<'_> {
                     left_out.push((dataset, n_patterns));
                     continue;
                 }
-                sets.extend(
-                    (0..self.spec.seeds as u64)
-                        .map(|seed| (data, SetId { dataset: dataset.clone(), n_patterns, seed })),
-                );
+                sets.extend((0..self.spec.seeds as u64).map(|seed| SetId {
+                    dataset: dataset.clone(),
+                    n_patterns,
+                    seed,
+                }));
             }
         }
         if sets.is_empty() {
@@ -162,94 +124,8 @@ impl Run<'_> {
         }
         Ok((sets, left_out))
     }
-
-    fn header(&self) -> Header {
-        let any_seeds = Spec { seeds: 0, ..self.spec.clone() };
-        Header {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            experiment: self.spec.name.clone(),
-            spec: serde_json::to_string(&any_seeds).expect("a specification is plain data"),
-            data: self
-                .data
-                .iter()
-                .map(|data| (data.name().to_owned(), data.fingerprint().to_owned()))
-                .collect(),
-        }
-    }
-}
-
-/// About how long a memory set takes: Stage I grows with the patterns, from what it takes to move W.
-fn work(id: &SetId) -> u64 {
-    25 + id.n_patterns as u64
-}
-
-/// What the workers share.
-struct Shared<'a> {
-    run: &'a Run<'a>,
-    observer: &'a (dyn Fn(Progress) -> ControlFlow<()> + Sync),
-    missing: &'a [&'a (&'a DataSet, SetId)],
-    next: AtomicUsize,
-    stop: AtomicBool,
-    kept: Mutex<Kept>,
-}
-
-struct Kept {
-    journal: Journal,
-    rows: std::collections::BTreeMap<SetId, Vec<Row>>,
-    progress: Progress,
-    failure: Option<Error>,
-}
-
-impl Shared<'_> {
-    /// One worker, with a pool of its own: takes the next memory set until there is none.
-    fn work(&self, threads: usize) {
-        let pool = match Threads::new(threads) {
-            Ok(pool) => pool,
-            Err(error) => return self.fail(Error::memory("the threads", error)),
-        };
-        while self.keep_going() {
-            let Some((data, id)) = self.missing.get(self.next.fetch_add(1, Ordering::Relaxed))
-            else {
-                return;
-            };
-            let spec = self.run.spec;
-            let measured = pool.install(|| measure(spec, data, id, &|| self.keep_going()));
-            match measured.and_then(|rows| self.finish(id, rows)) {
-                Ok(()) => {}
-                Err(error) if error.is_stopped() => return,
-                Err(error) => return self.fail(error),
-            }
-        }
-    }
-
-    fn finish(&self, id: &SetId, rows: Vec<Row>) -> Result<()> {
-        let mut kept = self.kept();
-        kept.journal.finish(id.clone(), &rows)?;
-        kept.rows.insert(id.clone(), rows);
-        kept.progress.done += work(id);
-        kept.progress.sets += 1;
-        Ok(())
-    }
-
-    /// Tells the observer, and whether nobody has asked to stop.
-    fn keep_going(&self) -> bool {
-        if self.stop.load(Ordering::Relaxed) {
-            return false;
-        }
-        let progress = self.kept().progress;
-        let asked = (self.observer)(progress).is_break();
-        if asked {
-            self.stop.store(true, Ordering::Relaxed);
-        }
-        !asked
-    }
-
-    fn fail(&self, error: Error) {
-        self.kept().failure.get_or_insert(error);
-        self.stop.store(true, Ordering::Relaxed);
-    }
-
-    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn data_of(&self, set: &SetId) -> &DataSet {
+        let data = self.data.iter().find(|data| data.name() == set.dataset);
+        data.expect("every set is drawn from one of the data sets")
     }
 }

@@ -1,4 +1,4 @@
-//! What an experiment that is measured in one go leaves in its folder.
+//! What an experiment leaves in its folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,10 @@ use crate::rows::{Record, write_csv, write_parquet};
 pub struct Written<F> {
     /// What was found.
     pub found: Vec<F>,
+    /// Tasks that it was measured by; one where it was measured in one go.
+    pub tasks: usize,
+    /// Of these, finished by an earlier run.
+    pub resumed: usize,
     /// Rows written.
     pub n_rows: usize,
     /// Path of rows.csv.
@@ -21,6 +25,22 @@ pub struct Written<F> {
     pub parquet: PathBuf,
     /// Path of report.html.
     pub report: PathBuf,
+}
+
+/// What was measured, by this run or an earlier one.
+pub(crate) struct Measured<F> {
+    pub(crate) found: Vec<F>,
+    /// Tasks that it was measured by.
+    pub(crate) tasks: usize,
+    /// Of these, finished by an earlier run.
+    pub(crate) resumed: usize,
+}
+
+impl<F> Measured<F> {
+    /// What was measured in one go.
+    pub(crate) fn in_one_go(found: Vec<F>) -> Self {
+        Self { found, tasks: 1, resumed: 0 }
+    }
 }
 
 /// A folder for results. It is there before anything is measured, so that no result is lost to one that
@@ -34,11 +54,21 @@ impl<'a> Folder<'a> {
         Ok(Self(path))
     }
 
-    /// Writes rows and report.
-    pub(crate) fn write<R: Record>(&self, rows: &[R], document: &Document) -> Result<Files> {
+    pub(crate) fn path(&self) -> &Path {
+        self.0
+    }
+
+    /// Writes rows.csv and rows.parquet, and returns their paths.
+    pub(crate) fn write_rows<R: Record>(&self, rows: &[R]) -> Result<(PathBuf, PathBuf)> {
         let (csv, parquet) = (self.0.join("rows.csv"), self.0.join("rows.parquet"));
         write_csv(&csv, rows)?;
         write_parquet(&parquet, rows)?;
+        Ok((csv, parquet))
+    }
+
+    /// Writes rows and report.
+    pub(crate) fn write<R: Record>(&self, rows: &[R], document: &Document) -> Result<Files> {
+        let (csv, parquet) = self.write_rows(rows)?;
         let report = report::write(document, self.0)?;
         Ok(Files { n_rows: rows.len(), csv, parquet, report })
     }
@@ -53,9 +83,10 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// These files, and what was found.
-    pub(crate) fn of<F>(self, found: Vec<F>) -> Written<F> {
+    /// These files, and what was measured.
+    pub(crate) fn of<F>(self, measured: Measured<F>) -> Written<F> {
         let Self { n_rows, csv, parquet, report } = self;
-        Written { found, n_rows, csv, parquet, report }
+        let Measured { found, tasks, resumed } = measured;
+        Written { found, tasks, resumed, n_rows, csv, parquet, report }
     }
 }

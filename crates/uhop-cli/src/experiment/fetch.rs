@@ -30,8 +30,16 @@ pub(super) fn folder(
     let mut folder = PathBuf::new();
     for &split in splits {
         console.note(&format!("{}, {split} images: from the hub or its cache", dataset.title()));
+        let bar = console.timed_bar(dataset.title());
+        let fetched = hub.fetch(dataset, split, |download| {
+            bar.set_length(download.all);
+            bar.set_position(download.done);
+            let [done, all] = [download.done, download.all].map(|bytes| bytes as f64 / 1e6);
+            bar.set_message(format!("{done:.1} of {all:.1} MB"));
+        });
+        bar.finish_and_clear();
         // Of one repository and revision: the same folder for each.
-        folder = hub.fetch(dataset, split)?;
+        folder = fetched?;
     }
     Ok(folder)
 }

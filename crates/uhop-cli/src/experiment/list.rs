@@ -48,7 +48,7 @@ fn entries() -> uhop_lab::Result<Vec<Entry>> {
     entries.push(Entry { name, title, n_patterns: vec![patterns.len()], seeds: None });
     let contribution::Spec { name, title, n_patterns, seeds, .. } = contribution::Spec::shipped()?;
     entries.push(Entry { name, title, n_patterns, seeds: Some(seeds) });
-    let capacity::Spec { name, title, limit, .. } = capacity::Spec::shipped()?;
-    entries.push(Entry { name, title, n_patterns: vec![limit], seeds: None });
+    let capacity::Spec { name, title, limit, seeds, .. } = capacity::Spec::shipped()?;
+    entries.push(Entry { name, title, n_patterns: vec![limit], seeds: Some(seeds) });
     Ok(entries)
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 use uhop_lab::{
-    DataSet, Progress, Run, Spec, Specification, basins, capacity, contribution, correlations,
+    DataSet, Observer, Run, Spec, Specification, basins, capacity, contribution, correlations,
     document, metastable, report, summaries,
 };
 
@@ -30,8 +30,8 @@ pub(super) struct Document {
     pub(super) seeds: Option<usize>,
     pub(super) data: Vec<Data>,
     pub(super) n_rows: usize,
-    pub(super) memory_sets: Option<usize>,
-    pub(super) resumed: Option<usize>,
+    pub(super) tasks: usize,
+    pub(super) resumed: usize,
     pub(super) seconds: f64,
     pub(super) csv: String,
     pub(super) parquet: String,
@@ -68,23 +68,9 @@ fn recall(args: &ExperimentRunArgs) -> Result<(), Failure> {
         console.note(&format!("{}: {}", set.name(), set.provenance()));
     }
     let out = folder(args);
-    let jobs =
-        args.jobs.unwrap_or_else(|| thread::available_parallelism().unwrap_or(NonZeroUsize::MIN));
-
-    let bar = console.timed_bar(&spec.name);
-    let show = |progress: Progress| {
-        bar.set_length(progress.all);
-        bar.set_position(progress.done);
-        bar.set_message(format!("{} of {} memory sets", progress.sets, progress.all_sets));
-        if interrupt::check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    };
+    let run = Run { spec: &spec, data: &data, out: &out, jobs: jobs(args) };
     let begun = Instant::now();
-    interrupt::hold();
-    let run = Run { spec: &spec, data: &data, out: &out, jobs };
-    let finished = run.run(&show);
-    bar.finish_and_clear();
-    interrupt::check_leaving("what was finished is kept, and the same command goes on from it")?;
-    let finished = finished?;
+    let finished = with_bar(args, |observer| run.run(observer))?;
     let seconds = begun.elapsed().as_secs_f64();
     for (dataset, n_patterns) in &finished.left_out {
         console
@@ -107,8 +93,8 @@ fn recall(args: &ExperimentRunArgs) -> Result<(), Failure> {
             seeds: Some(spec.seeds),
             data: data.collect(),
             n_rows: finished.rows.len(),
-            memory_sets: Some(finished.sets),
-            resumed: Some(finished.resumed),
+            tasks: finished.tasks,
+            resumed: finished.resumed,
             seconds,
             csv,
             parquet,
@@ -117,13 +103,59 @@ fn recall(args: &ExperimentRunArgs) -> Result<(), Failure> {
     }
     let mut text = table::text(&spec, &summaries(&spec, &finished.rows));
     text += &table::correlations(&correlations(&spec, &finished.rows));
-    text += &format!(
-        "\nrows    {csv}, {parquet}: {} of {} memory sets, {} from an earlier run\nreport  {page}\n",
-        finished.rows.len(),
-        finished.sets,
-        finished.resumed,
-    );
+    text += "\n";
+    text += &files(&Files {
+        n_rows: finished.rows.len(),
+        tasks: finished.tasks,
+        resumed: finished.resumed,
+        csv: &csv,
+        parquet: &parquet,
+        report: &page,
+    });
     console.data(&text)
+}
+
+/// What a run leaves, for its last lines.
+pub(super) struct Files<'a> {
+    pub(super) n_rows: usize,
+    pub(super) tasks: usize,
+    pub(super) resumed: usize,
+    pub(super) csv: &'a str,
+    pub(super) parquet: &'a str,
+    pub(super) report: &'a str,
+}
+
+/// The last lines of a run.
+pub(super) fn files(files: &Files<'_>) -> String {
+    let Files { n_rows, tasks, resumed, csv, parquet, report } = files;
+    let plural = if *tasks == 1 { "" } else { "s" };
+    format!(
+        "rows    {csv}, {parquet}: {n_rows} of {tasks} task{plural}, {resumed} from an earlier run\n\
+         report  {report}\n"
+    )
+}
+
+/// Tasks worked on at once.
+pub(super) fn jobs(args: &ExperimentRunArgs) -> NonZeroUsize {
+    args.jobs.unwrap_or_else(|| thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+}
+
+/// A run that shows how far it is, and that keeps what is finished when it is interrupted.
+pub(super) fn with_bar<T>(
+    args: &ExperimentRunArgs,
+    run: impl FnOnce(Observer<'_>) -> uhop_lab::Result<T>,
+) -> Result<T, Failure> {
+    let bar = Console::new(args.output_args).timed_bar(&args.name);
+    interrupt::hold();
+    let outcome = run(&|progress| {
+        bar.set_length(progress.all);
+        bar.set_position(progress.done);
+        bar.set_message(format!("{} of {} tasks", progress.tasks, progress.all_tasks));
+        if interrupt::check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    bar.finish_and_clear();
+    interrupt::check_leaving("what was finished is kept, and the same command goes on from it")?;
+    Ok(outcome?)
 }
 
 /// The experiment as named, from a file if there is one, as small and with as many seeds as asked.
@@ -135,7 +167,7 @@ fn recall_spec(args: &ExperimentRunArgs) -> Result<Spec, Failure> {
         return Err(Failure::user(message).hint("give the name that stands in the file"));
     }
     if let Some(seeds) = args.seeds {
-        spec.seeds = seeds.get();
+        spec.seeds = seeds;
     }
     Ok(spec)
 }

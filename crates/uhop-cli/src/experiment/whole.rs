@@ -1,7 +1,6 @@
-//! The experiments that are measured in one go: nothing is kept of a run that was stopped.
+//! The experiments with rows of their own kind, each of which writes its report itself.
 
 use std::fmt::Display;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
@@ -12,22 +11,17 @@ use uhop_lab::{DataSet, Written, basins, capacity, contribution};
 
 #[cfg(feature = "hub")]
 use super::fetch;
-use super::run::{Data, Document, command, folder, spec};
+use super::run::{Data, Document, Files, command, files, folder, jobs, spec, with_bar};
 use super::table::plain;
 use crate::args::ExperimentRunArgs;
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::interrupt;
-
-/// Steps of a bar.
-const BAR: usize = 1000;
 
 /// Basins of attraction in the plane.
 pub(super) fn basins(args: &ExperimentRunArgs) -> Result<(), Failure> {
-    refuse_seeds_and_jobs(args)?;
-    refuse(args, "--data", args.data.as_ref())?;
-    #[cfg(feature = "hub")]
-    refuse(args, "--fetch", args.fetch.then_some(&()))?;
+    refuse(args, "--seeds", args.seeds.as_ref())?;
+    refuse(args, "--jobs", args.jobs.as_ref())?;
+    refuse_data(args)?;
     let spec = spec(args, basins::Spec::shipped)?;
     let begun = Instant::now();
     let written = basins::run(&spec, &folder(args), &command())?;
@@ -43,13 +37,15 @@ pub(super) fn basins(args: &ExperimentRunArgs) -> Result<(), Failure> {
 
 /// Capacities, bounds and spherical codes.
 pub(super) fn capacity(args: &ExperimentRunArgs) -> Result<(), Failure> {
-    refuse_seeds_and_jobs(args)?;
-    refuse(args, "--data", args.data.as_ref())?;
-    #[cfg(feature = "hub")]
-    refuse(args, "--fetch", args.fetch.then_some(&()))?;
-    let spec = spec(args, capacity::Spec::shipped)?;
+    refuse_data(args)?;
+    let mut spec = spec(args, capacity::Spec::shipped)?;
+    if let Some(seeds) = args.seeds {
+        spec.seeds = seeds;
+    }
+    let out = folder(args);
+    let run = capacity::Run { spec: &spec, out: &out, jobs: jobs(args) };
     let begun = Instant::now();
-    let written = with_bar(args, |show| capacity::run(&spec, &folder(args), &command(), show))?;
+    let written = with_bar(args, |observer| run.run(&command(), observer))?;
     let mut table = plain();
     table.set_header(["contender", "β", "d", "largest M (median)", "fails from"]);
     for one in capacity::largest(&spec, &written.found) {
@@ -57,12 +53,12 @@ pub(super) fn capacity(args: &ExperimentRunArgs) -> Result<(), Failure> {
         let fails = one.fails_from.map_or_else(|| "–".to_owned(), |n| n.to_string());
         table.add_row([one.contender].into_iter().chain(numbers).chain([fails]));
     }
-    say(args, &written, None, vec![], begun, &table)
+    say(args, &written, Some(spec.seeds), vec![], begun, &table)
 }
 
 /// Sizes of the states that queries come to rest in.
 pub(super) fn metastable(args: &ExperimentRunArgs) -> Result<(), Failure> {
-    refuse_seeds_and_jobs(args)?;
+    refuse(args, "--seeds", args.seeds.as_ref())?;
     let console = Console::new(args.output_args);
     let spec = spec(args, metastable::Spec::shipped)?;
     let digits = match &args.data {
@@ -75,9 +71,10 @@ pub(super) fn metastable(args: &ExperimentRunArgs) -> Result<(), Failure> {
         None => Digits::sample(),
     };
     console.note(digits.provenance());
+    let out = folder(args);
+    let run = metastable::Run { spec: &spec, digits: &digits, out: &out, jobs: jobs(args) };
     let begun = Instant::now();
-    let written =
-        with_bar(args, |show| metastable::run(&spec, &digits, &folder(args), &command(), show))?;
+    let written = with_bar(args, |observer| run.run(&command(), observer))?;
     let mut table = plain();
     table.set_header(["separation", "β", "size 0", "1", "2", "3", "more", "largest"]);
     for states in &written.found {
@@ -90,11 +87,10 @@ pub(super) fn metastable(args: &ExperimentRunArgs) -> Result<(), Failure> {
 
 /// What the target and the other memories each give to the energy.
 pub(super) fn contribution(args: &ExperimentRunArgs) -> Result<(), Failure> {
-    refuse(args, "--jobs", args.jobs.as_ref())?;
     let console = Console::new(args.output_args);
     let mut spec = spec(args, contribution::Spec::shipped)?;
     if let Some(seeds) = args.seeds {
-        spec.seeds = seeds.get();
+        spec.seeds = seeds;
     }
     let data = match &args.data {
         Some(folder) => contribution::find(folder, &spec)?,
@@ -106,9 +102,10 @@ pub(super) fn contribution(args: &ExperimentRunArgs) -> Result<(), Failure> {
         None => DataSet::sample(),
     };
     console.note(&format!("{}: {}", data.name(), data.provenance()));
+    let out = folder(args);
+    let run = contribution::Run { spec: &spec, data: &data, out: &out, jobs: jobs(args) };
     let begun = Instant::now();
-    let written =
-        with_bar(args, |show| contribution::run(&spec, &data, &folder(args), &command(), show))?;
+    let written = with_bar(args, |observer| run.run(&command(), observer))?;
     let mut table = plain();
     let sizes = spec.n_patterns.iter().map(ToString::to_string);
     table.set_header(std::iter::once("E(target) − E(all)".to_owned()).chain(sizes));
@@ -134,22 +131,6 @@ fn line(states: &States) -> Vec<String> {
     cells
 }
 
-/// A run that shows the share of its work done, and stops when interrupted.
-fn with_bar<F>(
-    args: &ExperimentRunArgs,
-    run: impl FnOnce(&(dyn Fn(f64) -> ControlFlow<()> + Sync)) -> uhop_lab::Result<Written<F>>,
-) -> Result<Written<F>, Failure> {
-    let bar = Console::new(args.output_args).timed_bar(&args.name);
-    bar.set_length(BAR as u64);
-    let written = run(&|done| {
-        bar.set_position((done * BAR as f64) as u64);
-        if interrupt::check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    });
-    bar.finish_and_clear();
-    interrupt::check()?;
-    Ok(written?)
-}
-
 /// Files and table, or one JSON object.
 fn say<F>(
     args: &ExperimentRunArgs,
@@ -163,8 +144,11 @@ fn say<F>(
     let shown = |path: &Path| path.display().to_string();
     let (csv, parquet) = (shown(&written.csv), shown(&written.parquet));
     let report = shown(&written.report);
+    let &Written { n_rows, tasks, resumed, .. } = written;
     if !args.output_args.json {
-        return console.data(&format!("{table}\n\nrows    {csv}, {parquet}\nreport  {report}\n"));
+        let (csv, parquet, report) = (&csv, &parquet, &report);
+        let files = files(&Files { n_rows, tasks, resumed, csv, parquet, report });
+        return console.data(&format!("{table}\n\n{files}"));
     }
     console.json(&Document {
         command: "experiment run",
@@ -173,9 +157,9 @@ fn say<F>(
         quick: args.quick,
         seeds,
         data,
-        n_rows: written.n_rows,
-        memory_sets: None,
-        resumed: None,
+        n_rows,
+        tasks,
+        resumed,
         seconds: begun.elapsed().as_secs_f64(),
         csv,
         parquet,
@@ -183,9 +167,10 @@ fn say<F>(
     })
 }
 
-fn refuse_seeds_and_jobs(args: &ExperimentRunArgs) -> Result<(), Failure> {
-    refuse(args, "--seeds", args.seeds.as_ref())?;
-    refuse(args, "--jobs", args.jobs.as_ref())
+fn refuse_data(args: &ExperimentRunArgs) -> Result<(), Failure> {
+    #[cfg(feature = "hub")]
+    refuse(args, "--fetch", args.fetch.then_some(&()))?;
+    refuse(args, "--data", args.data.as_ref())
 }
 
 fn refuse<T>(args: &ExperimentRunArgs, option: &str, value: Option<&T>) -> Result<(), Failure> {

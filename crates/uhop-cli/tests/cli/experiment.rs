@@ -45,8 +45,12 @@ fn json(folder: &Path, arguments: &[&str]) -> Value {
 
 /// rows.csv without its last column, the seconds.
 fn rows(path: &Path) -> Vec<String> {
-    let text = fs::read_to_string(path).unwrap();
-    text.lines().map(|line| line.rsplit_once(',').unwrap().0.to_owned()).collect()
+    let lines = lines_of(path);
+    lines.iter().map(|line| line.rsplit_once(',').unwrap().0.to_owned()).collect()
+}
+
+fn lines_of(path: &Path) -> Vec<String> {
+    fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect()
 }
 
 #[test]
@@ -73,7 +77,7 @@ fn a_run_writes_rows_and_another_goes_on() {
     let document = json(here, &[&RUN[..], &["--quick"]].concat());
     assert_eq!(fields(&document), documented("experiment run")[0]);
     assert_eq!(document["data"][0]["name"], "mnist-sample");
-    assert_eq!((&document["memory_sets"], &document["resumed"]), (&1.into(), &0.into()));
+    assert_eq!((&document["tasks"], &document["resumed"]), (&1.into(), &0.into()));
     let csv = here.join(document["csv"].as_str().unwrap());
     assert_eq!(csv, here.join("uhop-tiny/rows.csv"));
     let quick = rows(&csv);
@@ -89,7 +93,7 @@ fn a_run_writes_rows_and_another_goes_on() {
     for part in ["gaussian-std 1, 6 patterns, protocol paper", " bayes ", "rank correlation"] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    let end = "8 of 2 memory sets, 1 from an earlier run\nreport  uhop-tiny/report.html\n";
+    let end = "8 of 2 tasks, 1 from an earlier run\nreport  uhop-tiny/report.html\n";
     assert!(text.ends_with(end), "{text}");
     let page = fs::read_to_string(here.join("uhop-tiny/report.html")).unwrap();
     for part in ["A tiny experiment", "As small as can be.", "uhop experiment run tiny", "bayes"] {
@@ -104,23 +108,30 @@ fn a_run_writes_rows_and_another_goes_on() {
     }
 }
 
-/// What is measured in one go has rows and a report, and nothing to share among workers.
+/// Experiments with rows of their own kind have them, a report, and tasks to share among workers but for
+/// the plane.
 #[test]
-fn experiments_without_memory_sets_write_rows_and_a_report() {
+fn experiments_of_their_own_kind_write_rows_and_a_report() {
     let folder = TempDir::new().unwrap();
     let here = folder.path();
-    for (name, n_rows, header, seeds) in [
-        ("basins", 4 * 41 * 41, "landscape,stage1_steps,", None),
-        ("metastable", 15 * 12, "provenance,separation,", None),
-        ("contribution", 3 * 2 * (2 + 4 * 2), "provenance,n_patterns,", Some(2)),
-        ("capacity", 2 * 4 * 2 * 2 + 5 + 4 * 12, "table,contender,dim,dim_features,", None),
+    for (name, n_rows, header, seeds, tasks) in [
+        ("basins", 7 * 41 * 41, "landscape,stage1_steps,", None, 1),
+        ("metastable", 15 * 12, "provenance,separation,", None, 15),
+        ("contribution", 3 * 2 * (2 + 4 * 2), "provenance,n_patterns,", Some(2), 3 * 2),
+        (
+            "capacity",
+            2 * 4 * 2 * 2 + 5 + 4 * 12,
+            "table,contender,dim,dim_features,",
+            Some(1),
+            2 * 4 + 4 * 12,
+        ),
     ] {
         let run = ["experiment", "run", name, "--quick", "--no-progress"];
         let document = json(here, &run);
         assert_eq!(fields(&document), documented("experiment run")[0]);
         assert_eq!(document["n_rows"], n_rows);
         assert_eq!(document["seeds"].as_u64(), seeds);
-        assert!(document["resumed"].is_null());
+        assert_eq!((&document["tasks"], &document["resumed"]), (&tasks.into(), &0.into()));
         let csv = here.join(document["csv"].as_str().unwrap());
         let text = fs::read_to_string(csv).unwrap();
         assert!(text.starts_with(header), "{name}");
@@ -128,12 +139,23 @@ fn experiments_without_memory_sets_write_rows_and_a_report() {
         for file in ["parquet", "report"] {
             assert!(here.join(document[file].as_str().unwrap()).is_file(), "{name} {file}");
         }
+        // Again: nothing is left to do where there is a journal.
+        let resumed = if name == "basins" { 0 } else { tasks };
         let output = uhop(here, &run).output().unwrap();
-        let end = format!("report  uhop-{name}/report.html\n");
+        let plural = if tasks == 1 { "" } else { "s" };
+        let end = format!(
+            "{n_rows} of {tasks} task{plural}, {resumed} from an earlier run\n\
+             report  uhop-{name}/report.html\n"
+        );
         assert!(stdout(&output).ends_with(&end), "{}", stdout(&output));
-        let output = uhop(here, &[&run[..], &["--jobs", "2"]].concat()).output().unwrap();
+        assert_eq!(here.join(format!("uhop-{name}/rows.jsonl")).is_file(), name != "basins");
+    }
+    for (option, value) in [("--jobs", "2"), ("--seeds", "2"), ("--data", "x")] {
+        let run = ["experiment", "run", "basins", "--quick", option, value];
+        let output = uhop(here, &run).output().unwrap();
         assert_eq!(output.status.code(), Some(1));
-        assert!(stderr(&output).contains("--jobs means nothing"), "{}", stderr(&output));
+        let expected = format!("{option} means nothing to the experiment basins");
+        assert!(stderr(&output).contains(&expected), "{}", stderr(&output));
     }
     // A folder that cannot be made is refused before anything is measured.
     fs::write(here.join("file"), "").unwrap();
@@ -144,11 +166,12 @@ fn experiments_without_memory_sets_write_rows_and_a_report() {
     let run = ["experiment", "run", "basins", "--jobs", "0"];
     let output = uhop(here, &run).output().unwrap();
     assert!(stderr(&output).contains("give a whole number above 0"), "{}", stderr(&output));
-    let run = ["experiment", "run", "basins", "--quick", "--seeds", "2"];
+    let run = ["experiment", "run", "metastable", "--quick", "--seeds", "2"];
     let output = uhop(here, &run).output().unwrap();
     assert!(stderr(&output).contains("--seeds means nothing"), "{}", stderr(&output));
     let run = ["experiment", "run", "contribution", "--quick", "--seeds", "1"];
-    assert_eq!(json(here, &run)["n_rows"], 3 * (2 + 4 * 2));
+    let document = json(here, &run);
+    assert_eq!((&document["n_rows"], &document["resumed"]), (&(3 * 10).into(), &3.into()));
     let output = uhop(here, &["experiment", "run", "no-such"]).output().unwrap();
     assert!(stderr(&output).contains("metastable, basins, contribution"), "{}", stderr(&output));
 }
@@ -221,6 +244,49 @@ fn an_interrupted_run_says_how_to_go_on() {
         "error: interrupted; what was finished is kept, and the same command goes on from it\n";
     assert!(text.ends_with(expected), "{text}");
     assert!(!here.join("uhop-tiny/rows.csv").exists());
+}
+
+/// Ctrl-C once a task is finished: the same command goes on to the rows of a run without it.
+#[cfg(unix)]
+#[test]
+fn interrupted_experiments_of_their_own_kind_go_on() {
+    let folder = TempDir::new().unwrap();
+    let here = folder.path();
+    for name in ["metastable", "contribution", "capacity"] {
+        let run = ["experiment", "run", name, "--quick", "--no-progress"];
+        let whole = json(here, &[&run[..], &["--out", "whole", "--jobs", "2"]].concat());
+        let run = [&run[..], &["--out", "stopped", "--jobs", "1"]].concat();
+        let mut child =
+            uhop(here, &run).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let journal = here.join("stopped/rows.jsonl");
+        let lines = || fs::read_to_string(&journal).unwrap_or_default().lines().count();
+        while lines() < 2 && child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        let kill = format!("kill -INT {}", child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{name}: {}", stderr(&output));
+        let expected =
+            "error: interrupted; what was finished is kept, and the same command goes on from it\n";
+        assert!(stderr(&output).ends_with(expected), "{}", stderr(&output));
+        assert_eq!(stdout(&output), "");
+        assert!(
+            !here.join("stopped/rows.csv").exists() && !here.join("stopped/report.html").exists()
+        );
+
+        let kept = lines() - 1;
+        let document = json(here, &run);
+        assert_eq!(document["resumed"], kept, "{name}");
+        let of_both = [&whole, &document].map(|document| {
+            let csv = here.join(document["csv"].as_str().unwrap());
+            // The seconds come last where there are any.
+            if name == "capacity" { lines_of(&csv) } else { rows(&csv) }
+        });
+        assert_eq!(of_both[0], of_both[1], "{name}");
+        fs::remove_dir_all(here.join("whole")).unwrap();
+        fs::remove_dir_all(here.join("stopped")).unwrap();
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use image::{ImageFormat, RgbImage};
 use parquet::data_type::ByteArray;
@@ -93,7 +94,7 @@ fn files_are_fetched_once_and_then_compared() {
     let cache = cache.path();
     let (address, asked) = serve(images(), "some-name", REVISION);
     let hub = Hub::new(cache).with_endpoint(address + "/");
-    let fetch = || hub.fetch(Dataset::TinyImagenet, Split::Test);
+    let fetch = || hub.fetch(Dataset::TinyImagenet, Split::Test, |_| {});
     let folder = fetch().unwrap();
     assert_eq!(folder, snapshot(cache));
     let read = Dataset::TinyImagenet.load(&folder, Split::Test, None).unwrap();
@@ -140,10 +141,10 @@ fn what_is_in_the_cache_needs_no_network() {
     fs::write(&path, images()).unwrap();
     // Nobody listens at port 9 of this machine.
     let hub = Hub::new(cache.path()).with_endpoint("http://127.0.0.1:9");
-    let folder = hub.fetch(Dataset::TinyImagenet, Split::Test).unwrap();
+    let folder = hub.fetch(Dataset::TinyImagenet, Split::Test, |_| {}).unwrap();
     assert!(Dataset::TinyImagenet.load(folder, Split::Test, None).is_ok());
 
-    let error = hub.fetch(Dataset::TinyImagenet, Split::Train).unwrap_err();
+    let error = hub.fetch(Dataset::TinyImagenet, Split::Train, |_| {}).unwrap_err();
     assert!(error.is_io(), "{error}");
     assert_one_line(&error, "offline");
     let text = error.to_string();
@@ -161,28 +162,59 @@ fn other_files_are_refused_and_not_kept() {
     let (address, _) = serve(b"not the file".to_vec(), "name", revision);
     let hub = Hub::new(cache.path()).with_endpoint(address);
     for _ in 0..2 {
-        let error = hub.fetch(Dataset::Cifar10, Split::Test).unwrap_err();
+        let error = hub.fetch(Dataset::Cifar10, Split::Test, |_| {}).unwrap_err();
         assert_says(&error, "pinned", "expected \"841389e6f2d64f28bf17310e430aebac20ec3ba");
     }
     let (address, _) = serve(images(), &"0123456789abcdef".repeat(4), REVISION);
     let hub = Hub::new(cache.path()).with_endpoint(address);
-    let error = hub.fetch(Dataset::TinyImagenet, Split::Test).unwrap_err();
+    let error = hub.fetch(Dataset::TinyImagenet, Split::Test, |_| {}).unwrap_err();
     assert_says(&error, "named", "expected \"0123456789abcdef");
     assert!(!snapshot(cache.path()).join(FILE).exists());
 }
 
+/// What is told of a download: every time more bytes, at last all of them.
 #[test]
-fn a_download_that_broke_off_is_resumed() {
+fn a_download_that_broke_off_is_resumed_and_tells_how_far_it_is() {
     let cache = tempfile::tempdir().unwrap();
     let (address, asked) = serve_cut(images(), "name", REVISION, 100);
     let hub = Hub::new(cache.path()).with_endpoint(address);
-    let error = hub.fetch(Dataset::TinyImagenet, Split::Test).unwrap_err();
+    let mut seen = Vec::new();
+    let mut fetch = || {
+        hub.fetch(Dataset::TinyImagenet, Split::Test, |download| {
+            assert_eq!(download.file, FILE);
+            assert_eq!(download.all, images().len() as u64);
+            seen.push(download.done);
+        })
+    };
+    let error = fetch().unwrap_err();
     assert!(error.is_io(), "{error}");
     assert_one_line(&error, "broken off");
     assert!(!snapshot(cache.path()).join(FILE).exists());
-    let folder = hub.fetch(Dataset::TinyImagenet, Split::Test).unwrap();
+    let folder = fetch().unwrap();
     assert_eq!(fs::read(folder.join(FILE)).unwrap(), images());
     assert!(asked.lock().unwrap().len() >= 4);
+    assert!(seen.is_sorted(), "the second goes on where the first ended: {seen:?}");
+    assert!(seen.contains(&100) && seen.last() == Some(&(images().len() as u64)), "{seen:?}");
+    let n_seen = seen.len();
+    hub.fetch(Dataset::TinyImagenet, Split::Test, |_| panic!("nothing is downloaded")).unwrap();
+    assert!(n_seen >= 2);
+}
+
+/// A hub that takes connections and says nothing is given up, with the line that says what to do.
+#[test]
+fn silence_is_not_waited_for() {
+    let cache = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let patience = Duration::from_millis(50);
+    let hub = Hub::new(cache.path()).with_endpoint(address).with_patience(patience);
+    let error = hub.fetch(Dataset::TinyImagenet, Split::Test, |_| {}).unwrap_err();
+    assert!(error.is_io(), "{error}");
+    assert_one_line(&error, "silence");
+    let text = error.to_string();
+    assert!(text.starts_with(snapshot(cache.path()).join(FILE).to_str().unwrap()), "{text}");
+    assert!(text.contains("failed (nothing came for 0.05 s); download that file"), "{text}");
+    drop(listener);
 }
 
 #[test]
@@ -201,7 +233,7 @@ fn an_answer_without_sense_is_an_error() {
         }
     });
     let hub = Hub::new(cache.path()).with_endpoint(address);
-    let error = hub.fetch(Dataset::TinyImagenet, Split::Test).unwrap_err();
+    let error = hub.fetch(Dataset::TinyImagenet, Split::Test, |_| {}).unwrap_err();
     assert!(error.is_io() && error.to_string().contains("failed ("), "{error}");
 }
 
@@ -210,6 +242,6 @@ fn another_revision_is_refused() {
     let cache = tempfile::tempdir().unwrap();
     let (address, _) = serve(images(), "name", &"f".repeat(40));
     let hub = Hub::new(cache.path()).with_endpoint(address);
-    let error = hub.fetch(Dataset::TinyImagenet, Split::Test).unwrap_err();
+    let error = hub.fetch(Dataset::TinyImagenet, Split::Test, |_| {}).unwrap_err();
     assert!(error.is_io() && error.to_string().contains("failed (it came as"), "{error}");
 }

@@ -12,21 +12,24 @@
 //! ```
 
 mod document;
+mod rest;
 mod spec;
 
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use ndarray::{Array2, ArrayView1};
+use ndarray::Array2;
 use parquet::basic::Repetition;
 use serde::Serialize;
 use uhop::stage1::{Optimizer, Params, SeparationLoss, learn};
-use uhop::{Dynamics, LinearMap, Memory, Model, Patterns, Similarity};
+use uhop::{Dynamics, LinearMap, Memory, Model, Patterns, Similarity, StopReason};
 
 use crate::error::{Error, Result};
 use crate::rows::{Column, OPTIONAL, REQUIRED, Record};
-use crate::written::{Folder, Written};
+use crate::written::{Folder, Measured, Written};
 pub use document::document;
+pub use rest::Rest;
+use rest::{distance, rests};
 pub use spec::Spec;
 
 /// The name of the experiment.
@@ -44,8 +47,10 @@ pub struct Landscape {
     pub loss: Option<f64>,
     /// The energy of every cell of the grid, row by row from the lowest y.
     pub energies: Vec<f64>,
-    /// The pattern that each cell comes to rest at; `None` for a mixture of several.
-    pub basins: Vec<Option<usize>>,
+    /// Where each cell comes to rest.
+    pub basins: Vec<Rest>,
+    /// The mixtures at which cells come to rest, from the largest basin on.
+    pub mixtures: Vec<[f64; 2]>,
     /// Which patterns come to rest at themselves.
     pub stored: Vec<bool>,
 }
@@ -66,8 +71,10 @@ pub struct Row {
     pub y: f64,
     /// Its energy.
     pub energy: f64,
-    /// The pattern it comes to rest at, counted from 1; nothing for a mixture.
+    /// The pattern it comes to rest at, counted from 1; nothing where it is none.
     pub basin: Option<u64>,
+    /// The mixture it comes to rest at, counted from 1; nothing where it is none.
+    pub mixture: Option<u64>,
 }
 
 impl Record for Row {
@@ -81,12 +88,13 @@ impl Record for Row {
             (Number("y", |row| Some(row.y)), REQUIRED),
             (Number("energy", |row| Some(row.energy)), REQUIRED),
             (Count("basin", |row| row.basin), OPTIONAL),
+            (Count("mixture", |row| row.mixture), OPTIONAL),
         ]
     };
 }
 
-/// The landscapes of a specification: the plain model, the map after each number of steps, and the
-/// euclidean similarity.
+/// The landscapes of a specification: the plain model, the map after each number of steps from the identity, the same
+/// from a random start, that start among them, and the euclidean similarity.
 ///
 /// # Errors
 /// [`is_input`](Error::is_input) when the patterns make no memory, or Stage I diverges.
@@ -98,27 +106,41 @@ pub fn landscapes(spec: &Spec) -> Result<Vec<Landscape>> {
     let patterns = Patterns::new(points).map_err(failed)?;
     let plain = Model::entmax(spec.alpha, spec.beta).map_err(failed)?;
     let mut all = vec![Landscape::new("dot, W = I", &patterns, plain.clone(), spec)?];
-    for &steps in &spec.steps {
-        let (map, loss) = learned(&patterns, spec, steps).map_err(failed)?;
-        let model = plain.clone().with_feature_map(map);
-        let what = format!("U-Hop, {steps} steps of Stage I");
-        let landscape = Landscape::new(&what, &patterns, model, spec)?;
-        all.push(Landscape { steps: Some(steps), loss: Some(loss), ..landscape });
+    let identity = LinearMap::identity(2).map_err(failed)?;
+    let random = LinearMap::random_normal(2, 2, spec.seed).map_err(failed)?;
+    for (name, start, from) in [("I", identity, 1), ("a random W", random, 0)] {
+        let all_steps = std::iter::once(0).chain(spec.steps.iter().copied());
+        for steps in all_steps.skip(from) {
+            let (map, loss) = learned(&patterns, start.clone(), spec, steps).map_err(failed)?;
+            let what = match steps {
+                0 => format!("U-Hop from {name}, before Stage I"),
+                1 => format!("U-Hop from {name}, 1 step of Stage I"),
+                _ => format!("U-Hop from {name}, {steps} steps of Stage I"),
+            };
+            let model = plain.clone().with_feature_map(map);
+            let landscape = Landscape::new(&what, &patterns, model, spec)?;
+            all.push(Landscape { steps: Some(steps), loss: Some(loss), ..landscape });
+        }
     }
     let euclidean = plain.with_similarity(Similarity::Euclidean);
     all.push(Landscape::new("euclidean", &patterns, euclidean, spec)?);
     Ok(all)
 }
 
-/// W after some steps of Stage I on the average loss, and that loss.
+/// W after some steps of Stage I on the average loss, its rows normalised, and the loss of W before that.
 fn learned(
     patterns: &Patterns<f64>,
+    start: LinearMap<f64>,
     spec: &Spec,
     steps: usize,
 ) -> uhop::Result<(LinearMap<f64>, f64)> {
+    let loss = SeparationLoss::average();
+    if steps == 0 {
+        let (before, _) = loss.value_and_gradient(&start, patterns)?;
+        return Ok((start.normalize_rows(), before));
+    }
     let optimizer = Optimizer::gradient_descent(spec.rate)?;
-    let params = Params::new(SeparationLoss::average(), optimizer, steps)?;
-    let start = LinearMap::identity(patterns.dim())?;
+    let params = Params::new(loss, optimizer, steps)?;
     let report = learn(patterns, start, &params, |_| ControlFlow::Continue(()))?;
     let last = report.losses[report.steps];
     Ok((report.map, last))
@@ -132,15 +154,11 @@ impl Landscape {
         let energies = memory.energy(states.view()).map_err(failed)?;
         let rest = Dynamics::until(spec.tolerance, spec.updates).map_err(failed)?;
         let settled = |states: &Array2<f64>| memory.retrieve(states.view(), &rest).map_err(failed);
-        let near = |state: ArrayView1<'_, f64>, pattern: ArrayView1<'_, f64>| {
-            (&state - &pattern).mapv(|x| x * x).sum().sqrt() <= spec.radius
-        };
-        let rested = settled(&states)?.retrieved;
+        let found = settled(&states)?;
+        let is_settled = |report: &uhop::QueryReport| report.stop == StopReason::Converged;
+        let all_settled: Vec<bool> = found.reports.iter().map(is_settled).collect();
         let stored = patterns.view();
-        let basins = rested
-            .outer_iter()
-            .map(|state| stored.outer_iter().position(|pattern| near(state, pattern)))
-            .collect();
+        let (basins, mixtures) = rests(stored, found.retrieved.view(), &all_settled, spec.radius);
         let themselves = settled(&stored.to_owned())?.retrieved;
         let kept = themselves.outer_iter().zip(stored.outer_iter());
         Ok(Self {
@@ -149,7 +167,8 @@ impl Landscape {
             loss: None,
             energies: energies.to_vec(),
             basins,
-            stored: kept.map(|(state, pattern)| near(state, pattern)).collect(),
+            mixtures,
+            stored: kept.map(|(state, pattern)| distance(state, pattern) <= spec.radius).collect(),
         })
     }
 }
@@ -169,14 +188,15 @@ pub fn rows(spec: &Spec, landscapes: &[Landscape]) -> Vec<Row> {
     let of = |landscape: &Landscape| -> Vec<Row> {
         let cells = states.outer_iter().zip(&landscape.energies).zip(&landscape.basins);
         cells
-            .map(|((state, &energy), basin)| Row {
+            .map(|((state, &energy), &rest)| Row {
                 landscape: landscape.what.clone(),
                 stage1_steps: landscape.steps.map(|steps| steps as u64),
                 stage1_loss: landscape.loss,
                 x: state[0],
                 y: state[1],
                 energy,
-                basin: basin.map(|pattern| pattern as u64 + 1),
+                basin: if let Rest::Pattern(i) = rest { Some(i as u64 + 1) } else { None },
+                mixture: if let Rest::Mixture(i) = rest { Some(i as u64 + 1) } else { None },
             })
             .collect()
     };
@@ -192,7 +212,7 @@ pub fn run(spec: &Spec, out: &Path, command: &str) -> Result<Written<Landscape>>
     let folder = Folder::make(out)?;
     let found = landscapes(spec)?;
     let report = document(spec, &found, command).map_err(Error::from)?;
-    Ok(folder.write(&rows(spec, &found), &report)?.of(found))
+    Ok(folder.write(&rows(spec, &found), &report)?.of(Measured::in_one_go(found)))
 }
 
 #[cfg(test)]
@@ -209,7 +229,7 @@ mod tests {
             assert!(lowest.is_finite(), "{}", landscape.what);
             assert_eq!(landscape.basins.len(), spec.cells * spec.cells);
             for (pattern, stored) in landscape.stored.iter().enumerate() {
-                let has_basin = landscape.basins.contains(&Some(pattern));
+                let has_basin = landscape.basins.contains(&Rest::Pattern(pattern));
                 assert_eq!(has_basin, *stored, "{}: {pattern}", landscape.what);
             }
         }
@@ -235,17 +255,45 @@ mod tests {
         let text = std::fs::read_to_string(&written.csv).unwrap();
         assert_eq!(written.n_rows, written.found.len() * 25);
         assert_eq!(text.lines().count(), 1 + written.n_rows);
-        assert!(text.starts_with("landscape,stage1_steps,stage1_loss,x,y,energy,basin\n"));
+        assert!(text.starts_with("landscape,stage1_steps,stage1_loss,x,y,energy,basin,mixture\n"));
         assert!(written.report.is_file() && written.parquet.is_file());
     }
 
     #[test]
-    fn grids_that_cannot_be_held_or_drawn_name_their_line() {
+    fn wrong_specifications_name_their_line() {
         let text = include_str!("../../specs/basins.toml");
-        for cells in ["161", "41"] {
-            let wrong = text.replace(&format!("cells = {cells}"), "cells = 100000");
-            let error = Spec::parse(&wrong, "b.toml").unwrap_err().to_string();
-            assert!(error.starts_with("b.toml:") && error.contains("at most 2048"), "{error}");
+        for (right, wrong, problem) in [
+            ("cells = 161", "cells = 513", "cells: expected at most 512, found 513"),
+            ("cells = 41", "cells = 513", "cells: expected at most 512, found 513"),
+            ("[10, 200]", "[1, 2, 3, 4, 5, 6, 7, 8, 9]", "steps: expected at most 8, found 9"),
+            ("[10, 200]", "[2000000000]", "steps: expected at most 1000000000"),
+            ("updates = 500", "updates = 2000000000", "updates: expected at most 1000000000"),
+            ("seed = 0", "seed = -1", "seed: expected a whole number from 0 up, found -1"),
+            ("reach = 1.2", "reach = 0.8", "patterns: expected patterns within the reach 0.8"),
+            (
+                ", [0.5, 0.2], [-0.25, 0.85], [-0.7, -0.45], [0.3, -0.8]]",
+                "]",
+                "patterns: expected at least 2",
+            ),
+        ] {
+            assert!(text.contains(right), "{right}");
+            let error = Spec::parse(&text.replace(right, wrong), "b.toml").unwrap_err().to_string();
+            assert!(error.starts_with("b.toml:") && error.contains(problem), "{error}");
+        }
+    }
+
+    /// From the origin, where every pattern of the square is as near, softmax at a small β goes nowhere: all states
+    /// rest at one mixture, the mean.
+    #[test]
+    fn states_that_rest_between_patterns_rest_at_a_mixture() {
+        let mut spec = Spec::shipped().unwrap().quick();
+        (spec.alpha, spec.beta, spec.cells) = (1.0, 0.1, 5);
+        spec.patterns = vec![[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]];
+        for landscape in landscapes(&spec).unwrap() {
+            assert_eq!(landscape.mixtures.len(), 1, "{}", landscape.what);
+            assert!(landscape.basins.iter().all(|rest| *rest == Rest::Mixture(0)));
+            let [x, y] = landscape.mixtures[0];
+            assert!(x.hypot(y) <= spec.radius, "{x} {y}");
         }
     }
 }

@@ -3,8 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::report::MAX_CELLS;
 use crate::spec::{Specification, check};
+
+/// Cells along a side, at most: every cell of every landscape is a row.
+const MOST_CELLS: usize = 512;
+/// Numbers of steps, at most; there are two landscapes for each.
+const MOST_MAPS: usize = 8;
 
 /// Patterns of the plane, the model that stores them, and the grid of states.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,6 +18,7 @@ pub struct Spec {
     #[serde(deserialize_with = "check::name")]
     pub name: String,
     /// One line for lists and titles.
+    #[serde(deserialize_with = "check::title")]
     pub title: String,
     /// What is done and how to read it, for reports.
     pub method: String,
@@ -28,11 +33,14 @@ pub struct Spec {
     /// Steps of Stage I; W is used after each of these numbers.
     #[serde(deserialize_with = "check::counts")]
     pub steps: Vec<usize>,
+    /// Seed of the random W that Stage I starts from beside the identity.
+    #[serde(deserialize_with = "check::seed")]
+    pub seed: u64,
     /// Rate of gradient descent on the average loss.
     #[serde(deserialize_with = "check::positive")]
     pub rate: f64,
     /// Cells along a side of the grid.
-    #[serde(deserialize_with = "check::count")]
+    #[serde(deserialize_with = "check::up_to::<_, MOST_CELLS>")]
     pub cells: usize,
     /// How far the grid reaches from the origin.
     #[serde(deserialize_with = "check::positive")]
@@ -55,7 +63,7 @@ pub struct Spec {
 #[serde(deny_unknown_fields)]
 pub struct Quick {
     /// Cells along a side of the grid.
-    #[serde(deserialize_with = "check::count")]
+    #[serde(deserialize_with = "check::up_to::<_, MOST_CELLS>")]
     pub cells: usize,
 }
 
@@ -73,9 +81,15 @@ impl Spec {
 
 impl Specification for Spec {
     fn contradiction(&self) -> Option<(&'static str, String)> {
-        let cells = self.cells.max(self.quick.cells);
-        if cells > MAX_CELLS {
-            return Some(("cells", format!("expected at most {MAX_CELLS} cells, found {cells}")));
+        if self.steps.len() > MOST_MAPS {
+            let problem = format!("expected at most {MOST_MAPS}, found {}", self.steps.len());
+            return Some(("steps", problem));
+        }
+        if self.patterns.len() < 2 {
+            return Some((
+                "patterns",
+                "expected at least 2, for a loss of pairs, found 1".to_owned(),
+            ));
         }
         let far = |x: &f64| !x.is_finite() || x.abs() > self.reach;
         let pattern = self.patterns.iter().find(|pattern| pattern.iter().any(far))?;

@@ -2,16 +2,20 @@
 //! sphere can be.
 //!
 //! ```
+//! use std::num::NonZeroUsize;
 //! use std::ops::ControlFlow;
 //!
 //! use uhop_lab::Specification as _;
-//! use uhop_lab::capacity::{Spec, measure};
+//! use uhop_lab::capacity::{Run, Spec};
 //!
 //! let mut spec = Spec::shipped()?.quick();
 //! (spec.dims, spec.codes.points) = (vec![4], vec![]);
-//! let rows = measure(&spec, &|_| ControlFlow::Continue(()))?;
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let out = folder.path();
+//! let run = Run { spec: &spec, out, jobs: NonZeroUsize::MIN };
+//! let written = run.run("uhop experiment run capacity", &|_| ControlFlow::Continue(()))?;
 //! // c of the paper's first example.
-//! let bound = rows.iter().find(|row| row.table == "bound").unwrap();
+//! let bound = written.found.iter().find(|row| row.table == "bound").unwrap();
 //! assert!(bound.value >= 3.1546);
 //! # Ok::<(), uhop_lab::Error>(())
 //! ```
@@ -22,17 +26,19 @@ mod largest;
 mod spec;
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use parquet::basic::Repetition;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uhop::Model;
 use uhop::capacity::dense_capacity;
 
 use crate::error::{Error, Result};
+use crate::journal::Header;
 use crate::rows::{Column, OPTIONAL, REQUIRED, Record};
 use crate::summary::Spread;
+use crate::tasks::{GoOn, Observer, Task, Tasks};
 use crate::written::{Folder, Written};
 pub use document::document;
 use largest::Memories;
@@ -41,8 +47,39 @@ pub use spec::{Bound, Codes, Descent, Points, Quick, Spec};
 /// The name of the experiment.
 pub const NAME: &str = "capacity";
 
+/// What to run, and where its files go.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    /// The experiment.
+    pub spec: &'a Spec,
+    /// The folder for rows.csv, rows.parquet, rows.jsonl, report.html and the pictures, made if missing.
+    pub out: &'a Path,
+    /// Searches worked on at once.
+    pub jobs: NonZeroUsize,
+}
+
+/// What is searched for by itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "search", rename_all = "kebab-case")]
+enum Search {
+    /// The largest memories of both separations at every β; with a map of `ratio` · `dim` features, or none.
+    Memories { dim: usize, seed: u64, ratio: Option<f64> },
+    /// Points on the sphere from one start.
+    Code { points: Points, seed: u64 },
+}
+
+impl Task for Search {
+    /// Stage I takes most of it.
+    fn work(&self) -> u64 {
+        match self {
+            Self::Memories { ratio: Some(_), .. } => 10,
+            _ => 1,
+        }
+    }
+}
+
 /// One capacity, bound or code.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Row {
     /// `recall`, `bound` or `code`.
@@ -101,68 +138,67 @@ pub struct Largest {
     pub fails_from: Option<u64>,
 }
 
-/// The largest memories recalled, the bounds and the codes, in the order of the specification.
-///
-/// `observer` is told the share of the work done and stops the run by [`ControlFlow::Break`].
-///
-/// # Errors
-/// [`is_stopped`](Error::is_stopped) when the observer stopped it; [`is_input`](Error::is_input) when a
-/// memory cannot be made.
-pub fn measure(spec: &Spec, observer: &dyn Fn(f64) -> ControlFlow<()>) -> Result<Vec<Row>> {
-    let searches = spec.dims.len() * spec.seeds * (1 + spec.feature_ratios.len());
-    let all = searches + spec.codes.points.len();
-    let go_on = |done: usize| match observer(done as f64 / all as f64) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(Error::stopped(done, all)),
-    };
-    let mut rows = Vec::new();
-    let mut done = 0;
+impl Run<'_> {
+    /// Measures whatever the folder does not hold yet, and writes rows and report; `command` stands in the
+    /// report.
+    ///
+    /// Goes on from what an earlier run has finished, as [`Run::run`](crate::Run::run) does. The rows are the
+    /// largest memories recalled, the bounds and the codes, each in the order of the specification.
+    ///
+    /// # Errors
+    /// As [`Run::run`](crate::Run::run); [`is_input`](Error::is_input) when a memory cannot be made.
+    pub fn run(&self, command: &str, observer: Observer<'_>) -> Result<Written<Row>> {
+        let folder = Folder::make(self.out)?;
+        let spec = self.spec;
+        let bounds = spec.bounds.iter().map(bound).collect::<Result<Vec<_>>>()?;
+        let any_seeds = Spec { seeds: 0, ..spec.clone() };
+        let header = Header::new(&spec.name, &any_seeds, Vec::new());
+        let all = searches(spec);
+        let tasks = Tasks { folder: &folder, header, all, jobs: self.jobs };
+        let mut measured =
+            tasks.measure(|search, go_on| searched(spec, search, go_on), observer)?;
+        let codes = measured.found.iter().position(|row| row.table == "code");
+        let codes = codes.unwrap_or(measured.found.len());
+        measured.found.splice(codes..codes, bounds);
+        let report = document(spec, &measured.found, command)?;
+        Ok(folder.write(&measured.found, &report)?.of(measured))
+    }
+}
+
+/// Every search, those for memories first.
+fn searches(spec: &Spec) -> Vec<Search> {
+    let mut all = Vec::new();
     for &dim in &spec.dims {
         for seed in 0..spec.seeds as u64 {
             let ratios = spec.feature_ratios.iter().copied().map(Some);
-            for ratio in std::iter::once(None).chain(ratios) {
-                rows.extend(recalled(spec, dim, seed, ratio, &|| go_on(done))?);
-                done += 1;
-            }
+            let ratios = std::iter::once(None).chain(ratios);
+            all.extend(ratios.map(|ratio| Search::Memories { dim, seed, ratio }));
         }
     }
-    rows.extend(spec.bounds.iter().map(bound).collect::<Result<Vec<_>>>()?);
-    for points in &spec.codes.points {
-        for seed in 0..spec.codes.starts as u64 {
-            let n = points.n_points;
-            rows.push(Row {
-                table: "code".to_owned(),
-                contender: "average loss".to_owned(),
-                dim: 3,
-                dim_features: Some(3),
-                beta: None,
-                seed: Some(seed),
-                n_patterns: Some(n as u64),
-                fails_from: None,
-                value: codes::smallest_angle(&spec.codes, n, seed, &|| go_on(done))?,
-                reference: Some(points.tammes),
-            });
-        }
-        done += 1;
+    for &points in &spec.codes.points {
+        all.extend((0..spec.codes.starts as u64).map(|seed| Search::Code { points, seed }));
     }
-    Ok(rows)
+    all
 }
 
-/// Measures, and writes rows.csv, rows.parquet, report.html and the pictures into a folder, made if
-/// missing. `command` stands in the report.
-///
-/// # Errors
-/// As [`measure`]; [`is_input`](Error::is_input) when a file cannot be written.
-pub fn run(
-    spec: &Spec,
-    out: &Path,
-    command: &str,
-    observer: &dyn Fn(f64) -> ControlFlow<()>,
-) -> Result<Written<Row>> {
-    let folder = Folder::make(out)?;
-    let rows = measure(spec, observer)?;
-    let report = document(spec, &rows, command)?;
-    Ok(folder.write(&rows, &report)?.of(rows))
+/// The rows of one search.
+fn searched(spec: &Spec, search: &Search, go_on: GoOn<'_>) -> Result<Vec<Row>> {
+    let go_on = || if go_on(0.0) { Ok(()) } else { Err(Error::stopped(0, 0)) };
+    match *search {
+        Search::Memories { dim, seed, ratio } => recalled(spec, dim, seed, ratio, &go_on),
+        Search::Code { points: Points { n_points, tammes }, seed } => Ok(vec![Row {
+            table: "code".to_owned(),
+            contender: "average loss".to_owned(),
+            dim: 3,
+            dim_features: Some(3),
+            beta: None,
+            seed: Some(seed),
+            n_patterns: Some(n_points as u64),
+            fails_from: None,
+            value: codes::smallest_angle(&spec.codes, n_points, seed, &go_on)?,
+            reference: Some(tammes),
+        }]),
+    }
 }
 
 /// The largest memories over the seeds, by β, contender and dimension in the order of the rows.
@@ -258,6 +294,8 @@ fn bound(bound: &Bound) -> Result<Row> {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
     use super::*;
     use crate::spec::Specification as _;
 
@@ -268,8 +306,13 @@ mod tests {
         spec
     }
 
+    fn written(spec: &Spec, out: &Path) -> Written<Row> {
+        let run = Run { spec, out, jobs: NonZeroUsize::MIN };
+        run.run("uhop experiment run capacity", &|_| ControlFlow::Continue(())).unwrap()
+    }
+
     fn measured(spec: &Spec) -> Vec<Row> {
-        measure(spec, &|_| ControlFlow::Continue(())).unwrap()
+        written(spec, tempfile::tempdir().unwrap().path()).found
     }
 
     #[test]
@@ -312,22 +355,11 @@ mod tests {
     #[test]
     fn every_row_is_written() {
         let folder = tempfile::tempdir().unwrap();
-        let go_on = |_: f64| ControlFlow::Continue(());
-        let written = run(&small(), folder.path(), "uhop experiment run capacity", &go_on).unwrap();
+        let written = written(&small(), folder.path());
         assert_eq!(written.n_rows, written.found.len());
         let text = std::fs::read_to_string(&written.csv).unwrap();
         assert_eq!(text.lines().count(), 1 + written.n_rows);
         assert!(written.report.is_file() && written.parquet.is_file());
-    }
-
-    #[test]
-    fn it_stops_when_asked_to() {
-        for last in [0.0, 0.3, 0.7] {
-            let stop = |done: f64| {
-                if done > last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            };
-            assert!(measure(&small(), &stop).unwrap_err().is_stopped());
-        }
     }
 
     #[test]
@@ -340,6 +372,22 @@ mod tests {
             ("failure = 0.001", "failure = 7.5", "bounds"),
             ("n_points = 4", "n_points = 1", "points"),
             ("feature_ratios = [0.5", "feature_ratios = [0.0", "feature_ratios"),
+            // What would take too much memory, or could not be interrupted.
+            ("16, 32]", "16, 10000]", "dims"),
+            ("[4, 8]", "[4, 10000]", "dims"),
+            ("1.0, 2.0]", "1.0, 1e5]", "feature_ratios"),
+            ("1.0, 2.0]", "1.0, 2.0, 3.0, 4.0, 5.0]", "feature_ratios"),
+            ("limit = 1024", "limit = 10000000", "limit"),
+            ("limit = 64", "limit = 10000000", "limit"),
+            ("n_queries = 200", "n_queries = 10000000", "n_queries"),
+            ("seeds = 5", "seeds = 10001", "seeds"),
+            ("seeds = 1", "seeds = 10001", "seeds"),
+            ("updates = 3", "updates = 10001", "updates"),
+            ("n_points = 4", "n_points = 1001", "points"),
+            ("starts = 12", "starts = 10001", "starts"),
+            ("stages = 10", "stages = 65", "stages"),
+            ("steps = 60", "steps = 2000000000", "steps"),
+            ("steps = 80", "steps = 2000000000", "steps"),
         ] {
             assert!(text.contains(right), "{right}");
             let error = Spec::parse(&text.replace(right, wrong), "c.toml").unwrap_err().to_string();

@@ -6,6 +6,12 @@ use uhop::capacity::dense_capacity;
 use crate::error::Result;
 use crate::spec::{Specification, check};
 
+/// Numbers of the largest array, at most: 256 MB.
+const MOST_NUMBERS: f64 = 64e6;
+
+/// Maps at most: with two separations each, and without one, a chart tells as many lines apart.
+const MOST_RATIOS: usize = 5;
+
 /// Which memories are filled up, which bounds are evaluated, which codes are sought.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,6 +20,7 @@ pub struct Spec {
     #[serde(deserialize_with = "check::name")]
     pub name: String,
     /// One line for lists and titles.
+    #[serde(deserialize_with = "check::title")]
     pub title: String,
     /// What is done and how to read it, for reports.
     pub method: String,
@@ -27,13 +34,13 @@ pub struct Spec {
     #[serde(deserialize_with = "check::some")]
     pub betas: Vec<f64>,
     /// Random memories of each dimension.
-    #[serde(deserialize_with = "check::count")]
+    #[serde(deserialize_with = "check::seeds")]
     pub seeds: usize,
     /// Norm of the noise of a query.
     #[serde(deserialize_with = "check::positive")]
     pub noise_norm: f64,
     /// Updates of each query.
-    #[serde(deserialize_with = "check::count")]
+    #[serde(deserialize_with = "check::up_to::<_, 10_000>")]
     pub updates: usize,
     /// The cosine from which a pattern is recalled.
     #[serde(deserialize_with = "check::positive")]
@@ -95,10 +102,10 @@ pub struct Codes {
     /// The codes.
     pub points: Vec<Points>,
     /// Random starts of each.
-    #[serde(deserialize_with = "check::count")]
+    #[serde(deserialize_with = "check::seeds")]
     pub starts: usize,
     /// How often t is doubled, the first 2 among them.
-    #[serde(deserialize_with = "check::count")]
+    #[serde(deserialize_with = "check::up_to::<_, 64>")]
     pub stages: usize,
     /// Steps at each t.
     #[serde(deserialize_with = "check::count")]
@@ -113,6 +120,7 @@ pub struct Codes {
 #[serde(deny_unknown_fields)]
 pub struct Points {
     /// How many.
+    #[serde(deserialize_with = "check::up_to::<_, 1000>")]
     pub n_points: usize,
     /// The smallest angle of the best arrangement, in degrees.
     #[serde(deserialize_with = "check::positive")]
@@ -127,7 +135,7 @@ pub struct Quick {
     #[serde(deserialize_with = "check::counts")]
     pub dims: Vec<usize>,
     /// Random memories of each.
-    #[serde(deserialize_with = "check::count")]
+    #[serde(deserialize_with = "check::seeds")]
     pub seeds: usize,
     /// The largest memory tried.
     #[serde(deserialize_with = "check::count")]
@@ -144,6 +152,24 @@ impl Spec {
     pub fn shipped() -> Result<Self> {
         Self::parse(SHIPPED, "capacity.toml")
     }
+
+    /// The key of what would take too much memory. The limit of a full run holds for the dimensions of a quick
+    /// one as well, and the other way round: either may be the larger one.
+    fn too_large(&self) -> Option<(&'static str, String)> {
+        let most = |own: &[usize], quick: &[usize]| own.iter().chain(quick).copied().max();
+        let dim = most(&self.dims, &self.quick.dims)?;
+        let limit = self.limit.max(self.quick.limit);
+        let ratio = self.feature_ratios.iter().copied().fold(1.0, f64::max);
+        let numbers = |n: usize| n as f64 * dim as f64;
+        let sizes = [
+            ("dims", "a square of the dimension", numbers(dim)),
+            ("feature_ratios", "a map with these features", ratio * numbers(dim)),
+            ("limit", "patterns or features of a memory", ratio * numbers(limit)),
+            ("n_queries", "queries", ratio * numbers(self.n_queries)),
+        ];
+        let (key, what, size) = sizes.into_iter().find(|(_, _, size)| *size > MOST_NUMBERS)?;
+        Some((key, format!("expected {what} of at most {MOST_NUMBERS} numbers, found {size}")))
+    }
 }
 
 impl Specification for Spec {
@@ -153,10 +179,20 @@ impl Specification for Spec {
                 return Some((key, format!("expected a number above 0, found {wrong}")));
             }
         }
+        if self.feature_ratios.len() > MOST_RATIOS {
+            let found = self.feature_ratios.len();
+            return Some((
+                "feature_ratios",
+                format!("expected at most {MOST_RATIOS}, found {found}"),
+            ));
+        }
         for (key, value) in [("cosine", self.cosine), ("share", self.share)] {
             if value > 1.0 {
                 return Some((key, format!("expected at most 1, found {value}")));
             }
+        }
+        if let Some(problem) = self.too_large() {
+            return Some(problem);
         }
         for &Bound { beta, radius_factor, dim, failure, .. } in &self.bounds {
             if let Err(error) = dense_capacity(beta, radius_factor, dim, failure) {

@@ -1,15 +1,19 @@
 //! Energy contribution: what the target and the other memories each give to the energy of a query.
 //!
 //! ```
+//! use std::num::NonZeroUsize;
 //! use std::ops::ControlFlow;
 //!
-//! use uhop_lab::DataSet;
-//! use uhop_lab::Specification as _;
-//! use uhop_lab::contribution::{Spec, measure};
+//! use uhop_lab::contribution::{Run, Spec};
+//! use uhop_lab::{DataSet, Specification as _};
 //!
 //! let mut spec = Spec::shipped()?.quick();
 //! (spec.seeds, spec.n_patterns) = (1, vec![50]);
-//! let rows = measure(&spec, &DataSet::sample(), &|_| ControlFlow::Continue(()))?;
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let out = folder.path();
+//! let run = Run { spec: &spec, data: &DataSet::sample(), out, jobs: NonZeroUsize::MIN };
+//! let written = run.run("uhop experiment run contribution", &|_| ControlFlow::Continue(()))?;
+//! let rows = &written.found;
 //! // The dense model's energy with the target alone is 0, but for rounding.
 //! assert_eq!(rows[0].contender, "dense");
 //! assert!(rows[0].energy_target.abs() < 1e-9 && rows[0].energy_all < -0.1);
@@ -20,22 +24,25 @@ mod document;
 mod spec;
 mod summary;
 
-use std::ops::ControlFlow;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Instant;
 
 use ndarray::{Array2, ArrayView2, s};
 use parquet::basic::Repetition;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uhop::{Memory, Model, Patterns, Separation, Similarity};
 use uhop_data::datasets::Dataset;
 
 use crate::data::DataSet;
 use crate::error::{Error, Result};
+use crate::journal::Header;
 use crate::learned::{Learned, Maps, Recipe};
 use crate::rows::{Column, OPTIONAL, REQUIRED, Record};
+use crate::run::SetId;
 use crate::seeds::{Use, seed_of};
 use crate::spec::{CorruptionKind, Protocol};
+use crate::tasks::{GoOn, Observer, Tasks};
 use crate::written::{Folder, Written};
 pub use document::document;
 pub use spec::{Quick, Spec};
@@ -44,8 +51,21 @@ pub use summary::{Cell, Line, lines, shown};
 /// The name of the experiment.
 pub const NAME: &str = "contribution";
 
+/// What to run, on what, and where its files go.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    /// The experiment.
+    pub spec: &'a Spec,
+    /// What memories are drawn from.
+    pub data: &'a DataSet,
+    /// The folder for rows.csv, rows.parquet, rows.jsonl, report.html and the pictures, made if missing.
+    pub out: &'a Path,
+    /// Memory sets worked on at once.
+    pub jobs: NonZeroUsize,
+}
+
 /// The energies of one memory's queries under one model.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Row {
     /// Where the images come from.
@@ -121,56 +141,42 @@ pub fn find(folder: &Path, spec: &Spec) -> Result<DataSet> {
     Ok(DataSet::load(folder, Dataset::Mnist, largest)?)
 }
 
-/// A row for every size, seed, model and number of steps, in the order of the specification.
-///
-/// `observer` is told the share of the work done and stops the run by [`ControlFlow::Break`].
-///
-/// # Errors
-/// [`is_stopped`](Error::is_stopped) when the observer stopped it; [`is_input`](Error::is_input) when
-/// there are fewer images than patterns to store.
-pub fn measure(
-    spec: &Spec,
-    data: &DataSet,
-    observer: &(dyn Fn(f64) -> ControlFlow<()> + Sync),
-) -> Result<Vec<Row>> {
-    // Time is about in proportion to the patterns.
-    let all = (spec.n_patterns.iter().sum::<usize>() * spec.seeds) as f64;
-    let (mut done, mut rows) = (0, Vec::new());
-    for &n_patterns in &spec.n_patterns {
-        for seed in 0..spec.seeds as u64 {
-            let keep_going = || observer(done as f64 / all).is_continue();
-            rows.extend(memory_set(spec, data, (n_patterns, seed), &keep_going)?);
-            done += n_patterns;
-        }
+impl Run<'_> {
+    /// Measures whatever the folder does not hold yet, and writes rows and report; `command` stands in the
+    /// report.
+    ///
+    /// Goes on from what an earlier run has finished, as [`Run::run`](crate::Run::run) does. The rows are in
+    /// the order of the specification: patterns stored, seed, model, steps.
+    ///
+    /// # Errors
+    /// As [`Run::run`](crate::Run::run); [`is_input`](Error::is_input) when there are fewer images than
+    /// patterns to store.
+    pub fn run(&self, command: &str, observer: Observer<'_>) -> Result<Written<Row>> {
+        let folder = Folder::make(self.out)?;
+        let Self { spec, data, .. } = *self;
+        let any_seeds = Spec { seeds: 0, ..spec.clone() };
+        let header = Header::new(&spec.name, &any_seeds, vec![data.id()]);
+        let dataset = data.name();
+        let of_size = |&n_patterns: &usize| {
+            let seeds = 0..spec.seeds as u64;
+            seeds.map(move |seed| SetId { dataset: dataset.to_owned(), n_patterns, seed })
+        };
+        let all = spec.n_patterns.iter().flat_map(of_size).collect();
+        let tasks = Tasks { folder: &folder, header, all, jobs: self.jobs };
+        let measured = tasks.measure(|set, go_on| memory_set(spec, data, set, go_on), observer)?;
+        let report = document(spec, data.provenance(), &measured.found, command)?;
+        Ok(folder.write(&measured.found, &report)?.of(measured))
     }
-    Ok(rows)
-}
-
-/// Measures, and writes rows.csv, rows.parquet, report.html and the pictures into a folder, made if
-/// missing. `command` stands in the report.
-///
-/// # Errors
-/// As [`measure`]; [`is_input`](Error::is_input) when a file cannot be written.
-pub fn run(
-    spec: &Spec,
-    data: &DataSet,
-    out: &Path,
-    command: &str,
-    observer: &(dyn Fn(f64) -> ControlFlow<()> + Sync),
-) -> Result<Written<Row>> {
-    let folder = Folder::make(out)?;
-    let rows = measure(spec, data, observer)?;
-    let report = document(spec, data.provenance(), &rows, command)?;
-    Ok(folder.write(&rows, &report)?.of(rows))
 }
 
 /// The rows of one memory set.
 fn memory_set(
     spec: &Spec,
     data: &DataSet,
-    (n_patterns, seed): (usize, u64),
-    keep_going: &(dyn Fn() -> bool + Sync),
+    &SetId { n_patterns, seed, .. }: &SetId,
+    go_on: GoOn<'_>,
 ) -> Result<Vec<Row>> {
+    let keep_going = || go_on(0.0);
     let failed = |error| Error::memory(format!("the energy of {n_patterns} patterns"), error);
     let patterns = data.draw(n_patterns, seed_of(seed, Use::Memory))?;
     let half_mask = CorruptionKind::HalfMask.at(0.5, data.lines())?;
@@ -179,7 +185,7 @@ fn memory_set(
     // Algorithm 1.
     let (defects, without) = (Vec::new(), Vec::new());
     let protocol = Protocol { name: "paper".to_owned(), defects, without, tuned: None };
-    let mut maps = Maps::new(&patterns, &spec.stage1, seed, keep_going);
+    let mut maps = Maps::new(&patterns, &spec.stage1, seed, &keep_going);
     let mut rows = Vec::new();
     for &contender in &spec.contenders {
         let Some(parts) = contender.parts() else { continue };
@@ -271,6 +277,8 @@ fn ratio(energies: &[Energies]) -> (Option<f64>, f64) {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
     use ndarray::Axis;
     use proptest::prelude::*;
     use uhop::LinearMap;
@@ -284,8 +292,13 @@ mod tests {
         spec
     }
 
+    fn written(spec: &Spec, out: &Path) -> Written<Row> {
+        let run = Run { spec, data: &DataSet::sample(), out, jobs: NonZeroUsize::MIN };
+        run.run("uhop experiment run", &|_| ControlFlow::Continue(())).unwrap()
+    }
+
     fn measured(spec: &Spec) -> Vec<Row> {
-        measure(spec, &DataSet::sample(), &|_| ControlFlow::Continue(())).unwrap()
+        written(spec, tempfile::tempdir().unwrap().path()).found
     }
 
     /// Rounding of scores with this ε: dim·ε·‖ξ‖‖x‖, once for each of two.
@@ -395,22 +408,11 @@ mod tests {
         let mut spec = small();
         spec.stage1.steps = vec![1, 2];
         let folder = tempfile::tempdir().unwrap();
-        let go_on = |_: f64| ControlFlow::Continue(());
-        let written =
-            run(&spec, &DataSet::sample(), folder.path(), "uhop experiment run", &go_on).unwrap();
+        let written = written(&spec, folder.path());
         assert_eq!(written.n_rows, 2 + 4 * 2);
         let text = std::fs::read_to_string(&written.csv).unwrap();
         assert_eq!(text.lines().count(), 1 + written.n_rows);
         assert!(written.report.is_file() && written.parquet.is_file());
-    }
-
-    #[test]
-    fn it_stops_when_asked_to() {
-        let mut spec = small();
-        spec.seeds = 2;
-        let stop =
-            |done: f64| if done > 0.3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        assert!(measure(&spec, &DataSet::sample(), &stop).unwrap_err().is_stopped());
     }
 
     #[test]
@@ -420,6 +422,19 @@ mod tests {
         let error = Spec::parse(&wrong, "c.toml").unwrap_err().to_string();
         assert!(error.starts_with("c.toml:") && error.contains("contenders: "), "{error}");
         assert!(error.contains("found cosine"), "{error}");
+        for (right, wrong, key) in [
+            ("seeds = 5", "seeds = 10001", "seeds"),
+            ("seeds = 2", "seeds = 10001", "seeds"),
+            ("500, 1000]", "500, 2000000000]", "n_patterns"),
+            ("[5, 10, 50]", "[5, 2000000000]", "n_patterns"),
+            ("n_queries = 200", "n_queries = 2000000000", "n_queries"),
+            ("[1, 10]", "[1, 2000000000]", "steps"),
+        ] {
+            assert!(text.contains(right), "{right}");
+            let error = Spec::parse(&text.replace(right, wrong), "c.toml").unwrap_err().to_string();
+            let problem = format!("{key}: expected at most ");
+            assert!(error.starts_with("c.toml:") && error.contains(&problem), "{error}");
+        }
         let wrong = text.replace("n_patterns = [5, 10, 50, ", "n_patterns = [1, 10, 50, ");
         let error = Spec::parse(&wrong, "c.toml").unwrap_err().to_string();
         assert!(error.contains("at least 2 patterns"), "{error}");

@@ -13,11 +13,12 @@ pub struct Spec {
     #[serde(deserialize_with = "check::name")]
     pub name: String,
     /// One line for lists and titles.
+    #[serde(deserialize_with = "check::title")]
     pub title: String,
     /// What is done and how to read it, for reports.
     pub method: String,
     /// Memory sets for each size, by the seeds from 0.
-    #[serde(deserialize_with = "check::count")]
+    #[serde(deserialize_with = "check::seeds")]
     pub seeds: usize,
     /// Patterns stored.
     #[serde(deserialize_with = "check::counts")]
@@ -42,7 +43,7 @@ pub struct Spec {
 #[serde(deny_unknown_fields)]
 pub struct Quick {
     /// Memory sets for each size.
-    #[serde(deserialize_with = "check::count")]
+    #[serde(deserialize_with = "check::seeds")]
     pub seeds: usize,
     /// Patterns stored.
     #[serde(deserialize_with = "check::counts")]

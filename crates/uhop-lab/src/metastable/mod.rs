@@ -1,35 +1,43 @@
 //! Metastable states: how many patterns share the weight where queries come to rest.
 //!
 //! ```
+//! use std::num::NonZeroUsize;
 //! use std::ops::ControlFlow;
 //!
 //! use uhop_lab::Specification as _;
-//! use uhop_lab::metastable::{Digits, Spec, measure};
+//! use uhop_lab::metastable::{Digits, Run, Spec};
 //!
 //! let mut spec = Spec::shipped()?.quick();
 //! (spec.n_queries, spec.betas) = (20, vec![10.0]);
-//! let rows = measure(&spec, &Digits::sample(), &|_| ControlFlow::Continue(()))?;
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let out = folder.path();
+//! let run = Run { spec: &spec, digits: &Digits::sample(), out, jobs: NonZeroUsize::MIN };
+//! let written = run.run("uhop experiment run metastable", &|_| ControlFlow::Continue(()))?;
 //! // Sparsemax at β = 10 recalls every query as one pattern.
-//! assert_eq!(rows.iter().find(|row| row.separation == "sparsemax").unwrap().shares[1], 1.0);
+//! let found = &written.found;
+//! assert_eq!(found.iter().find(|row| row.separation == "sparsemax").unwrap().shares[1], 1.0);
 //! # Ok::<(), uhop_lab::Error>(())
 //! ```
 
 mod document;
 mod spec;
 
-use std::ops::ControlFlow;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Instant;
 
 use ndarray::{Array2, ArrayView2, Axis, s};
 use parquet::basic::Repetition;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uhop::{Dynamics, Memory, Model, Patterns, Similarity};
 use uhop_data::datasets::{Dataset, Split};
 use uhop_data::sample;
 
+use crate::data::fingerprint;
 use crate::error::{Error, Result};
+use crate::journal::Header;
 use crate::rows::{Column, REQUIRED, Record};
+use crate::tasks::{GoOn, Observer, Task, Tasks};
 use crate::written::{Folder, Written};
 pub use document::document;
 pub use spec::{Quick, Rule, Spec};
@@ -45,8 +53,34 @@ pub struct Digits {
     asked: Array2<f32>,
 }
 
+/// What to run, on what, and where its files go.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    /// The experiment.
+    pub spec: &'a Spec,
+    /// What is stored and asked for.
+    pub digits: &'a Digits,
+    /// The folder for rows.csv, rows.parquet, rows.jsonl, report.html and the pictures, made if missing.
+    pub out: &'a Path,
+    /// Memories worked on at once.
+    pub jobs: NonZeroUsize,
+}
+
+/// One memory, the same for all of its queries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Cell {
+    separation: Rule,
+    beta: f64,
+}
+
+impl Task for Cell {
+    fn work(&self) -> u64 {
+        1000
+    }
+}
+
 /// The states of one memory.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct States {
     /// Name of the separation.
@@ -137,57 +171,82 @@ impl Digits {
     pub fn provenance(&self) -> &str {
         &self.provenance
     }
+
+    fn id(&self) -> (String, String) {
+        let words = format!("{}\n{:?} {:?}", self.provenance, self.stored.dim(), self.asked.dim());
+        ("digits".to_owned(), fingerprint(&words, &[&self.stored, &self.asked]))
+    }
 }
 
-/// The sizes of the states of every separation and β, in the order of the specification.
-///
-/// `observer` is told the share of the work done and stops the run by [`ControlFlow::Break`].
-///
-/// # Errors
-/// [`is_stopped`](Error::is_stopped) when the observer stopped it; [`is_input`](Error::is_input) when a
-/// memory cannot be made.
-pub fn measure(
-    spec: &Spec,
-    digits: &Digits,
-    observer: &dyn Fn(f64) -> ControlFlow<()>,
-) -> Result<Vec<States>> {
-    let failed = |error| Error::memory("the digits", error);
-    let signed = |rows: &Array2<f32>, n: usize| {
-        rows.slice(s![..n.min(rows.nrows()), ..]).mapv(|pixel| 2.0 * pixel - 1.0)
-    };
-    let patterns = Patterns::new(signed(&digits.stored, spec.n_patterns)).map_err(failed)?;
-    let queries = signed(&digits.asked, spec.n_queries);
-    let cells = spec.betas.len() * spec.separations.len();
-    let mut rows = Vec::with_capacity(cells);
-    for &rule in &spec.separations {
-        for &beta in &spec.betas {
-            let begun = Instant::now();
-            let separation = rule.separation().map_err(failed)?;
-            let model = Model::new(Similarity::Dot, separation, beta).map_err(failed)?;
-            let mut memory = Memory::new(patterns.clone(), model).map_err(failed)?;
-            if separation.margin().is_some() {
-                memory = memory.screened();
-            }
-            let mut sizes = Vec::with_capacity(queries.nrows());
-            for batch in queries.axis_chunks_iter(Axis(0), BATCH) {
-                let done = sizes.len() as f64 / queries.nrows() as f64;
-                if observer((rows.len() as f64 + done) / cells as f64).is_break() {
-                    return Err(Error::stopped(rows.len(), cells));
-                }
-                sizes.extend(states(&memory, batch, spec).map_err(failed)?);
-            }
-            rows.push(States {
-                separation: rule.to_string(),
-                beta,
-                n_patterns: patterns.n_patterns(),
-                n_queries: queries.nrows(),
-                shares: shares(&sizes, spec.sizes),
-                largest: sizes.iter().copied().max().unwrap_or(0),
-                seconds: begun.elapsed().as_secs_f64(),
-            });
-        }
+impl Run<'_> {
+    /// Measures whatever the folder does not hold yet, and writes rows and report; `command` stands in the
+    /// report.
+    ///
+    /// Goes on from what an earlier run has finished, as [`Run::run`](crate::Run::run) does. The states are
+    /// in the order of the specification, whatever the number of jobs.
+    ///
+    /// # Errors
+    /// As [`Run::run`](crate::Run::run); [`is_input`](Error::is_input) when a memory cannot be made.
+    pub fn run(&self, command: &str, observer: Observer<'_>) -> Result<Written<States>> {
+        let folder = Folder::make(self.out)?;
+        let Self { spec, digits, .. } = *self;
+        let stored = signed(&digits.stored, spec.n_patterns);
+        let patterns = Patterns::new(stored).map_err(failed)?;
+        let queries = signed(&digits.asked, spec.n_queries);
+        let header = Header::new(&spec.name, spec, vec![digits.id()]);
+        let of_rule =
+            |&separation: &Rule| spec.betas.iter().map(move |&beta| Cell { separation, beta });
+        let all = spec.separations.iter().flat_map(of_rule).collect();
+        let tasks = Tasks { folder: &folder, header, all, jobs: self.jobs };
+        let measured = tasks.measure(
+            |cell, go_on| Ok(vec![states(spec, cell, &patterns, &queries, go_on)?]),
+            observer,
+        )?;
+        let report = document(spec, digits.provenance(), &measured.found, command)?;
+        Ok(folder.write(&rows(digits, &measured.found), &report)?.of(measured))
     }
-    Ok(rows)
+}
+
+fn failed(error: uhop::Error) -> Error {
+    Error::memory("the digits", error)
+}
+
+/// The first `n` images, or all, with pixels from -1 to 1.
+fn signed(images: &Array2<f32>, n: usize) -> Array2<f32> {
+    images.slice(s![..n.min(images.nrows()), ..]).mapv(|pixel| 2.0 * pixel - 1.0)
+}
+
+/// The states of one memory.
+fn states(
+    spec: &Spec,
+    cell: &Cell,
+    patterns: &Patterns<f32>,
+    queries: &Array2<f32>,
+    go_on: GoOn<'_>,
+) -> Result<States> {
+    let begun = Instant::now();
+    let separation = cell.separation.separation().map_err(failed)?;
+    let model = Model::new(Similarity::Dot, separation, cell.beta).map_err(failed)?;
+    let mut memory = Memory::new(patterns.clone(), model).map_err(failed)?;
+    if separation.margin().is_some() {
+        memory = memory.screened();
+    }
+    let mut sizes = Vec::with_capacity(queries.nrows());
+    for batch in queries.axis_chunks_iter(Axis(0), BATCH) {
+        if !go_on(sizes.len() as f64 / queries.nrows() as f64) {
+            return Err(Error::stopped(0, 0));
+        }
+        sizes.extend(sizes_of(&memory, batch, spec).map_err(failed)?);
+    }
+    Ok(States {
+        separation: cell.separation.to_string(),
+        beta: cell.beta,
+        n_patterns: patterns.n_patterns(),
+        n_queries: queries.nrows(),
+        shares: shares(&sizes, spec.sizes),
+        largest: sizes.iter().copied().max().unwrap_or(0),
+        seconds: begun.elapsed().as_secs_f64(),
+    })
 }
 
 /// A row for each size of each memory.
@@ -210,26 +269,8 @@ pub fn rows(digits: &Digits, found: &[States]) -> Vec<Row> {
     found.iter().flat_map(of).collect()
 }
 
-/// Measures, and writes rows.csv, rows.parquet, report.html and the pictures into a folder, made if
-/// missing. `command` stands in the report.
-///
-/// # Errors
-/// As [`measure`]; [`is_input`](Error::is_input) when a file cannot be written.
-pub fn run(
-    spec: &Spec,
-    digits: &Digits,
-    out: &Path,
-    command: &str,
-    observer: &dyn Fn(f64) -> ControlFlow<()>,
-) -> Result<Written<States>> {
-    let folder = Folder::make(out)?;
-    let found = measure(spec, digits, observer)?;
-    let report = document(spec, digits.provenance(), &found, command)?;
-    Ok(folder.write(&rows(digits, &found), &report)?.of(found))
-}
-
 /// The size of the state of every query after the last update.
-fn states(
+fn sizes_of(
     memory: &Memory<f32>,
     queries: ArrayView2<'_, f32>,
     spec: &Spec,
@@ -257,6 +298,8 @@ fn shares(sizes: &[usize], largest: usize) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
     use super::*;
     use crate::spec::Specification as _;
 
@@ -266,8 +309,13 @@ mod tests {
         spec
     }
 
+    fn written(spec: &Spec, out: &Path) -> Written<States> {
+        let run = Run { spec, digits: &Digits::sample(), out, jobs: NonZeroUsize::MIN };
+        run.run("uhop experiment run", &|_| ControlFlow::Continue(())).unwrap()
+    }
+
     fn measured(spec: &Spec) -> Vec<States> {
-        measure(spec, &Digits::sample(), &|_| ControlFlow::Continue(())).unwrap()
+        written(spec, tempfile::tempdir().unwrap().path()).found
     }
 
     #[test]
@@ -291,7 +339,6 @@ mod tests {
         let mut spec = small();
         spec.betas = vec![0.02];
         let digits = Digits::sample();
-        let signed = |rows: &Array2<f32>, n| rows.slice(s![..n, ..]).mapv(|x| 2.0 * x - 1.0);
         let patterns = Patterns::new(signed(&digits.stored, 60)).unwrap();
         let queries = signed(&digits.asked, 10);
         for (rule, row) in spec.separations.iter().zip(measured(&spec)) {
@@ -317,20 +364,11 @@ mod tests {
         let mut spec = small();
         spec.betas = vec![1.0];
         let folder = tempfile::tempdir().unwrap();
-        let go_on = |_: f64| ControlFlow::Continue(());
-        let written =
-            run(&spec, &Digits::sample(), folder.path(), "uhop experiment run", &go_on).unwrap();
+        let written = written(&spec, folder.path());
         assert_eq!(written.n_rows, 5 * 12);
         let text = std::fs::read_to_string(&written.csv).unwrap();
         assert_eq!(text.lines().count(), 1 + written.n_rows);
         assert!(written.report.is_file() && written.parquet.is_file());
-    }
-
-    #[test]
-    fn it_stops_when_asked_to() {
-        let stop =
-            |done: f64| if done > 0.3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        assert!(measure(&small(), &Digits::sample(), &stop).unwrap_err().is_stopped());
     }
 
     #[test]
@@ -339,9 +377,18 @@ mod tests {
         let wrong = text.replace("alpha = 1.5", "alpha = 0.5");
         let error = Spec::parse(&wrong, "m.toml").unwrap_err().to_string();
         assert!(error.starts_with("m.toml:") && error.contains("alpha is 0.5"), "{error}");
-        let wrong = text.replace("sizes = 10", "sizes = 1000000000000");
-        let error = Spec::parse(&wrong, "m.toml").unwrap_err().to_string();
-        assert!(error.contains("sizes: expected at most the patterns, 2000"), "{error}");
+        for (right, wrong, problem) in [
+            ("sizes = 10", "sizes = 101", "sizes: expected at most 100, found 101"),
+            ("n_patterns = 2000", "n_patterns = 9", "sizes: expected at most the patterns, 9,"),
+            ("n_patterns = 60000", "n_patterns = 2000000000", "n_patterns: expected at most"),
+            ("n_queries = 10000", "n_queries = 2000000000", "n_queries: expected at most"),
+            ("n_queries = 200\n", "n_queries = 2000000000\n", "n_queries: expected at most"),
+            ("steps = 5", "steps = 10001", "steps: expected at most 10000, found 10001"),
+        ] {
+            assert!(text.contains(right), "{right}");
+            let error = Spec::parse(&text.replace(right, wrong), "m.toml").unwrap_err().to_string();
+            assert!(error.starts_with("m.toml:") && error.contains(problem), "{error}");
+        }
         let wrong = text.replace("betas = [0.1", "betas = [-0.1");
         let error = Spec::parse(&wrong, "m.toml").unwrap_err().to_string();
         assert!(error.contains("betas") && error.contains("-0.1"), "{error}");

@@ -16,6 +16,7 @@ pub struct Spec {
     #[serde(deserialize_with = "check::name")]
     pub name: String,
     /// One line for lists and titles.
+    #[serde(deserialize_with = "check::title")]
     pub title: String,
     /// What is done and how to read it, for reports.
     pub method: String,
@@ -32,10 +33,10 @@ pub struct Spec {
     #[serde(deserialize_with = "check::count")]
     pub n_queries: usize,
     /// Updates of each.
-    #[serde(deserialize_with = "check::count")]
+    #[serde(deserialize_with = "check::up_to::<_, 10_000>")]
     pub steps: usize,
     /// The largest size that is counted by itself.
-    #[serde(deserialize_with = "check::count")]
+    #[serde(deserialize_with = "check::up_to::<_, 100>")]
     pub sizes: usize,
     /// The weight above which a pattern counts where weights are never 0.
     #[serde(deserialize_with = "check::positive")]

@@ -1,11 +1,15 @@
-//! A field as a drawing: cells as a picture under a frame, points on it.
+//! A field as a drawing: cells as a picture under a frame, isolines and points on it.
 
+use std::collections::BTreeSet;
+
+use plotters::element::PathElement;
 use plotters::style::RGBColor;
 
-use super::drawing::{Drawing, Failure, failure, outlined};
+use super::drawing::{Drawing, Failure, failure, outlined, steps};
 use super::frame::{
     Frame, OVERHANG, Title, fitting, overhang, room_below, room_left, room_right, ticks_up,
 };
+use super::isolines::isolines;
 use super::legend::{Legend, Sample};
 use super::model::{Cells, Field, Image};
 use super::palette::{HUES, Look, look};
@@ -15,9 +19,9 @@ use super::scale_bar::Bar;
 
 /// The least height of a plot, and the longest line of text beside it.
 pub(super) const LOWEST: f64 = 170.0;
-const BLACK: RGBColor = RGBColor(20, 20, 20);
+pub(super) const BLACK: RGBColor = RGBColor(20, 20, 20);
 // Not the page's paper, which is dark at night; a picture is not.
-const WHITE: RGBColor = RGBColor(254, 254, 254);
+pub(super) const WHITE: RGBColor = RGBColor(254, 254, 254);
 
 /// Draws a field `width` pixels wide.
 pub(super) fn draw(field: &Field, width: f64, title: Title) -> Result<Drawing, Failure> {
@@ -61,6 +65,20 @@ pub(super) fn draw(field: &Field, width: f64, title: Title) -> Result<Drawing, F
     let frame = Frame { left, top, right, bottom, longest: LOWEST, x, y };
     let cells = picture(field, bar.as_ref())?;
     drawing.raw("cells", "", &raster::placed(&cells, left, top, plot_width, plot_height)?);
+    if let (Cells::Scalar { values, .. }, Some(bar)) = (field.cells(), &bar) {
+        drawing.group("isolines", "", |area| {
+            let spot = |(x, y): (f64, f64)| {
+                (steps(left + x * plot_width), steps(bottom - y * plot_height))
+            };
+            for &level in bar.levels() {
+                for line in isolines(values, field.n_columns(), level) {
+                    let line: Vec<_> = line.into_iter().map(spot).collect();
+                    area.draw(&PathElement::new(line, bar.line(level)))?;
+                }
+            }
+            Ok(())
+        })?;
+    }
     frame.draw(&mut drawing, &across.label, &up.label, false)?;
     drawing.group("points", "", |area| {
         for (i, group) in field.points().iter().enumerate() {
@@ -82,15 +100,14 @@ pub(super) fn draw(field: &Field, width: f64, title: Title) -> Result<Drawing, F
     Ok(drawing)
 }
 
-/// The names in the legend: categories, then points.
+/// The names in the legend: categories that are there, then kinds of points that are.
 fn legend_names(field: &Field) -> Vec<(Sample, String)> {
-    let categories = match field.cells() {
-        Cells::Scalar { .. } => &[][..],
-        Cells::Categories { names, .. } => names,
+    let (names, there) = match field.cells() {
+        Cells::Scalar { .. } => (&[][..], BTreeSet::new()),
+        Cells::Categories { names, cells } => (&names[..], cells.iter().copied().collect()),
     };
-    let patches = categories.iter().enumerate();
-    let patches = patches.map(|(i, name)| (Sample::Patch(tint(i)), name.clone()));
-    let points = field.points().iter().enumerate();
+    let patches = there.into_iter().map(|i| (Sample::Patch(tint(i)), names[i].clone()));
+    let points = field.points().iter().enumerate().filter(|(_, group)| !group.points.is_empty());
     patches.chain(points.map(|(i, group)| (point_sample(i), group.name.clone()))).collect()
 }
 

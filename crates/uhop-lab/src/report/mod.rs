@@ -5,6 +5,7 @@ mod check;
 mod drawing;
 mod error;
 mod frame;
+mod isolines;
 mod landscape;
 mod legend;
 mod looks;
@@ -21,7 +22,7 @@ mod text;
 mod write;
 
 pub use error::{Error, Result};
-pub(crate) use model::MAX_CELLS;
+pub(crate) use model::MAX_CATEGORIES;
 pub use model::{
     Axis, Block, Chart, Column, Document, Field, Frame, Image, ImageGrid, Point, Role, Scale,
     Section, Series, Table,

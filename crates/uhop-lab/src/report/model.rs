@@ -15,7 +15,7 @@ pub(super) use problem::Problem;
 pub use table::{Column, Table};
 
 pub(super) use field::Cells;
-pub(crate) use field::MAX_CELLS;
+pub(crate) use field::MAX_CATEGORIES;
 
 /// The largest number that is drawn, and the inverse of the smallest above 0: all arithmetic on
 /// coordinates stays far from overflow.

@@ -1,20 +1,23 @@
-//! The scale beside a scalar field: colours, ticks and what they measure.
+//! The scale beside a scalar field: colours, isolines, ticks and what they measure.
 
-use plotters::style::RGBColor;
+use plotters::element::PathElement;
 use plotters::style::colors::colormaps::{ColorMap, ViridisRGB};
 use plotters::style::text_anchor::HPos;
+use plotters::style::{Color, RGBColor, ShapeStyle};
 
 use super::drawing::{Drawing, Failure, Font, failure, steps};
 use super::frame::Frame;
-use super::landscape::LOWEST;
+use super::landscape::{BLACK, LOWEST, WHITE};
 use super::model::{Image, is_narrow};
 use super::palette::TEXT;
 use super::raster;
 use super::ruler::Ruler;
 use super::text::{Weight, first_lines, wrap};
 
-/// Levels of a scalar field: steps show its contours.
-const LEVELS: usize = 24;
+/// Colours of a scalar field: too many to be told apart one by one.
+const COLOURS: usize = 256;
+/// Isolines at most.
+const LINES: usize = 14;
 const BAR: f64 = 14.0;
 const SIZE: f64 = 12.5;
 const LINE: f64 = 16.0;
@@ -25,6 +28,8 @@ pub(super) struct Bar {
     low: f64,
     high: f64,
     ruler: Ruler,
+    /// Where isolines are drawn.
+    levels: Vec<f64>,
 }
 
 impl Bar {
@@ -34,7 +39,25 @@ impl Bar {
         // A constant field is the middle of its scale.
         let half = if is_narrow(low, high) { (0.5 * low.abs()).max(0.5) } else { 0.0 };
         let (low, high) = (low - half, high + half);
-        Self { label: label.to_owned(), low, high, ruler: Ruler::linear(low, high, 6) }
+        let ruler = Ruler::linear(low, high, 6);
+        let lines = Ruler::linear(low, high, LINES);
+        let levels = lines.ticks().map(|(level, _)| level).collect();
+        Self { label: label.to_owned(), low, high, ruler, levels }
+    }
+
+    /// The levels of the isolines.
+    pub(super) fn levels(&self) -> &[f64] {
+        &self.levels
+    }
+
+    /// The colour of an isoline, which stands out from that of its field.
+    pub(super) fn line(&self, level: f64) -> ShapeStyle {
+        let ink = if self.share(level) < 0.6 { WHITE } else { BLACK };
+        ink.mix(0.75).stroke_width(steps(1.0) as u32)
+    }
+
+    fn share(&self, value: f64) -> f64 {
+        (value - self.low) / (self.high - self.low)
     }
 
     /// With its ticks and its name, from the right side of the plot on.
@@ -54,23 +77,29 @@ impl Bar {
     }
 
     pub(super) fn colour(&self, value: f64) -> RGBColor {
-        let share = (value - self.low) / (self.high - self.low);
-        let level = ((share * LEVELS as f64) as usize).min(LEVELS - 1);
-        colour_of(level)
+        let colour = (self.share(value) * COLOURS as f64) as usize;
+        colour_of(colour.min(COLOURS - 1))
     }
 
     pub(super) fn draw(&self, drawing: &mut Drawing, frame: &Frame) -> Result<(), Failure> {
         let left = frame.right + 14.0;
         let height = frame.bottom - frame.top;
-        let colours = (0..LEVELS).rev().map(colour_of);
+        let colours = (0..COLOURS).rev().map(colour_of);
         let samples = colours.flat_map(|RGBColor(r, g, b)| [r, g, b]).collect();
-        let image = Image::rgb(LEVELS, 1, samples).map_err(failure)?;
+        let image = Image::rgb(COLOURS, 1, samples).map_err(failure)?;
         drawing.raw("scale", "", &raster::placed(&image, left, frame.top, BAR, height)?);
+        let at = |value| steps(frame.bottom - self.share(value) * height);
+        drawing.group("scale-lines", "", |area| {
+            for &level in &self.levels {
+                let ends = vec![(steps(left), at(level)), (steps(left + BAR), at(level))];
+                area.draw(&PathElement::new(ends, self.line(level)))?;
+            }
+            Ok(())
+        })?;
         let right = left + BAR + 8.0;
         drawing.group("scale-labels", "", |area| {
             for (tick, label) in self.ruler.ticks() {
-                let y = frame.bottom - self.ruler.share(tick) * height;
-                Self::font().draw(area, label, (steps(right), steps(y)))?;
+                Self::font().draw(area, label, (steps(right), at(tick)))?;
             }
             let font = Font { is_upright: false, ..Font::new(SIZE, TEXT, HPos::Center) };
             let middle = steps((frame.top + frame.bottom) / 2.0);
@@ -85,6 +114,6 @@ impl Bar {
     }
 }
 
-fn colour_of(level: usize) -> RGBColor {
-    ViridisRGB.get_color((level as f32 + 0.5) / LEVELS as f32)
+fn colour_of(i: usize) -> RGBColor {
+    ViridisRGB.get_color((i as f32 + 0.5) / COLOURS as f32)
 }

@@ -17,6 +17,16 @@ pub(crate) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
     }
 }
 
+/// One line of text: reports and lists have no other.
+pub(crate) fn title<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let title = String::deserialize(deserializer)?;
+    if !title.trim().is_empty() && !title.chars().any(char::is_control) {
+        Ok(title)
+    } else {
+        Err(D::Error::custom(format!("expected one line of text, found {title:?}")))
+    }
+}
+
 /// A number above 0.
 pub(crate) fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     let number = f64::deserialize(deserializer)?;
@@ -27,7 +37,21 @@ pub(crate) fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64
     }
 }
 
-/// A whole number above 0, which says so when it is something else.
+/// The largest whole number of a specification: steps, patterns or queries are no more, and no sum of them
+/// overflows.
+const MOST: usize = 1_000_000_000;
+
+/// Memory sets of one size, at most.
+///
+/// ```
+/// use uhop_lab::{MOST_SEEDS, Spec, Specification as _};
+///
+/// assert!(Spec::shipped("memory-size")?.seeds <= MOST_SEEDS);
+/// # Ok::<(), uhop_lab::Error>(())
+/// ```
+pub const MOST_SEEDS: usize = 10_000;
+
+/// A whole number from 1 to [`MOST`], which says so when it is something else.
 #[derive(PartialEq)]
 struct Count(usize);
 
@@ -44,9 +68,17 @@ impl<'de> Deserialize<'de> for Count {
 
             fn visit_i64<E: Error>(self, number: i64) -> Result<Count, E> {
                 match usize::try_from(number) {
-                    Ok(count) if count > 0 => Ok(Count(count)),
-                    _ => Err(E::custom(format!("expected a whole number above 0, found {number}"))),
+                    Ok(0) | Err(_) => {
+                        let problem = format!("expected a whole number above 0, found {number}");
+                        Err(E::custom(problem))
+                    }
+                    Ok(count) => at_most(count, MOST).map(Count),
                 }
+            }
+
+            // As JSON has it.
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Count, E> {
+                self.visit_i64(i64::try_from(number).unwrap_or(i64::MAX))
             }
         }
 
@@ -54,9 +86,36 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
+fn at_most<E: Error>(count: usize, most: usize) -> Result<usize, E> {
+    if count <= most {
+        Ok(count)
+    } else {
+        Err(E::custom(format!("expected at most {most}, found {count}")))
+    }
+}
+
+/// A whole number from 1 to `MOST`, for sizes of what is held in memory or cannot be interrupted.
+pub(crate) fn up_to<'de, D: Deserializer<'de>, const MOST: usize>(
+    deserializer: D,
+) -> Result<usize, D::Error> {
+    at_most(count(deserializer)?, MOST)
+}
+
+/// A number of memory sets.
+pub(crate) fn seeds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    up_to::<D, MOST_SEEDS>(deserializer)
+}
+
 /// A whole number above 0.
 pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     Count::deserialize(deserializer).map(|count| count.0)
+}
+
+/// A whole number from 0 up.
+pub(crate) fn seed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let number = i64::deserialize(deserializer)?;
+    let problem = || format!("expected a whole number from 0 up, found {number}");
+    u64::try_from(number).map_err(|_| D::Error::custom(problem()))
 }
 
 /// [`count`], where it may be left out.

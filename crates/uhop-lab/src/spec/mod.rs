@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use uhop_data::datasets::Dataset;
 
 use crate::error::Result;
+pub use check::MOST_SEEDS;
 pub use contender::Contender;
 pub(crate) use contender::{Beta, Comparison, Loss, Parts};
 pub use corruption::{CorruptionKind, CorruptionSpec};
@@ -38,6 +39,7 @@ pub struct Spec {
     #[serde(deserialize_with = "check::name")]
     pub name: String,
     /// One line for lists and titles.
+    #[serde(deserialize_with = "check::title")]
     pub title: String,
     /// What is done and how to read it, for reports.
     pub method: String,
@@ -47,7 +49,7 @@ pub struct Spec {
     #[serde(deserialize_with = "check::datasets", serialize_with = "check::names")]
     pub datasets: Vec<Dataset>,
     /// Memory sets drawn for each size, by the seeds 0, 1, …
-    #[serde(deserialize_with = "check::count")]
+    #[serde(deserialize_with = "check::seeds")]
     pub seeds: usize,
     /// Patterns stored.
     #[serde(deserialize_with = "check::counts")]
@@ -91,13 +93,16 @@ pub enum Axis {
     Steps,
 }
 
-/// How Φ is learned: gradient descent from a standard normal W of `dim` rows.
+/// How Φ is learned: gradient descent from a standard normal W.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stage1 {
     /// Steps made; of several numbers, W is used after each.
     #[serde(deserialize_with = "check::counts")]
     pub steps: Vec<usize>,
+    /// Rows of W; `dim` unless said.
+    #[serde(default, deserialize_with = "check::count_if_any")]
+    pub dim_features: Option<usize>,
     /// The rate for the average loss.
     #[serde(deserialize_with = "check::positive")]
     pub average_rate: f64,
@@ -111,7 +116,7 @@ pub struct Stage1 {
 #[serde(deny_unknown_fields)]
 pub struct Quick {
     /// Memory sets for each size.
-    #[serde(deserialize_with = "check::count")]
+    #[serde(deserialize_with = "check::seeds")]
     pub seeds: usize,
     /// Patterns stored.
     #[serde(default, deserialize_with = "check::counts_if_any")]

@@ -65,7 +65,7 @@ pub struct Tuning {
     #[serde(deserialize_with = "check::positive")]
     pub to: f64,
     /// How many β, equally spaced in their logarithm.
-    #[serde(deserialize_with = "check::count")]
+    #[serde(deserialize_with = "check::up_to::<_, 1000>")]
     pub points: usize,
     /// How many patterns are queried for it, at most.
     #[serde(deserialize_with = "check::count")]

@@ -7,5 +7,6 @@ mod common;
 mod files;
 mod limit;
 mod parts;
+mod resumed;
 mod runs;
 mod specs;

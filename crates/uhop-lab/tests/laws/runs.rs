@@ -59,7 +59,7 @@ fn rows_are_in_the_order_of_the_specification() {
 fn stopped(spec: &Spec, data: &DataSet, out: &Path, sets: usize) -> Result<Finished> {
     let jobs = NonZeroUsize::MIN;
     Run { spec, data: std::slice::from_ref(data), out, jobs }.run(&|progress| {
-        if progress.sets >= sets { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if progress.tasks >= sets { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })
 }
 
@@ -72,7 +72,7 @@ fn a_stopped_run_is_gone_on_with() {
     for sets in [0, 2, 3] {
         let error = stopped(&spec, &data, folder, sets).unwrap_err();
         assert!(error.is_stopped() && !error.is_input());
-        let expected = format!("stopped with {sets} of 6 memory sets finished");
+        let expected = format!("stopped with {sets} of 6 tasks finished");
         assert_eq!(error.to_string(), expected);
         assert!(!folder.join("rows.csv").exists());
     }
@@ -81,7 +81,7 @@ fn a_stopped_run_is_gone_on_with() {
     let whole = fs::read(&journal).unwrap();
     fs::write(&journal, &whole[..whole.len() - 7]).unwrap();
     let finished = run(&spec, &data, folder, 2).unwrap();
-    assert_eq!((finished.resumed, finished.sets), (2, 6));
+    assert_eq!((finished.resumed, finished.tasks), (2, 6));
     assert_eq!(timeless(&finished.rows), expected);
     // Nothing is left to do, and the rows are the very same.
     let again = run(&spec, &data, folder, 2).unwrap();
@@ -108,10 +108,10 @@ fn more_seeds_add_to_what_is_there() {
     let folder = tempfile::tempdir().unwrap();
     let many = timeless(&rows(&spec, &data));
     spec.seeds = 1;
-    assert_eq!(run(&spec, &data, folder.path(), 1).unwrap().sets, 2);
+    assert_eq!(run(&spec, &data, folder.path(), 1).unwrap().tasks, 2);
     spec.seeds = 3;
     let finished = run(&spec, &data, folder.path(), 1).unwrap();
-    assert_eq!((finished.resumed, finished.sets), (2, 6));
+    assert_eq!((finished.resumed, finished.tasks), (2, 6));
     assert_eq!(timeless(&finished.rows), many);
     // And fewer leave the others out.
     spec.seeds = 2;

@@ -30,6 +30,11 @@ fn what_is_no_specification_is_one_line() {
         ("cosine = 10.0", "cosine = 0.0", "betas: expected a β above 0 for cosine, found 0"),
         ("cosine = 10.0", "cosinus = 10.0", "unknown variant `cosinus`"),
         ("max_rate = 10.0", "max_rate = inf", "max_rate: expected a number above 0, found inf"),
+        (
+            "steps = [5]",
+            "steps = [5]\ndim_features = 0",
+            "dim_features: expected a whole number above 0",
+        ),
         ("steps = [5]", "steps = [5, 6]", "steps: with decaying-rate there is one number of steps"),
         ("levels = [0.5]", "levels = [-0.5]", "levels: expected rising numbers from 0 up"),
         ("levels = [0.5]", "levels = [nan]", "levels: expected rising numbers from 0 up"),
@@ -43,6 +48,16 @@ fn what_is_no_specification_is_one_line() {
         ("name = \"fair\"", "name = \"paper\"", "name: two protocols are called paper"),
         ("from = 0.1", "from = 1000.0", "tuned: expected from ≤ to, found 1000 and 100"),
         ("points = 4", "points = 0", "expected a whole number above 0"),
+        ("points = 4", "points = 1001", "tuned: expected at most 1000, found 1001"),
+        ("queries = 3", "queries = 9000000000", "tuned: expected at most 1000000000"),
+        ("title = \"t\"", "title = \" \"", "title: expected one line of text, found \" \""),
+        ("title = \"t\"", "title = \"a\\nb\"", "title: expected one line of text"),
+        ("seeds = 3", "seeds = 10001", "seeds: expected at most 10000, found 10001"),
+        ("seeds = 1", "seeds = 99999999999999", "seeds: expected at most 10000"),
+        ("[4, 7]", "[4, 9223372036854775807]", "n_patterns: expected at most 1000000000"),
+        ("[4, 7]", "[4, 9223372036854775808]", "n_patterns: "),
+        ("steps = [5]", "steps = [2000000000]", "steps: expected at most 1000000000"),
+        ("recall_threshold", "queries = 2000000000\nrecall_threshold", "queries: expected at most"),
     ];
     for (sound, broken, expected) in cases {
         assert!(SMALL.contains(sound), "{sound}");

@@ -6,7 +6,10 @@ use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 
 use super::average::pairs;
+use super::descent::Descent;
 use super::loss::SeparationLoss;
+use super::optimizer::State;
+use super::{HeldOut, Params};
 use crate::error::{Error, Result};
 use crate::feature_map::LinearMap;
 use crate::patterns::Patterns;
@@ -107,8 +110,74 @@ impl Batches {
     }
 }
 
+/// Steps from one look at the held-out pairs to the next.
+const STEPS_BETWEEN: usize = 20;
+
+/// Stage I over the pairs of batches.
+pub(super) struct Batched<'a, T> {
+    draws: Draws<'a, T>,
+    map: LinearMap<T>,
+    optimizer: State<T>,
+    /// g of the last batch.
+    gradient: Array2<T>,
+    held_out: Vec<HeldOut>,
+}
+
+impl<'a, T: Scalar> Batched<'a, T> {
+    pub(super) fn new(
+        batches: Batches,
+        patterns: &'a Patterns<T>,
+        start: LinearMap<T>,
+        params: &Params,
+    ) -> Result<Self> {
+        let draws = Draws::new(batches, params.loss, patterns)?;
+        let optimizer = params.optimizer.start(start.weight().dim());
+        let gradient = Array2::zeros((0, 0));
+        Ok(Self { draws, map: start, optimizer, gradient, held_out: Vec::new() })
+    }
+}
+
+impl<T: Scalar> Descent for Batched<'_, T> {
+    type Map = LinearMap<T>;
+
+    fn loss(&mut self, step: usize) -> Result<f64> {
+        if step.is_multiple_of(STEPS_BETWEEN) {
+            self.held_out.push(HeldOut { step, loss: self.draws.held_out_loss(&self.map)? });
+        }
+        let (loss, gradient) = self.draws.value_and_gradient(&self.map)?;
+        self.gradient = gradient;
+        Ok(loss)
+    }
+
+    fn advance(self, step: usize) -> Result<Self> {
+        let Self { map, mut optimizer, gradient, .. } = self;
+        let map = map.stepped(|weight| optimizer.step(weight, &gradient), step)?;
+        Ok(Self { map, optimizer, gradient, ..self })
+    }
+
+    /// Of the held-out pairs.
+    fn telling(&self, loss: f64) -> f64 {
+        self.held_out.last().map_or(loss, |last| last.loss)
+    }
+
+    /// From one look at the held-out pairs to the next.
+    fn change(&self, losses: &[f64]) -> Option<f64> {
+        match self.held_out.as_slice() {
+            [.., before, last] if last.step + 1 == losses.len() => Some(last.loss - before.loss),
+            _ => None,
+        }
+    }
+
+    fn finish(mut self, steps: usize) -> Result<(LinearMap<T>, Vec<HeldOut>)> {
+        if self.held_out.last().is_none_or(|last| last.step < steps) {
+            self.held_out.push(HeldOut { step: steps, loss: self.draws.held_out_loss(&self.map)? });
+        }
+        Ok((self.map, self.held_out))
+    }
+}
+
 /// The draws of one run.
-pub(super) struct Draws<'a, T> {
+struct Draws<'a, T> {
     loss: SeparationLoss,
     patterns: ArrayView2<'a, T>,
     size: usize,
@@ -120,11 +189,7 @@ pub(super) struct Draws<'a, T> {
 }
 
 impl<'a, T: Scalar> Draws<'a, T> {
-    pub(super) fn new(
-        batches: Batches,
-        loss: SeparationLoss,
-        patterns: &'a Patterns<T>,
-    ) -> Result<Self> {
+    fn new(batches: Batches, loss: SeparationLoss, patterns: &'a Patterns<T>) -> Result<Self> {
         let patterns = patterns.view();
         let n = patterns.nrows();
         if n < 3 {
@@ -149,12 +214,12 @@ impl<'a, T: Scalar> Draws<'a, T> {
     }
 
     /// The loss over the held-out pairs.
-    pub(super) fn held_out_loss(&self, map: &LinearMap<T>) -> Result<f64> {
+    fn held_out_loss(&self, map: &LinearMap<T>) -> Result<f64> {
         Ok(self.loss.average_over(map, self.held_out.view(), 0)?.0)
     }
 
     /// L_b and g of a new batch.
-    pub(super) fn value_and_gradient(&mut self, map: &LinearMap<T>) -> Result<(f64, Array2<T>)> {
+    fn value_and_gradient(&mut self, map: &LinearMap<T>) -> Result<(f64, Array2<T>)> {
         // The first level is that of a batch of its own, so that it too is fixed before the draw.
         let level = match self.level {
             Some(level) => level,

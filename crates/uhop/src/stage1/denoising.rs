@@ -9,8 +9,9 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::copies::check_copies;
+use super::descent::{self, Descent};
 use super::optimizer::State;
-use super::{Optimizer, Progress, Report, StopReason};
+use super::{HeldOut, Optimizer, Progress, Report};
 use crate::error::{Error, Result, positive};
 use crate::feature_map::{AsymmetricMap, LinearMap};
 use crate::pairs::squared_norms;
@@ -185,8 +186,8 @@ pub fn denoise<T: Scalar>(
     patterns: &Patterns<T>,
     start: AsymmetricMap<T>,
     params: &Denoising,
-    mut corrupt: impl FnMut(ArrayView2<'_, T>, u64) -> Array2<T>,
-    mut observer: impl FnMut(Progress) -> ControlFlow<()>,
+    corrupt: impl FnMut(ArrayView2<'_, T>, u64) -> Array2<T>,
+    observer: impl FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Report<AsymmetricMap<T>>> {
     let bound = Similarity::Asymmetric(start.clone()).bind(patterns)?;
     let keys = bound.keys();
@@ -196,46 +197,72 @@ pub fn denoise<T: Scalar>(
         None => Array1::zeros(patterns.n_patterns()),
     };
     let weight = start.queries().weight().mapv(|w| T::narrow(w.widen() / unit));
-    let mut weight = Moving::new(weight, params.optimizer);
-    let mut bias = Moving::new(bias.insert_axis(Axis(0)), params.optimizer);
-    let mut random = ChaCha8Rng::seed_from_u64(params.seed);
-    let mut losses = Vec::with_capacity(params.max_steps.min(1 << 20) + 1);
-    let mut stop = StopReason::MaxSteps;
-    loop {
-        let step = losses.len();
-        let sources = draw(&mut random, patterns.n_patterns(), params.n_queries);
-        let rows = patterns.view().select(Axis(0), &sources);
-        let mut queries = corrupt(rows.view(), random.random());
+    let run = Run {
+        patterns,
+        keys,
+        unit,
+        start: start.keys(),
+        weight: Moving::new(weight, params.optimizer),
+        bias: Moving::new(bias.insert_axis(Axis(0)), params.optimizer),
+        n_queries: params.n_queries,
+        random: ChaCha8Rng::seed_from_u64(params.seed),
+        corrupt,
+        gradient: Gradient { weight: Array2::zeros((0, 0)), bias: Array2::zeros((0, 0)) },
+    };
+    descent::run(run, (params.max_steps, None), observer)
+}
+
+/// A run under way.
+struct Run<'a, T, F> {
+    patterns: &'a Patterns<T>,
+    keys: ArrayView2<'a, T>,
+    unit: f64,
+    start: &'a LinearMap<T>,
+    /// W_query in its unit.
+    weight: Moving<T>,
+    bias: Moving<T>,
+    n_queries: usize,
+    random: ChaCha8Rng,
+    corrupt: F,
+    /// At the last loss.
+    gradient: Gradient<T>,
+}
+
+impl<T: Scalar, F: FnMut(ArrayView2<'_, T>, u64) -> Array2<T>> Descent for Run<'_, T, F> {
+    type Map = AsymmetricMap<T>;
+
+    fn loss(&mut self, _step: usize) -> Result<f64> {
+        let sources = draw(&mut self.random, self.patterns.n_patterns(), self.n_queries);
+        let rows = self.patterns.view().select(Axis(0), &sources);
+        let mut queries = (self.corrupt)(rows.view(), self.random.random());
         check_copies(rows.view(), queries.view())?;
-        queries.mapv_inplace(|x| T::narrow(unit * x.widen()));
+        queries.mapv_inplace(|x| T::narrow(self.unit * x.widen()));
+        let (weight, bias) = (&self.weight.now, &self.bias.now);
         let (loss, gradient) =
-            value_and_gradient(keys, &weight.now, &bias.now, queries.view(), &sources);
-        // An overflow before the first step is the data's, after it the rate's.
-        if !loss.is_finite() {
-            return Err(match step {
-                0 => Error::overflow(OPERATION, "a score".to_owned(), T::NAME),
-                _ => Error::diverged(step, "the loss"),
-            });
+            value_and_gradient(self.keys, weight, bias, queries.view(), &sources);
+        self.gradient = gradient;
+        match loss.is_finite() {
+            true => Ok(loss),
+            false => Err(Error::overflow(OPERATION, "a score".to_owned(), T::NAME)),
         }
-        losses.push(loss);
-        if observer(Progress { step, max_steps: params.max_steps, loss }).is_break() {
-            stop = StopReason::Observer;
-        } else if step < params.max_steps {
-            let share = (1.0 + POWER) / (step as f64 + 1.0 + POWER);
-            weight.step(&gradient.weight, share);
-            bias.step(&gradient.bias, share);
-            continue;
-        }
-        break;
     }
-    let steps = losses.len() - 1;
-    let diverged = |_| Error::diverged(steps, "W");
-    let queries = weight.mean.mapv(|w| T::narrow(unit * w.widen()));
-    let queries = LinearMap::new(queries).map_err(diverged)?;
-    let map = AsymmetricMap::new(start.keys().clone(), queries)?
-        .with_bias(bias.mean.remove_axis(Axis(0)))
-        .map_err(diverged)?;
-    Ok(Report { map, steps, losses, held_out: Vec::new(), stop })
+
+    fn advance(mut self, step: usize) -> Result<Self> {
+        let share = (1.0 + POWER) / (step as f64 + POWER);
+        self.weight.step(&self.gradient.weight, share);
+        self.bias.step(&self.gradient.bias, share);
+        Ok(self)
+    }
+
+    fn finish(self, steps: usize) -> Result<(AsymmetricMap<T>, Vec<HeldOut>)> {
+        let diverged = |_| Error::diverged(steps, "W");
+        let queries = self.weight.mean.mapv(|w| T::narrow(self.unit * w.widen()));
+        let queries = LinearMap::new(queries).map_err(diverged)?;
+        let map = AsymmetricMap::new(self.start.clone(), queries)?
+            .with_bias(self.bias.mean.remove_axis(Axis(0)))
+            .map_err(diverged)?;
+        Ok((map, Vec::new()))
+    }
 }
 
 /// The unit of the entries of W_query, 1/(‖k‖‖ξ‖) of root mean square norms: W_query = unit·V is learned by V, so

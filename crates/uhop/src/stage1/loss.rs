@@ -209,14 +209,20 @@ impl SeparationLoss {
         patterns: &Patterns<T>,
     ) -> Result<(f64, Array2<T>)> {
         check_shapes(map, patterns)?;
-        let patterns = patterns.view();
-        if patterns.nrows() < 2 {
+        let rows = patterns.view();
+        let (loss, slope) = self.at_features(map.features(rows))?;
+        finite_gradient(loss, slope.of_weight(rows))
+    }
+
+    /// L of the features F = ΞWᵀ, and ∂L/∂F.
+    pub(super) fn at_features<T: Scalar>(&self, features: Array2<T>) -> Result<(f64, Slope<T>)> {
+        if features.nrows() < 2 {
             let need = "a separation needs at least two patterns";
-            return Err(Error::empty("separation loss", "the patterns", patterns.shape(), need));
+            return Err(Error::empty("separation loss", "the patterns", features.shape(), need));
         }
         match self.over {
-            Over::Average => self.average_over(map, patterns, 0),
-            Over::Max => self.max_over(map, patterns),
+            Over::Average => self.average_at(features, 0),
+            Over::Max => self.max_at(features),
         }
     }
 
@@ -228,45 +234,66 @@ impl SeparationLoss {
         rows: ArrayView2<'_, T>,
         n_apart: usize,
     ) -> Result<(f64, Array2<T>)> {
-        let (features, norms) = self.features_of(map, rows)?;
-        let (loss, mut gradient) = average(features.view(), n_apart, self.t)
-            .filter(|&(loss, _)| loss.is_finite() || pairs(rows.nrows(), n_apart) == 0.0)
+        let (loss, slope) = self.average_at(map.features(rows), n_apart)?;
+        finite_gradient(loss, slope.of_weight(rows))
+    }
+
+    fn average_at<T: Scalar>(
+        &self,
+        features: Array2<T>,
+        n_apart: usize,
+    ) -> Result<(f64, Slope<T>)> {
+        let n = features.nrows();
+        let (features, norms) = self.normalized(features)?;
+        let (loss, mut slope) = average(features.view(), n_apart, self.t)
+            .filter(|&(loss, _)| loss.is_finite() || pairs(n, n_apart) == 0.0)
             .ok_or_else(|| overflow(DISTANCE, T::NAME))?;
         if let Some(norms) = norms {
-            through_normalization(&mut gradient, features.view(), &norms);
+            through_normalization(&mut slope, features.view(), &norms);
         }
-        finite_gradient(loss, product(gradient.t(), rows))
+        Ok((loss, Slope::Every(slope)))
     }
 
-    fn max_over<T: Scalar>(
-        &self,
-        map: &LinearMap<T>,
-        rows: ArrayView2<'_, T>,
-    ) -> Result<(f64, Array2<T>)> {
-        let (features, norms) = self.features_of(map, rows)?;
-        let (pair, loss, mut gradient) = max(features.view(), self.t)?;
+    fn max_at<T: Scalar>(&self, features: Array2<T>) -> Result<(f64, Slope<T>)> {
+        let (features, norms) = self.normalized(features)?;
+        let (pair, loss, mut slope) = max(features.view(), self.t)?;
         check(loss.is_finite(), DISTANCE, T::NAME)?;
-        let pick = |rows: ArrayView2<'_, T>| rows.select(Axis(0), &pair);
         if let Some(norms) = norms {
-            let features = pick(features.view());
-            through_normalization(&mut gradient, features.view(), &pair.map(|i| norms[i]));
+            let features = features.select(Axis(0), &pair);
+            through_normalization(&mut slope, features.view(), &pair.map(|i| norms[i]));
         }
-        finite_gradient(loss, product(gradient.t(), pick(rows).view()))
+        Ok((loss, Slope::Of(pair, slope)))
     }
 
-    /// The features, and their norms before they were normalised if they are.
-    fn features_of<T: Scalar>(
+    /// The features as they are compared, and their norms before they were normalised if they are.
+    fn normalized<T: Scalar>(
         &self,
-        map: &LinearMap<T>,
-        rows: ArrayView2<'_, T>,
+        mut features: Array2<T>,
     ) -> Result<(Array2<T>, Option<Vec<f64>>)> {
-        let mut features = map.features(rows);
         check(all_finite(&features), "a feature", T::NAME)?;
         let norms = match self.features {
             Features::Unit => Some(normalize_rows(&mut features)),
             Features::Raw => None,
         };
         Ok((features, norms))
+    }
+}
+
+/// ∂L/∂F.
+pub(super) enum Slope<T> {
+    /// A row for each pattern.
+    Every(Array2<T>),
+    /// The rows of two patterns; those of all others are 0.
+    Of([usize; 2], Array2<T>),
+}
+
+impl<T: Scalar> Slope<T> {
+    /// ∂L/∂W = (∂L/∂F)ᵀΞ.
+    fn of_weight(&self, patterns: ArrayView2<'_, T>) -> Array2<T> {
+        match self {
+            Self::Every(slope) => product(slope.t(), patterns),
+            Self::Of(pair, slope) => product(slope.t(), patterns.select(Axis(0), pair).view()),
+        }
     }
 }
 

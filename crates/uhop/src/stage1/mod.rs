@@ -21,22 +21,27 @@ mod average;
 mod batches;
 mod copies;
 mod denoising;
+mod descent;
 mod loss;
-mod objective;
 mod optimizer;
+mod span;
 mod whitening;
+mod whole;
 
 use std::ops::ControlFlow;
 
+use batches::Batched;
 pub use batches::Batches;
 pub use copies::{Copies, Judgement};
 pub use denoising::{Denoising, denoise, distances};
 pub use loss::SeparationLoss;
+use loss::check_shapes;
 pub(crate) use loss::{Features, Over};
-use objective::Objective;
 pub use optimizer::Optimizer;
 pub(crate) use optimizer::{Kind as OptimizerKind, Schedule};
+use span::Span;
 pub use whitening::{ChosenRidge, RIDGES, Whitening, choose_ridge, whiten};
+use whole::Whole;
 
 use crate::error::{Error, Result, positive};
 use crate::feature_map::LinearMap;
@@ -246,6 +251,9 @@ pub struct Progress {
 /// Hsiao, Liu 2024). `observer` is told the loss before the first step and after each, and ends the
 /// run by [`ControlFlow::Break`]. The result is the same bit for bit for any number of threads.
 ///
+/// A step costs O(n·`dim`·`dim_features` + n²·`dim_features`) for n patterns; gradient descent on at most
+/// `dim` patterns only O(n²·`dim_features`), as all that it adds to W is a combination of patterns.
+///
 /// ```
 /// use std::ops::ControlFlow;
 ///
@@ -273,40 +281,17 @@ pub fn learn<T: Scalar>(
     patterns: &Patterns<T>,
     start: LinearMap<T>,
     params: &Params,
-    mut observer: impl FnMut(Progress) -> ControlFlow<()>,
+    observer: impl FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Report<LinearMap<T>>> {
-    let mut map = start;
-    let mut optimizer = params.optimizer.start(map.weight().dim());
-    let mut objective = Objective::new(patterns, &map, params)?;
-    let mut losses = Vec::with_capacity(params.max_steps.min(1 << 20) + 1);
-    let mut stop = StopReason::MaxSteps;
-    loop {
-        let step = losses.len();
-        // An overflow before the first step is the data's, after it the rate's.
-        let (loss, gradient) = objective.at(&map, step).map_err(|error| {
-            if step > 0 && error.is_non_finite() {
-                Error::diverged(step, "the loss")
-            } else {
-                error
-            }
-        })?;
-        losses.push(loss);
-        let progress =
-            Progress { step, max_steps: params.max_steps, loss: objective.telling(loss) };
-        if observer(progress).is_break() {
-            stop = StopReason::Observer;
-        } else if objective.has_converged(&losses, params.tolerance) {
-            stop = StopReason::Converged;
-        } else if step < params.max_steps {
-            map = map.stepped(|weight| optimizer.step(weight, &gradient), step + 1)?;
-            continue;
-        }
-        break;
-    }
-    let steps = losses.len() - 1;
-    let held_out = objective.into_held_out(&map, steps)?;
-    if params.normalize_rows {
-        map = map.normalize_rows();
-    }
-    Ok(Report { map, steps, losses, held_out, stop })
+    check_shapes(&start, patterns)?;
+    let limits = (params.max_steps, params.tolerance);
+    let report = if let Some(batches) = params.batches {
+        descent::run(Batched::new(batches, patterns, start, params)?, limits, observer)
+    } else if Span::suits(patterns, params) {
+        descent::run(Span::new(patterns, start, params), limits, observer)
+    } else {
+        descent::run(Whole::new(patterns, start, params), limits, observer)
+    }?;
+    let map = if params.normalize_rows { report.map.normalize_rows() } else { report.map };
+    Ok(Report { map, ..report })
 }

@@ -120,6 +120,11 @@ impl Optimizer {
         self.0
     }
 
+    /// Whether a step is the gradient times a rate.
+    pub(super) fn is_descent(self) -> bool {
+        matches!(self.0, Kind::GradientDescent { .. })
+    }
+
     pub(super) fn start<T: Scalar>(self, shape: (usize, usize)) -> State<T> {
         let moments = match self.0 {
             Kind::GradientDescent { .. } => None,

@@ -375,6 +375,56 @@ fn a_step_of_descent_is_rate_times_gradient() {
     assert_eq!(report.map.weight(), weight);
 }
 
+/// Of few patterns the run is made in their span: each step is still that of W itself.
+///
+/// A run of k steps passes through the W of a run of k − 1, so that steps are compared one by one. What
+/// differs is the rounding: of the gradient, by `Rounding`, in which a feature is off by δ; of the
+/// features in the span by (n + `dim` + 2)·ε·‖Ξ‖²·‖S‖ as well, S being the sum of k steps γ·∂L/∂F of at
+/// most 16·t/min‖F‖ each (raw: 16·t·max‖F‖); and of W, by ε·(‖W₀‖ + n·‖S‖‖Ξ‖).
+#[test]
+fn a_step_in_the_span_of_few_patterns_is_that_of_w() {
+    let rate = 0.05;
+    for (n, dim_features, dim) in [(2, 3, 5), (5, 7, 5), (65, 20, 70), (130, 30, 140)] {
+        let patterns = normal::<f64>(n, dim, 61) / (dim as f64).sqrt();
+        let weight = normal::<f64>(dim_features, dim, 62);
+        for setting in Setting::all() {
+            let after = |steps: usize| {
+                let start = LinearMap::new(weight.clone()).unwrap();
+                let params = params(setting, descent(rate), steps).keep_rows();
+                run(&patterns, start, &params).map.weight().to_owned()
+            };
+            let mut before = weight.clone();
+            for k in 1..=6 {
+                let (_, gradient) = setting.value_and_gradient(&patterns, &before);
+                let found = after(k);
+                let expected = &before - &(rate * &gradient);
+                let features = reference::features(patterns.view(), before.view(), false);
+                let sizes: Vec<f64> = features.rows().into_iter().map(norm).collect();
+                let size = frobenius(patterns.view());
+                let slope = 16.0
+                    * setting.t
+                    * if setting.unit {
+                        1.0 / sizes.iter().copied().fold(f64::INFINITY, f64::min)
+                    } else {
+                        largest(sizes.iter().copied())
+                    };
+                let shifts = k as f64 * rate * slope;
+                let own = (dim as f64 + 2.0) * EPSILON * frobenius(before.view()) * size;
+                let spanned = (n + dim + 2) as f64 * EPSILON * size * size * shifts;
+                let gradients = setting.rounding::<f64>(&patterns, &before).gradient;
+                let summed = EPSILON * (frobenius(weight.view()) + n as f64 * shifts * size);
+                let bound = rate * gradients * (1.0 + spanned / own) + 4.0 * summed;
+                let off = frobenius((&found - &expected).view());
+                assert!(off <= bound, "{setting:?} {n} {dim} {k} {off:e} {bound:e}");
+                // Sharp enough to see a step left out or a wrong factor.
+                let moved = rate * frobenius(gradient.view());
+                assert!(bound <= 1e-6 * moved, "{setting:?} {n} {dim} {k} {bound:e} {moved:e}");
+                before = found;
+            }
+        }
+    }
+}
+
 #[test]
 fn normalized_rows_change_the_map_and_not_the_run() {
     let (patterns, _) = example((30, 6, 5), 29);
@@ -394,17 +444,19 @@ fn normalized_rows_change_the_map_and_not_the_run() {
 
 #[test]
 fn bits_do_not_depend_on_the_number_of_threads() {
-    let patterns = normal::<f32>(700, 20, 31);
-    for setting in [AVERAGE, MAX, Setting { unit: false, ..AVERAGE }] {
-        let with = |threads| {
-            in_pool(threads, || {
-                let start = LinearMap::random_normal(24, 20, 2).unwrap();
-                run(&patterns, start, &params(setting, descent(1.0), 5))
-            })
-        };
-        let one = with(1);
-        assert_eq!(one, with(2), "{setting:?}");
-        assert_eq!(one, with(5), "{setting:?}");
+    for dim in [20, 900] {
+        let patterns = normal::<f32>(700, dim, 31);
+        for setting in [AVERAGE, MAX, Setting { unit: false, ..AVERAGE }] {
+            let with = |threads| {
+                in_pool(threads, || {
+                    let start = LinearMap::random_normal(24, dim, 2).unwrap();
+                    run(&patterns, start, &params(setting, descent(1.0), 5))
+                })
+            };
+            let one = with(1);
+            assert_eq!(one, with(2), "{setting:?}");
+            assert_eq!(one, with(5), "{setting:?}");
+        }
     }
 }
 
@@ -496,12 +548,12 @@ fn the_observer_sees_every_step_once_and_can_stop_the_run() {
     }
 }
 
-fn divergence_is_an_error<T: Scalar>() {
-    let patterns = normal::<T>(12, 6, 47);
+fn divergence_is_an_error<T: Scalar>(dim: usize) {
+    let patterns = normal::<T>(12, dim, 47);
     for max in [false, true] {
         for rate in [1e15, 1e20, 1e30] {
             let setting = Setting { max, unit: false, t: 2.0 };
-            let start = LinearMap::random_normal(8, 6, 3).unwrap();
+            let start = LinearMap::random_normal(8, dim, 3).unwrap();
             let params = params(setting, descent(rate), 60);
             let mut losses = Vec::new();
             let result = learn(&stored(&patterns), start, &params, |progress| {
@@ -519,8 +571,10 @@ fn divergence_is_an_error<T: Scalar>() {
 
 #[test]
 fn divergence_is_an_error_not_a_nan() {
-    divergence_is_an_error::<f32>();
-    divergence_is_an_error::<f64>();
+    for dim in [6, 12] {
+        divergence_is_an_error::<f32>(dim);
+        divergence_is_an_error::<f64>(dim);
+    }
 }
 
 fn batched(params: Params, size: usize) -> Params {

@@ -4,9 +4,9 @@ use super::{Problem, check_name, check_number, check_text, is_narrow};
 use crate::report::Result;
 
 /// How many categories, and groups of points, one field can tell apart.
-const MAX_CATEGORIES: usize = 12;
+pub(crate) const MAX_CATEGORIES: usize = 12;
 /// The most cells along one side.
-pub(crate) const MAX_CELLS: usize = 2_048;
+const MAX_CELLS: usize = 2_048;
 
 /// A function of the plane on a grid of cells, with points on it: an energy landscape, or the basin
 /// that each place belongs to.

@@ -1,0 +1,97 @@
+//! Stage I in the span of the patterns: the run of [`Whole`](super::whole::Whole), cheaper where there
+//! are few patterns.
+//!
+//! ∂L/∂W = (∂L/∂F)ᵀΞ lies in the span of the patterns, and so does all that gradient descent adds to W:
+//! W = W₀ + SᵀΞ with S of shape `[n_patterns, dim_features]`, which moves by S ← S − γ ∂L/∂F. The features
+//! are F = ΞWᵀ = F₀ + (ΞΞᵀ)S. A step thus costs n_patterns²·dim_features for the features and nothing for
+//! the gradient, where W itself costs n_patterns·dim·dim_features for each. Adam, which divides every
+//! entry of W by its own scale, leaves the span.
+
+use ndarray::{Array2, Axis};
+
+use super::descent::Descent;
+use super::loss::{SeparationLoss, Slope};
+use super::optimizer::Optimizer;
+use super::{HeldOut, Params};
+use crate::error::{Error, Result};
+use crate::feature_map::LinearMap;
+use crate::patterns::Patterns;
+use crate::product::product;
+use crate::scalar::Scalar;
+
+pub(super) struct Span<'a, T> {
+    loss: SeparationLoss,
+    optimizer: Optimizer,
+    patterns: &'a Patterns<T>,
+    /// W₀
+    start: LinearMap<T>,
+    /// F₀
+    start_features: Array2<T>,
+    /// ΞΞᵀ
+    gram: Array2<T>,
+    /// S
+    shifts: Array2<T>,
+    /// ∂L/∂F at the last loss.
+    slope: Option<Slope<T>>,
+}
+
+impl<'a, T: Scalar> Span<'a, T> {
+    /// Whether it is cheaper than moving all of W.
+    pub(super) fn suits(patterns: &Patterns<T>, params: &Params) -> bool {
+        params.optimizer.is_descent() && patterns.n_patterns() <= patterns.dim()
+    }
+
+    pub(super) fn new(patterns: &'a Patterns<T>, start: LinearMap<T>, params: &Params) -> Self {
+        let rows = patterns.view();
+        Self {
+            loss: params.loss,
+            optimizer: params.optimizer,
+            start_features: start.features(rows),
+            gram: product(rows, rows.t()),
+            shifts: Array2::zeros((rows.nrows(), start.dim_features())),
+            patterns,
+            start,
+            slope: None,
+        }
+    }
+}
+
+impl<T: Scalar> Descent for Span<'_, T> {
+    type Map = LinearMap<T>;
+
+    fn loss(&mut self, step: usize) -> Result<f64> {
+        let mut features = self.start_features.clone();
+        if step > 0 {
+            features += &product(self.gram.view(), self.shifts.view());
+        }
+        let (loss, slope) = self.loss.at_features(features)?;
+        self.slope = Some(slope);
+        Ok(loss)
+    }
+
+    fn advance(mut self, step: usize) -> Result<Self> {
+        let rate = T::narrow(-self.optimizer.rate(step - 1));
+        match self.slope.take() {
+            None => {}
+            Some(Slope::Every(slope)) => self.shifts.scaled_add(rate, &slope),
+            Some(Slope::Of(rows, slope)) => {
+                for (&row, slope) in rows.iter().zip(slope.axis_iter(Axis(0))) {
+                    self.shifts.row_mut(row).scaled_add(rate, &slope);
+                }
+            }
+        }
+        if self.shifts.iter().all(|shift| shift.is_finite()) {
+            Ok(self)
+        } else {
+            Err(Error::diverged(step, "W"))
+        }
+    }
+
+    fn finish(self, steps: usize) -> Result<(LinearMap<T>, Vec<HeldOut>)> {
+        if steps == 0 {
+            return Ok((self.start, Vec::new()));
+        }
+        let moved = product(self.shifts.t(), self.patterns.view());
+        Ok((self.start.stepped(|weight| *weight += &moved, steps)?, Vec::new()))
+    }
+}
