@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 use uhop::Similarity;
-use uhop::saved::{AnyMemory, Change, SavedMemory, StoredTensor};
+use uhop::saved::{AnyMemory, Change, Learning, SavedMemory, StoredTensor};
 use uhop_data::Matrix;
 
 use crate::args::AddArgs;
@@ -35,11 +35,18 @@ fn add<T: StoredTensor>(
     if let Some(path) = &args.ids {
         change = change.with_ids(input::ids(path, saved.ids())?)?;
     }
-    let learned = matches!(saved.memory().model().similarity(), Similarity::Kernel(_));
+    let note = match (saved.memory().model().similarity(), saved.learning()) {
+        (Similarity::Kernel(_), Some(Learning::Whitening { .. })) => {
+            Some("the feature map is whitened anew, with the added patterns; β stays")
+        }
+        (Similarity::Kernel(_), _) => {
+            Some("the feature map stays as it was learned, without the added patterns")
+        }
+        _ => None,
+    };
     let kept = file.keep(saved, change, args.keep, "add")?;
-    if learned {
-        let console = Console::new(args.output_args);
-        console.note("the feature map stays as it was learned, without the added patterns");
+    if let Some(note) = note {
+        Console::new(args.output_args).note(note);
     }
     kept.show(args.output_args)
 }

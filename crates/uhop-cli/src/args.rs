@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use uhop::Threads;
 use uhop_lab::MOST_SEEDS;
@@ -49,6 +49,9 @@ pub(crate) enum Verb {
     ///
     /// Without --loss the memory is a plain one. With it, Stage I of U-Hop learns W from the
     /// patterns, and the memory compares features instead of patterns.
+    ///
+    /// By the losses `whitening` and `denoising` it learns to recall damaged copies of the patterns: of the
+    /// corruption that is named, as for `uhop corrupt`, or of several if none is. Without --beta they also choose β.
     Fit(Box<FitArgs>),
 
     /// Add patterns to a memory file.
@@ -272,6 +275,7 @@ pub(crate) struct ManArgs {
 
 /// `uhop corrupt`.
 #[derive(Debug, Clone, Args)]
+#[command(group(ArgGroup::new("damage").required(true).args(CORRUPTIONS)))]
 pub(crate) struct CorruptArgs {
     /// The patterns, in any kind of file; `-` reads .npy from stdin
     #[arg(value_name = "PATTERNS")]
@@ -297,10 +301,14 @@ pub(crate) struct CorruptArgs {
     pub(crate) output_args: OutputArgs,
 }
 
+/// The ids of the options of [`CorruptionArgs`]: `corrupt` needs one of them.
+const CORRUPTIONS: [&str; 5] =
+    ["half_mask", "half_mask_unscaled", "noise", "noise_norm", "occlude"];
+
 /// The damage: one of these.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Corruption, one of")]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 pub(crate) struct CorruptionArgs {
     /// Set each number to 0 with probability 1/2 and double the others, as published; images end at
     /// full intensity
@@ -413,6 +421,10 @@ pub(crate) struct FitArgs {
     #[command(flatten)]
     pub(crate) stage1: Stage1Args,
 
+    /// How queries are damaged, for whitening and denoising.
+    #[command(flatten)]
+    pub(crate) corruption: Option<CorruptionArgs>,
+
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
 
@@ -506,23 +518,24 @@ pub(crate) struct Stage1Args {
     #[arg(long, value_enum, conflicts_with = "similarity")]
     pub(crate) loss: Option<LossArg>,
 
-    /// Steps of learning
-    #[arg(long, value_name = "N", default_value_t = 100, requires = "loss")]
-    pub(crate) steps: usize,
+    /// Steps of learning [default: 100; 200 for denoising]
+    #[arg(long, value_name = "N", requires = "loss")]
+    pub(crate) steps: Option<usize>,
 
     /// Patterns that a step sees, drawn anew for each; for the average loss of large memories [default:
-    /// all]
+    /// all], and for denoising, damaged copies [default: 256]
     ///
-    /// The pairs of a sample of patterns are held out and never push; their loss is reported. About 1,024
-    /// is a good size: the steps cost the same whatever the number of patterns.
+    /// For the average loss the pairs of a sample of patterns are held out and never push; their loss is
+    /// reported. About 1,024 is a good size: the steps cost the same whatever the number of patterns.
     #[arg(long, value_name = "N", requires = "loss")]
     pub(crate) batch: Option<usize>,
 
-    /// How W moves along the gradient
-    #[arg(long, value_enum, default_value_t, requires = "loss")]
-    pub(crate) optimizer: OptimizerArg,
+    /// How W moves along the gradient [default: gradient-descent; adam for denoising]
+    #[arg(long, value_enum, requires = "loss")]
+    pub(crate) optimizer: Option<OptimizerArg>,
 
-    /// Rate of the steps [default: 10 for the max loss, 1 for the average loss; 0.01 for adam]
+    /// Rate of the steps [default: 10 for the max loss, 1 for the average loss; 0.01 for adam, 0.1 for
+    /// denoising]
     #[arg(long, value_name = "RATE", requires = "loss", allow_negative_numbers = true)]
     pub(crate) rate: Option<f64>,
 
@@ -539,25 +552,33 @@ pub(crate) struct Stage1Args {
     #[arg(long, requires = "loss")]
     pub(crate) keep_rows: bool,
 
-    /// Seed of the random start of W, and of the batches
+    /// λ of whitening, the variance of the noise in queries relative to the mean square of their entries
+    /// [default: the best for damaged copies of the patterns]
+    #[arg(long, value_name = "LAMBDA", requires = "loss", allow_negative_numbers = true)]
+    pub(crate) lambda: Option<f64>,
+
+    /// Seed of the random start of W, of the batches and of the damage
     #[arg(long, value_name = "N", default_value_t = 0, requires = "loss", value_parser = seed)]
     pub(crate) seed: u64,
 }
 
-/// A separation loss.
+/// What Stage I minimises.
 #[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
 pub(crate) enum LossArg {
     /// Every pair of patterns pushes
     Average,
     /// The closest pair pushes
     Max,
+    /// Patterns become orthogonal, in closed form; made anew when they are added or removed
+    Whitening,
+    /// Damaged copies of patterns are told apart; patterns cannot be added later
+    Denoising,
 }
 
 /// A rule that turns gradients into steps.
-#[derive(Debug, Clone, Copy, Default, PartialEq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
 pub(crate) enum OptimizerArg {
     /// W ← W − rate·∇L, as in U-Hop's Algorithm 1
-    #[default]
     GradientDescent,
     /// Adam: every entry moves by about the rate
     Adam,

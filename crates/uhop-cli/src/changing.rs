@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use uhop::saved::{AnyMemory, Change, SavedMemory, StoredTensor};
+use uhop::saved::{AnyMemory, Change, Learning, SavedMemory, StoredTensor};
 use uhop_data::store::Writer;
 
 use crate::args::{KeepArgs, OutputArgs};
@@ -60,8 +60,10 @@ impl Changing {
         let saved = saved.with_changes(&[change])?;
         let n_journal_bytes = self.writer.n_journal_bytes() as usize + record.len();
         let too_long = n_journal_bytes > self.n_base_bytes / LONGEST_JOURNAL;
+        // Its map changes with the patterns: readers find it made, rather than make it each time.
+        let is_whitened = matches!(saved.learning(), Some(Learning::Whitening { .. }));
         interrupt::hold();
-        if args.compact || self.n_base_bytes < SMALL || too_long {
+        if args.compact || is_whitened || self.n_base_bytes < SMALL || too_long {
             let bytes = saved.to_bytes()?;
             self.writer.compact(|file| file.write_all(&bytes))?;
         } else {

@@ -1,22 +1,31 @@
 //! `uhop fit`: patterns to a memory file.
 
 use std::path::Path;
+use std::time::Instant;
 
 use serde::Serialize;
 use uhop::saved::{Learning, SavedMemory, StoredTensor};
-use uhop::stage1::{Batches, Optimizer, Params, SeparationLoss};
-use uhop::{LinearMap, Memory, Model, Patterns};
+use uhop::stage1::{self, Batches, Copies, Denoising, Optimizer, Params, SeparationLoss};
+use uhop::{AsymmetricMap, LinearMap, Memory, Model, Patterns, Similarity};
+use uhop_data::image_folder::Shape;
 use uhop_data::store::Writer;
 use uhop_data::{Kind, Matrix};
 
 use crate::args::{FitArgs, LossArg, OptimizerArg, Stage1Args};
 use crate::console::Console;
+use crate::damage::Damage;
 use crate::failure::Failure;
-use crate::learning::{ADAM_RATE, AVERAGE_LOSS_RATE, MAX_LOSS_RATE, first_and_last_loss, stage1};
+use crate::input::Rows;
+use crate::learning::{
+    ADAM_RATE, AVERAGE_LOSS_RATE, DENOISING_RATE, MAX_LOSS_RATE, denoised, first_and_last_loss,
+    separated,
+};
 use crate::{input, interrupt};
 
 /// From so many patterns on, all pairs take seconds a step.
 const MANY_PATTERNS: usize = 16_384;
+const SEPARATION_STEPS: usize = 100;
+const DENOISING_STEPS: usize = 200;
 
 pub(crate) fn run(args: &FitArgs) -> Result<(), Failure> {
     if Kind::of(&args.output).ok() != Some(Kind::Safetensors) {
@@ -27,9 +36,14 @@ pub(crate) fn run(args: &FitArgs) -> Result<(), Failure> {
         let message = format!("{} is there and is not a memory", args.output.display());
         return Err(Failure::user(message).hint("name another file, or remove it first"));
     }
-    match input::rows(&args.patterns, &args.read)?.matrix {
-        Matrix::F32(rows) => fit(args, input::patterns(&args.patterns, rows)?, Matrix::into_f32),
-        Matrix::F64(rows) => fit(args, input::patterns(&args.patterns, rows)?, Matrix::into_f64),
+    let Rows { matrix, images } = input::rows(&args.patterns, &args.read)?;
+    match matrix {
+        Matrix::F32(rows) => {
+            fit(args, input::patterns(&args.patterns, rows)?, images, Matrix::into_f32)
+        }
+        Matrix::F64(rows) => {
+            fit(args, input::patterns(&args.patterns, rows)?, images, Matrix::into_f64)
+        }
     }
 }
 
@@ -40,22 +54,34 @@ struct Document {
     version: &'static str,
     n_patterns: usize,
     dim: usize,
-    stage1: Option<Learned>,
+    stage1: Option<Summary>,
     memory: String,
 }
 
 #[derive(Serialize)]
-struct Learned {
+struct Summary {
+    loss: &'static str,
     steps: usize,
     batch: Option<usize>,
-    first_loss: f64,
-    last_loss: f64,
+    lambda: Option<f64>,
+    first_loss: Option<f64>,
+    last_loss: Option<f64>,
     seconds: f64,
+}
+
+/// What Stage I made.
+struct Learned<T> {
+    similarity: Similarity<T>,
+    /// The β that goes with it, where one was found.
+    beta: Option<f64>,
+    record: Learning,
+    summary: Summary,
 }
 
 fn fit<T: StoredTensor>(
     args: &FitArgs,
     patterns: Patterns<T>,
+    images: Option<Shape>,
     into_t: fn(Matrix) -> ndarray::Array2<T>,
 ) -> Result<(), Failure> {
     let console = Console::new(args.output_args);
@@ -73,15 +99,24 @@ fn fit<T: StoredTensor>(
     if let Some(path) = &args.ids {
         saved = saved.with_ids(input::ids(path, None)?).map_err(|error| input::at(path, &error))?;
     }
+    check_options(args)?;
     let mut summary = None;
     if let Some(loss) = args.stage1.loss {
         let patterns = saved.memory().patterns();
-        let (map, learning, seconds) = learn(&args.stage1, loss, patterns, &console)?;
-        let (first_loss, last_loss) = first_and_last_loss(&learning.losses, &learning.held_out);
-        let (steps, batch) = (learning.losses.len() - 1, args.stage1.batch);
-        summary = Some(Learned { steps, batch, first_loss, last_loss, seconds });
-        let model = saved.memory().model().clone().with_feature_map(map);
-        saved = saved.with_model(model)?.with_learning(learning);
+        let damage = || Damage::new(args.corruption.as_ref(), images, patterns);
+        let learned = match loss {
+            LossArg::Average => {
+                separate(&args.stage1, SeparationLoss::average(), patterns, &console)?
+            }
+            LossArg::Max => separate(&args.stage1, SeparationLoss::max(), patterns, &console)?,
+            LossArg::Whitening => whiten(&args.stage1, patterns, damage, &console)?,
+            LossArg::Denoising => denoise(&args.stage1, patterns, &damage()?, &console)?,
+        };
+        summary = Some(learned.summary);
+        let model = saved.memory().model();
+        let beta = args.model.beta.or(learned.beta).unwrap_or(model.beta());
+        let model = Model::new(learned.similarity, model.separation(), beta)?;
+        saved = saved.with_model(model)?.with_learning(learned.record);
     }
     write(&args.output, &saved)?;
     let memory = args.output.display().to_string();
@@ -106,25 +141,56 @@ fn write<T: StoredTensor>(path: &Path, saved: &SavedMemory<T>) -> Result<(), Fai
     Ok(Writer::create(path)?.compact(|file| file.write_all(&bytes))?)
 }
 
-/// Learns W as the arguments say; returns it with its record and the seconds it took.
-fn learn<T: StoredTensor>(
+/// That every option given is one of the loss.
+fn check_options(args: &FitArgs) -> Result<(), Failure> {
+    let Stage1Args {
+        steps, batch, optimizer, rate, tolerance, features, keep_rows, lambda, ..
+    } = args.stage1;
+    let separation = [
+        ("--tolerance", tolerance.is_some()),
+        ("--features", features.is_some()),
+        ("--keep-rows", keep_rows),
+    ];
+    let steps = [
+        ("--steps", steps.is_some()),
+        ("--batch", batch.is_some()),
+        ("--optimizer", optimizer.is_some()),
+        ("--rate", rate.is_some()),
+    ];
+    let lambda = [("--lambda", lambda.is_some())];
+    let damage = [("a corruption", args.corruption.is_some())];
+    let (name, alien) = match args.stage1.loss {
+        None => ("a memory without --loss", vec![&damage[..]]),
+        Some(LossArg::Average) => ("the average loss", vec![&lambda[..], &damage]),
+        Some(LossArg::Max) => ("the max loss", vec![&lambda[..], &damage]),
+        Some(LossArg::Whitening) => ("whitening", vec![&separation[..], &steps]),
+        Some(LossArg::Denoising) => ("denoising", vec![&separation[..], &lambda]),
+    };
+    match alien.into_iter().flatten().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((option, _)) => Err(Failure::user(format!("{option} has no meaning for {name}"))
+            .hint("leave it out, or choose another loss; `uhop fit --help` lists them")),
+    }
+}
+
+/// Stage I by a separation loss.
+fn separate<T: StoredTensor>(
     args: &Stage1Args,
-    loss: LossArg,
+    loss: SeparationLoss,
     patterns: &Patterns<T>,
     console: &Console,
-) -> Result<(LinearMap<T>, Learning, f64), Failure> {
+) -> Result<Learned<T>, Failure> {
     let (n_patterns, dim) = (patterns.n_patterns(), patterns.dim());
-    let (loss, descent_rate, name) = match loss {
-        LossArg::Average => (SeparationLoss::average(), AVERAGE_LOSS_RATE, "average loss"),
-        LossArg::Max => (SeparationLoss::max(), MAX_LOSS_RATE, "max loss"),
-    };
+    let is_average = loss == SeparationLoss::average();
+    let (name, descent_rate) =
+        if is_average { ("average", AVERAGE_LOSS_RATE) } else { ("max", MAX_LOSS_RATE) };
     let optimizer = match args.optimizer {
-        OptimizerArg::GradientDescent => {
+        None | Some(OptimizerArg::GradientDescent) => {
             Optimizer::gradient_descent(args.rate.unwrap_or(descent_rate))?
         }
-        OptimizerArg::Adam => Optimizer::adam(args.rate.unwrap_or(ADAM_RATE))?,
+        Some(OptimizerArg::Adam) => Optimizer::adam(args.rate.unwrap_or(ADAM_RATE))?,
     };
-    let mut params = Params::new(loss, optimizer, args.steps)?;
+    let mut params = Params::new(loss, optimizer, args.steps.unwrap_or(SEPARATION_STEPS))?;
     if args.keep_rows {
         params = params.keep_rows();
     }
@@ -133,19 +199,143 @@ fn learn<T: StoredTensor>(
     }
     if let Some(size) = args.batch {
         params = params.with_batches(Batches::new(size, args.seed)?)?;
-    } else if loss == SeparationLoss::average() && n_patterns >= MANY_PATTERNS {
+    } else if is_average && n_patterns >= MANY_PATTERNS {
         console.note(&format!(
             "hint: every step sees all pairs of {n_patterns} patterns; with --batch 1024 it sees a sample"
         ));
     }
     let start = LinearMap::random_normal(args.features.unwrap_or(dim), dim, args.seed)?;
-    let (report, seconds) = stage1(name, patterns, start, &params, console)?;
-    let learning = Learning {
+    let (report, seconds) = separated(&format!("{name} loss"), patterns, start, &params, console)?;
+    let (first_loss, last_loss) = first_and_last_loss(&report.losses, &report.held_out);
+    let summary = Summary {
+        loss: name,
+        steps: report.steps,
+        batch: args.batch,
+        lambda: None,
+        first_loss: Some(first_loss),
+        last_loss: Some(last_loss),
+        seconds,
+    };
+    let record = Learning::Separation {
         params,
         seed: Some(args.seed),
         losses: report.losses,
         held_out: report.held_out,
         stop: report.stop,
     };
-    Ok((report.map, learning, seconds))
+    Ok(Learned { similarity: Similarity::Kernel(report.map), beta: None, record, summary })
+}
+
+/// Stage I in closed form, by the λ that is given, or the one that is best for damaged copies.
+fn whiten<T: StoredTensor>(
+    args: &Stage1Args,
+    patterns: &Patterns<T>,
+    damage: impl FnOnce() -> Result<Damage, Failure>,
+    console: &Console,
+) -> Result<Learned<T>, Failure> {
+    let started = Instant::now();
+    let (map, lambda, beta, loss) = match args.lambda {
+        Some(lambda) => (stage1::whiten(patterns, lambda)?, lambda, None, None),
+        None => {
+            let damage = damage()?;
+            let copies = copies(args, patterns, &damage)?;
+            let chosen = stage1::choose_ridge(patterns, &stage1::RIDGES, &copies)?;
+            let best = chosen.tried.iter().find(|(ridge, _)| *ridge == chosen.ridge);
+            let loss = best.map(|(_, judgement)| judgement.loss);
+            console.note(&format!(
+                "whitening: λ = {:.3e} and β = {:.3e} are best for {} damaged copies ({})",
+                chosen.ridge,
+                chosen.beta,
+                copies.sources().len(),
+                damage.description(),
+            ));
+            (chosen.map, chosen.ridge, Some(chosen.beta), loss)
+        }
+    };
+    interrupt::check()?;
+    let summary = Summary {
+        loss: "whitening",
+        steps: 0,
+        batch: None,
+        lambda: Some(lambda),
+        first_loss: None,
+        last_loss: loss,
+        seconds: started.elapsed().as_secs_f64(),
+    };
+    let record = Learning::Whitening { ridge: lambda };
+    Ok(Learned { similarity: Similarity::Kernel(map), beta, record, summary })
+}
+
+/// Stage I by denoising, from distances or from whitening, whichever is better to begin with.
+fn denoise<T: StoredTensor>(
+    args: &Stage1Args,
+    patterns: &Patterns<T>,
+    damage: &Damage,
+    console: &Console,
+) -> Result<Learned<T>, Failure> {
+    let started = Instant::now();
+    let rate = args.rate.unwrap_or(DENOISING_RATE);
+    let optimizer = match args.optimizer {
+        Some(OptimizerArg::GradientDescent) => Optimizer::gradient_descent(rate)?,
+        None | Some(OptimizerArg::Adam) => Optimizer::adam(rate)?,
+    };
+    let mut params = Denoising::new(optimizer, args.steps.unwrap_or(DENOISING_STEPS), args.seed)?;
+    if let Some(n_queries) = args.batch {
+        params = params.with_queries(n_queries)?;
+    }
+    let copies = copies(args, patterns, damage)?;
+    let judge = |similarity: &Similarity<T>| copies.judge(patterns, similarity);
+    let beta = judge(&Similarity::Euclidean)?.beta;
+    let distances = stage1::distances(patterns, beta)?;
+    let first = judge(&Similarity::Asymmetric(distances.clone()))?;
+    let chosen = stage1::choose_ridge(patterns, &stage1::RIDGES, &copies)?;
+    let queries = chosen.map.weight().mapv(|w| T::narrow(chosen.beta * w.widen()));
+    let whitened = AsymmetricMap::new(chosen.map, LinearMap::new(queries)?)?;
+    let second = judge(&Similarity::Asymmetric(whitened.clone()))?;
+    let (name, start, first) = match second.loss < first.loss {
+        true => ("whitening", whitened, second),
+        false => ("distances", distances, first),
+    };
+    let report = denoised(patterns, start.clone(), &params, damage, console)?;
+    let learned = Similarity::Asymmetric(report.map);
+    let last = judge(&learned)?;
+    // Where the start tells all copies apart, steps on so few mistakes may only do harm.
+    let is_better = last.loss < first.loss;
+    let (similarity, last) =
+        if is_better { (learned, last) } else { (Similarity::Asymmetric(start), first) };
+    let seconds = started.elapsed().as_secs_f64();
+    console.note(&format!(
+        "Stage I, denoising from {name}: {} steps, loss of held-out copies {:.3} → {:.3}, β = {:.3}, \
+         {seconds:.1} s ({})",
+        report.steps,
+        first.loss,
+        last.loss,
+        last.beta,
+        damage.description(),
+    ));
+    if !is_better {
+        console.note(&format!(
+            "no step made it better: the memory compares by {name}, as at the start"
+        ));
+    }
+    let summary = Summary {
+        loss: "denoising",
+        steps: report.steps,
+        batch: Some(params.n_queries()),
+        lambda: None,
+        first_loss: Some(first.loss),
+        last_loss: Some(last.loss),
+        seconds,
+    };
+    let record = Learning::Denoising { params, losses: report.losses, stop: report.stop };
+    Ok(Learned { similarity, beta: Some(last.beta), record, summary })
+}
+
+/// Damaged copies to judge by, by a seed that no step of learning takes.
+fn copies<T: StoredTensor>(
+    args: &Stage1Args,
+    patterns: &Patterns<T>,
+    damage: &Damage,
+) -> Result<Copies<T>, Failure> {
+    Ok(Copies::draw(patterns, !args.seed, |rows, seed| damage.apply(rows, seed))?)
 }

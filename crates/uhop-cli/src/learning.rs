@@ -3,10 +3,12 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use uhop::stage1::{HeldOut, Params, Progress, Report, learn};
-use uhop::{LinearMap, Patterns, Scalar};
+use ndarray::ArrayView2;
+use uhop::stage1::{Denoising, HeldOut, Params, Progress, Report, denoise, learn};
+use uhop::{AsymmetricMap, LinearMap, Patterns, Scalar};
 
 use crate::console::Console;
+use crate::damage::Damage;
 use crate::failure::Failure;
 use crate::interrupt;
 
@@ -16,16 +18,18 @@ pub(crate) const MAX_LOSS_RATE: f64 = 10.0;
 pub(crate) const AVERAGE_LOSS_RATE: f64 = 1.0;
 /// Suits a standard normal W, whatever the loss.
 pub(crate) const ADAM_RATE: f64 = 0.01;
+/// Suits denoising, whose unit it is that scores move by, whatever the data.
+pub(crate) const DENOISING_RATE: f64 = 0.1;
 
 /// Learns W by the loss called `loss`, with a bar and a closing note; returns the report and the
 /// seconds it took.
-pub(crate) fn stage1<T: Scalar>(
+pub(crate) fn separated<T: Scalar>(
     loss: &str,
     patterns: &Patterns<T>,
     start: LinearMap<T>,
     params: &Params,
     console: &Console,
-) -> Result<(Report<T>, f64), Failure> {
+) -> Result<(Report<LinearMap<T>>, f64), Failure> {
     let n_patterns = patterns.n_patterns();
     let label = match params.batches() {
         None => format!("Stage I, {loss}, {n_patterns} patterns"),
@@ -50,6 +54,28 @@ pub(crate) fn stage1<T: Scalar>(
     console
         .note(&format!("{label}: {steps} steps, loss{of} {first:.3} → {last:.3}, {seconds:.1} s"));
     Ok((report, seconds))
+}
+
+/// Learns an asymmetric map from damaged copies, with a bar; returns the report.
+pub(crate) fn denoised<T: Scalar>(
+    patterns: &Patterns<T>,
+    start: AsymmetricMap<T>,
+    params: &Denoising,
+    damage: &Damage,
+    console: &Console,
+) -> Result<Report<AsymmetricMap<T>>, Failure> {
+    let label = format!("Stage I, denoising, {} patterns", patterns.n_patterns());
+    let bar = console.bar(params.max_steps(), &label);
+    let show = |progress: Progress| {
+        bar.set_position(progress.step as u64);
+        bar.set_message(format!("loss {:.3}", progress.loss));
+        if interrupt::check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    let corrupt = |rows: ArrayView2<'_, T>, seed: u64| damage.apply(rows, seed);
+    let report = denoise(patterns, start, params, corrupt, show)?;
+    bar.finish_and_clear();
+    interrupt::check()?;
+    Ok(report)
 }
 
 /// The loss before the first and after the last step: of the held-out pairs, if any were.

@@ -10,6 +10,7 @@ mod changing;
 mod console;
 mod convert;
 mod corrupt;
+mod damage;
 mod demo;
 mod experiment;
 mod failure;

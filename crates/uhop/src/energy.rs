@@ -32,6 +32,9 @@ impl<T: Scalar> Memory<T> {
     /// | kernel | ‖Wx‖² | ⟨Wξ,Wx⟩ |
     /// | euclidean | 0, as the scores hold −½‖x‖² already | −½‖ξ−x‖² |
     ///
+    /// The proof needs K symmetric and positive semi-definite, K(u,v) = ⟨Φu,Φv⟩ with one Φ: two maps have no
+    /// energy.
+    ///
     /// Computed in `f64` from scores in `T`, so that it carries their rounding: about dim·ε·‖ξ‖‖x‖,
     /// ε = 1e-7 for `f32`.
     ///
@@ -47,7 +50,7 @@ impl<T: Scalar> Memory<T> {
     /// ```
     ///
     /// # Errors
-    /// [`is_unsupported`](Error::is_unsupported) for cosine or manhattan similarity and for
+    /// [`is_unsupported`](Error::is_unsupported) for cosine, manhattan or asymmetric similarity and for
     /// separations other than α-entmax and normmax, whose update descends no energy of this form;
     /// [`is_non_finite`](Error::is_non_finite) when it overflows; otherwise as
     /// [`scores`](Self::scores).
@@ -171,6 +174,7 @@ mod tests {
     use ndarray::array;
 
     use super::*;
+    use crate::feature_map::{AsymmetricMap, LinearMap};
     use crate::model::Model;
     use crate::patterns::Patterns;
     use crate::separation::Separation;
@@ -179,9 +183,13 @@ mod tests {
     fn memories_without_an_energy_say_so() {
         let patterns = Patterns::new(array![[1.0, 0.0], [0.0, 1.0]]).unwrap();
         let dense = || Model::dense(1.0).unwrap();
+        let identity = || LinearMap::identity(2).unwrap();
+        let one_map = || AsymmetricMap::new(identity(), identity()).unwrap();
         for model in [
             dense().with_similarity(Similarity::Cosine),
             dense().with_similarity(Similarity::Manhattan),
+            // Of one map too: that it is a kernel is for the caller to say, with `Kernel`.
+            dense().with_similarity(Similarity::Asymmetric(one_map())),
             Model::polynomial(3).unwrap(),
             Model::new(Similarity::Dot, Separation::top_k(1).unwrap(), 1.0).unwrap(),
         ] {

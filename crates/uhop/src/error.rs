@@ -50,6 +50,11 @@ impl Error {
         matches!(*self.0, Kind::NonFinite { .. } | Kind::Overflow { .. })
     }
 
+    /// What was computed from finite inputs is not finite.
+    pub(crate) fn is_overflow(&self) -> bool {
+        matches!(*self.0, Kind::Overflow { .. })
+    }
+
     /// An array has no rows or no columns, or too few rows for the operation.
     ///
     /// ```

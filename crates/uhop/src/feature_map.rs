@@ -1,5 +1,7 @@
 //! The linear feature map Φ(u) = Wu of U-Hop and its initialisations.
 
+mod asymmetric;
+
 use faer::Mat;
 use ndarray::{ArcArray2, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
 use rand::SeedableRng;
@@ -13,6 +15,8 @@ use crate::product::product;
 use crate::scalar::Scalar;
 use crate::simd;
 use crate::vector_state;
+
+pub use asymmetric::AsymmetricMap;
 
 /// A linear feature map Φ(u) = Wu with W of shape `[dim_features, dim]`.
 ///
@@ -176,7 +180,7 @@ impl<T: Scalar> LinearMap<T> {
 }
 
 /// A matrix by its entries in row-major order, if there is memory for it.
-fn from_fn<T>(
+pub(crate) fn from_fn<T>(
     rows: usize,
     columns: usize,
     mut entry: impl FnMut(usize, usize) -> T,

@@ -99,7 +99,7 @@ pub use ndarray;
 
 pub use dynamics::{Dynamics, QueryReport, Retrieval, StopReason};
 pub use error::{Error, Result};
-pub use feature_map::LinearMap;
+pub use feature_map::{AsymmetricMap, LinearMap};
 pub use memory::Memory;
 pub use model::Model;
 pub use pairs::Pair;

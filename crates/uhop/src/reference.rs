@@ -84,6 +84,30 @@ pub fn kernel(weight: ArrayView2<'_, f64>, u: ArrayView1<'_, f64>, v: ArrayView1
     sum
 }
 
+/// ⟨W_key u,W_query v⟩ + b for W_key and W_query of shape `[dim_features, dim]`.
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::reference;
+///
+/// let (keys, queries) = (array![[2.0, 0.0]], array![[0.0, 3.0]]);
+/// let (u, v) = (array![1.0, 5.0], array![3.0, 7.0]);
+/// assert_eq!(reference::asymmetric(keys.view(), queries.view(), 0.5, u.view(), v.view()), 42.5);
+/// ```
+pub fn asymmetric(
+    keys: ArrayView2<'_, f64>,
+    queries: ArrayView2<'_, f64>,
+    bias: f64,
+    u: ArrayView1<'_, f64>,
+    v: ArrayView1<'_, f64>,
+) -> f64 {
+    let mut sum = 0.0;
+    for i in 0..keys.nrows() {
+        sum += dot(keys.row(i), u) * dot(queries.row(i), v);
+    }
+    sum + bias
+}
+
 /// α-entmax of scores z by plain bisection on the threshold τ of
 /// p_i = [(α−1)z_i − τ]₊^(1/(α−1)); softmax at α = 1.
 ///

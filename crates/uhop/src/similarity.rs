@@ -9,7 +9,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, CowAr
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::feature_map::{LinearMap, normalize_rows};
+use crate::feature_map::{AsymmetricMap, LinearMap, normalize_rows};
 use crate::pairs::squared_norms;
 use crate::patterns::{Patterns, check_states};
 use crate::product::{TILE, product_into};
@@ -26,6 +26,7 @@ use crate::wide::squared_distance;
 /// | `Euclidean` | −½‖ξ−x‖² | at most 0 |
 /// | `Manhattan` | −‖ξ−x‖₁ | at most 0 |
 /// | `Kernel` | K(ξ,x) = ⟨Φξ,Φx⟩, Φ(u) = Wu | any |
+/// | `Asymmetric` | ⟨W_key ξ,W_query x⟩ + b, b for each pattern | any |
 ///
 /// Distances enter negated, so that the closest pattern has the largest score. (The released U-Hop
 /// scripts hand raw distances to softmax, which recalls the farthest pattern.) All but `Manhattan`
@@ -59,6 +60,9 @@ pub enum Similarity<T> {
     Manhattan,
     /// K(ξ,x) = ⟨Wξ,Wx⟩ (Wu, Hu, Hsiao, Liu 2024).
     Kernel(LinearMap<T>),
+    /// ⟨W_key ξ_μ,W_query x⟩ + b_μ: a product as the kernel's, of two maps. Only where both are one map is it a
+    /// kernel with an energy; see [`AsymmetricMap`].
+    Asymmetric(AsymmetricMap<T>),
 }
 
 impl<T: Scalar> Similarity<T> {
@@ -75,7 +79,8 @@ impl<T: Scalar> Similarity<T> {
     /// ```
     ///
     /// # Errors
-    /// [`is_shape_mismatch`](Error::is_shape_mismatch) when a kernel's `dim` is not the patterns';
+    /// [`is_shape_mismatch`](Error::is_shape_mismatch) when the `dim` of a map is not the patterns', or a
+    /// bias is not one number for each;
     /// [`is_non_finite`](Error::is_non_finite) when a feature overflows.
     pub fn bind(&self, patterns: &Patterns<T>) -> Result<Keys<T>> {
         let kind = match self {
@@ -97,11 +102,18 @@ impl<T: Scalar> Similarity<T> {
                 check_finite("a feature", features.view(), (0, 0))?;
                 Kind::Kernel { features, map: map.clone() }
             }
+            Self::Asymmetric(map) => {
+                let features = map.keys().apply(patterns.view())?;
+                check_finite("a feature", features.view(), (0, 0))?;
+                let offsets = map.bias().map(|bias| Offsets::new(bias, patterns)).transpose()?;
+                Kind::Asymmetric { features, queries: map.queries().clone(), offsets }
+            }
         };
         Ok(Keys { patterns: patterns.clone(), kind, largest_norm: OnceLock::new() })
     }
 
-    /// The field's word for it: `"dot"`, `"cosine"`, `"euclidean"`, `"manhattan"`, `"kernel"`.
+    /// The field's word for it: `"dot"`, `"cosine"`, `"euclidean"`, `"manhattan"`, `"kernel"`,
+    /// `"asymmetric"`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Dot => "dot",
@@ -109,6 +121,7 @@ impl<T: Scalar> Similarity<T> {
             Self::Euclidean => "euclidean",
             Self::Manhattan => "manhattan",
             Self::Kernel(_) => "kernel",
+            Self::Asymmetric(_) => "asymmetric",
         }
     }
 }
@@ -130,6 +143,30 @@ enum Kind<T> {
     Euclidean { keys: Array2<T>, half_norms: Array1<f64>, center: Array1<T> },
     Manhattan,
     Kernel { features: Array2<T>, map: LinearMap<T> },
+    Asymmetric { features: Array2<T>, queries: LinearMap<T>, offsets: Option<Offsets> },
+}
+
+/// What is added to the products of each pattern, and the largest size of it.
+#[derive(Debug, Clone)]
+struct Offsets {
+    of: Array1<f64>,
+    largest: f64,
+}
+
+impl Offsets {
+    fn new<T: Scalar>(bias: ArrayView1<'_, T>, patterns: &Patterns<T>) -> Result<Self> {
+        if bias.len() != patterns.n_patterns() {
+            return Err(Error::shape(
+                "similarity",
+                ("the biases", bias.shape()),
+                ("the patterns", patterns.view().shape()),
+                "there must be one for each pattern (row); fit it again for these patterns",
+            ));
+        }
+        let of = bias.mapv(T::widen);
+        let largest = of.iter().fold(0.0, |largest: f64, offset| largest.max(offset.abs()));
+        Ok(Self { of, largest })
+    }
 }
 
 impl<T: Scalar> Keys<T> {
@@ -187,6 +224,7 @@ impl<T: Scalar> Keys<T> {
                 states.into()
             }
             Kind::Kernel { map, .. } => map.features(states).into(),
+            Kind::Asymmetric { queries, .. } => queries.features(states).into(),
         };
         Ok(Prepared { states, half_norms: norms })
     }
@@ -219,6 +257,15 @@ impl<T: Scalar> Keys<T> {
                 euclidean(states, state_half_norms, keys, half_norms, scores.view_mut());
                 check_finite("a score", scores.view(), origin)?;
             }
+            (Kind::Asymmetric { offsets: Some(offsets), .. }, _) => {
+                let offsets = offsets.of.slice(s![patterns]);
+                for mut scores in scores.rows_mut() {
+                    Zip::from(&mut scores)
+                        .and(offsets)
+                        .for_each(|score, offset| *score = T::narrow(score.widen() + offset));
+                }
+                check_finite("a score", scores.view(), origin)?;
+            }
             _ => {}
         }
         Ok(())
@@ -229,11 +276,11 @@ impl<T: Scalar> Keys<T> {
         match &self.kind {
             Kind::Dot | Kind::Manhattan => self.patterns.view(),
             Kind::Cosine { keys } | Kind::Euclidean { keys, .. } => keys.view(),
-            Kind::Kernel { features, .. } => features.view(),
+            Kind::Kernel { features, .. } | Kind::Asymmetric { features, .. } => features.view(),
         }
     }
 
-    /// The features Φ(Ξ), `[n_patterns, dim_features]`, if there is a feature map.
+    /// The features Φ(Ξ), `[n_patterns, dim_features]`, if there is one feature map for all.
     pub(crate) fn features(&self) -> Option<ArrayView2<'_, T>> {
         match &self.kind {
             Kind::Kernel { features, .. } => Some(features.view()),

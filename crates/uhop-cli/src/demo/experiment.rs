@@ -13,7 +13,7 @@ use uhop_data::{Corruption, sample};
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::learning::{AVERAGE_LOSS_RATE, MAX_LOSS_RATE, stage1};
+use crate::learning::{AVERAGE_LOSS_RATE, MAX_LOSS_RATE, separated};
 
 /// A digit counts as recalled when its sum of squared errors is at most this: about one pixel
 /// wholly wrong of 784.
@@ -118,10 +118,11 @@ pub(super) fn recall(
     )?;
     // As published: the max loss sees the first half of the memory.
     let half = patterns.first(n_patterns.div_ceil(2))?;
-    let (kept, seconds) = stage1("max loss", &half, start.clone(), &max.keep_rows(), console)?;
+    let (kept, seconds) = separated("max loss", &half, start.clone(), &max.keep_rows(), console)?;
     let kept = kept.map;
     let normalized = kept.clone().normalize_rows();
-    let (averaged, average_seconds) = stage1("average loss", &patterns, start, &average, console)?;
+    let (averaged, average_seconds) =
+        separated("average loss", &patterns, start, &average, console)?;
     let (dense, sparse) = (Model::dense(1.0)?, Model::sparse(1.0)?);
     for (name, model, map, seconds) in [
         ("U-Hop dense", &dense, &normalized, seconds),

@@ -62,6 +62,7 @@ struct Document {
     scalar: &'static str,
     similarity: &'static str,
     dim_features: Option<usize>,
+    has_bias: bool,
     separation: String,
     beta: f64,
     effective_beta: Option<f64>,
@@ -140,17 +141,22 @@ fn examine<T: StoredTensor>(
         similarity: model.similarity().name(),
         dim_features: match model.similarity() {
             Similarity::Kernel(map) => Some(map.dim_features()),
+            Similarity::Asymmetric(map) => Some(map.keys().dim_features()),
             _ => None,
         },
+        has_bias: matches!(
+            model.similarity(),
+            Similarity::Asymmetric(map) if map.bias().is_some()
+        ),
         separation: model.separation().to_string(),
         beta: model.beta(),
         effective_beta,
         temperature: effective_beta.and_then(|beta| finite(1.0 / beta)),
         has_ids: saved.ids().is_some(),
-        stage1_steps: learning.map(|learning| learning.losses.len().saturating_sub(1)),
+        stage1_steps: learning.map(|learning| learning.losses().len().saturating_sub(1)),
         last_loss: learning.and_then(|learning| {
-            let held_out = learning.held_out.last().map(|last| last.loss);
-            held_out.or_else(|| learning.losses.last().copied())
+            let held_out = learning.held_out().last().map(|last| last.loss);
+            held_out.or_else(|| learning.losses().last().copied())
         }),
         n_sampled: chosen.len(),
         smallest_separation: quantile(&separations, 0.0),

@@ -35,6 +35,7 @@ pub(super) fn text(found: &Found) -> String {
 /// What is stored, and under which model.
 fn contents(found: &Found) -> String {
     let document = &found.document;
+    let is_kernel = document.similarity == "kernel";
     let ids = if document.has_ids { "with ids" } else { "without ids" };
     let mut text = item(
         "patterns",
@@ -52,7 +53,15 @@ fn contents(found: &Found) -> String {
         document.similarity, document.separation, document.beta
     );
     text.push_str(&item("model", &model));
-    if let Some(dim_features) = document.dim_features {
+    if let (Some(dim_features), false) = (document.dim_features, is_kernel) {
+        let bias =
+            if document.has_bias { "with a bias for each pattern" } else { "without biases" };
+        let line = format!(
+            "of {dim_features} × {}, one for patterns and one for queries, {bias}",
+            document.dim
+        );
+        text.push_str(&item("feature maps", &line));
+    } else if let Some(dim_features) = document.dim_features {
         let mut map = format!("W of {dim_features} × {}", document.dim);
         if let (Some(steps), Some(loss)) = (document.stage1_steps, document.last_loss) {
             let _ =
@@ -62,7 +71,7 @@ fn contents(found: &Found) -> String {
     }
     if let (Some(beta), Some(temperature)) = (document.effective_beta, document.temperature) {
         let temperature = number(temperature);
-        let line = if document.dim_features.is_some() {
+        let line = if is_kernel {
             let beta = number(beta);
             format!("{temperature}; 1 over the effective β, β·tr(WᵀW)/{} = {beta}", document.dim)
         } else {
@@ -77,7 +86,7 @@ fn contents(found: &Found) -> String {
 fn promises(found: &Found) -> String {
     let document = &found.document;
     let n = document.n_sampled;
-    let space = if document.dim_features.is_some() { "features" } else { "patterns" };
+    let space = if document.similarity == "kernel" { "features" } else { "patterns" };
     let mut text = String::new();
     if let Some(pair) = &document.closest_pair {
         let names = match (&pair.first_id, &pair.second_id) {

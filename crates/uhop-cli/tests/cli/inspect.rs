@@ -203,3 +203,26 @@ fn a_sample_says_that_it_is_one() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).starts_with("error: ") && stderr(&output).contains("--sample"));
 }
+
+/// A file with two maps, of which no verb makes one: it is shown, shrinks, and grows only where no bias is
+/// missing.
+#[test]
+fn two_maps_are_shown_and_their_biases_kept() {
+    let folder = TempDir::new().unwrap();
+    let file = include_bytes!("../../../uhop/tests/golden/memory-v3.safetensors");
+    fs::write(folder.path().join("m.safetensors"), file).unwrap();
+    let (json, text) = answers(folder.path(), &[]);
+    assert_eq!(json["similarity"], "asymmetric");
+    assert_eq!((&json["dim_features"], &json["has_bias"]), (&3.into(), &true.into()));
+    let maps = "of 3 × 2, one for patterns and one for queries, with a bias for each pattern";
+    assert_eq!(item(&text, "feature maps"), maps);
+    assert!(item(&text, "closest pair").ends_with("apart as patterns"), "{text}");
+    assert!(item(&text, "error bound").contains("not for asymmetric"), "{text}");
+    fs::write(folder.path().join("one.csv"), "1,2\n").unwrap();
+    let add = uhop(folder.path(), &["add", "m.safetensors", "one.csv"]).output().unwrap();
+    assert_eq!(add.status.code(), Some(1));
+    assert!(stderr(&add).contains("fit it again"), "{}", stderr(&add));
+    assert_eq!(fs::read(folder.path().join("m.safetensors")).unwrap(), file);
+    succeed(folder.path(), &["remove", "m.safetensors", "--rows", "0"]);
+    assert_eq!(answers(folder.path(), &[]).0["n_patterns"], 1);
+}

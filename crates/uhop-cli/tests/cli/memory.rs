@@ -105,6 +105,70 @@ fn a_map_is_learned_from_batches() {
     assert_eq!(json(folder, &still)["stage1"]["steps"], 20);
 }
 
+/// A map by whitening, its λ given or chosen, follows the patterns: what is added and removed again leaves no trace.
+#[test]
+fn a_whitened_memory_is_whitened_anew() {
+    let folder = folder();
+    let folder = folder.path();
+    let fit = ["fit", "patterns.csv", "-o", "w.safetensors", "--loss", "whitening"];
+    let fitted = json(folder, &[&fit[..], &["--lambda", "0.1"]].concat());
+    let stage1 = &fitted["stage1"];
+    assert_eq!((&stage1["loss"], &stage1["steps"]), (&"whitening".into(), &0.into()));
+    assert_eq!((&stage1["lambda"], &stage1["last_loss"]), (&0.1.into(), &Value::Null));
+    let once = fs::read(folder.join("w.safetensors")).unwrap();
+    json(folder, &["add", "w.safetensors", "queries.csv"]);
+    assert_ne!(fs::read(folder.join("w.safetensors")).unwrap(), once);
+    json(folder, &["remove", "w.safetensors", "--rows", "3,4"]);
+    assert_eq!(fs::read(folder.join("w.safetensors")).unwrap(), once);
+    let added = run(folder, &["add", "w.safetensors", "queries.csv"]);
+    assert!(stderr(&added).contains("whitened anew"), "{}", stderr(&added));
+    // Chosen for the corruption that is named, or for a mix, with a β.
+    for corruption in [&["--noise", "0.3"][..], &[]] {
+        let stage1 = json(folder, &[&fit[..], corruption].concat())["stage1"].clone();
+        assert!(stage1["lambda"].as_f64() > Some(0.0) && stage1["last_loss"].is_f64(), "{stage1}");
+        assert_ne!(json(folder, &["inspect", "w.safetensors"])["beta"], 1.0);
+    }
+    json(folder, &[&fit[..], &["--beta", "3"]].concat());
+    assert_eq!(json(folder, &["inspect", "w.safetensors"])["beta"], 3.0);
+}
+
+/// Digits with their lower half hidden: the dot product knows some of them, a denoiser all.
+#[test]
+fn a_denoiser_recalls_what_it_was_trained_for() {
+    let folder = folder();
+    let folder = folder.path();
+    json(folder, &["sample", "digits/", "--count", "60"]);
+    json(folder, &["corrupt", "digits", "-o", "hidden/", "--grey", "--occlude"]);
+    let fit =
+        ["fit", "digits", "-o", "d.safetensors", "--grey", "--loss", "denoising", "--occlude"];
+    let fitted = json(folder, &[&fit[..], &["--steps", "30", "--batch", "60"]].concat());
+    let stage1 = &fitted["stage1"];
+    assert_eq!((&stage1["loss"], &stage1["steps"]), (&"denoising".into(), &30.into()));
+    assert_eq!((&stage1["batch"], &stage1["lambda"]), (&60.into(), &Value::Null));
+    assert!(stage1["last_loss"].as_f64() < Some(0.1), "{stage1}");
+    let inspected = json(folder, &["inspect", "d.safetensors"]);
+    assert_eq!(
+        (&inspected["similarity"], &inspected["stage1_steps"]),
+        (&"asymmetric".into(), &30.into())
+    );
+    let wrong = |memory: &str, out: &str| {
+        json(folder, &["retrieve", memory, "hidden", "-o", out, "--grey"]);
+        json(folder, &["convert", out, "rows.csv", "--grey"]);
+        json(folder, &["convert", "digits", "stored.csv", "--grey"]);
+        let rows =
+            numbers(&folder.join("rows.csv")).into_iter().zip(numbers(&folder.join("stored.csv")));
+        let distance = |(a, b): (Vec<f64>, Vec<f64>)| -> f64 {
+            a.iter().zip(&b).map(|(a, b)| (a - b) * (a - b)).sum()
+        };
+        rows.map(distance).filter(|distance| *distance > 1.0).count()
+    };
+    assert!(wrong("digits", "plain/") >= 3);
+    assert_eq!(wrong("d.safetensors", "learned/"), 0);
+    let refused = run(folder, &["add", "d.safetensors", "digits", "--grey"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("fit it again"), "{}", stderr(&refused));
+}
+
 #[test]
 fn options_change_the_model_for_one_run() {
     let folder = folder();
@@ -262,6 +326,40 @@ fn bad_input_is_one_line_that_names_the_file() {
         (
             &["fit", "patterns.csv", "-o", "m.safetensors", "--loss", "max", "--tolerance", "-1"],
             "tolerance is -1",
+        ),
+        (&["fit", "patterns.csv", "-o", "m.safetensors", "--noise", "1"], "without --loss"),
+        (
+            &["fit", "patterns.csv", "-o", "m.safetensors", "--loss", "max", "--lambda", "1"],
+            "--lambda has no meaning",
+        ),
+        (
+            &["fit", "patterns.csv", "-o", "m.safetensors", "--loss", "whitening", "--steps", "1"],
+            "--steps has no meaning",
+        ),
+        (
+            &[
+                "fit",
+                "patterns.csv",
+                "-o",
+                "m.safetensors",
+                "--loss",
+                "whitening",
+                "--lambda",
+                "-1",
+            ],
+            "the ridge is -1",
+        ),
+        (
+            &["fit", "patterns.csv", "-o", "m.safetensors", "--loss", "denoising", "--keep-rows"],
+            "--keep-rows has no meaning",
+        ),
+        (
+            &["fit", "patterns.csv", "-o", "m.safetensors", "--loss", "denoising", "--occlude"],
+            "--occlude needs images",
+        ),
+        (
+            &["fit", "patterns.csv", "-o", "m.safetensors", "--loss", "denoising", "--batch", "0"],
+            "n_queries is 0",
         ),
         (&["fit", "patterns.csv", "-o", "m.safetensors", "--top", "9"], "k is 9"),
         (&["fit", "patterns.txt", "-o", "m.safetensors"], "patterns.txt"),

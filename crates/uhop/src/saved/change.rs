@@ -11,10 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::Ids;
 use super::tensors::{Stored, StoredTensor, cannot, entry, integer_tensor, integers, matrix};
-use super::{PATTERNS, SavedMemory, VALUES};
+use super::{Learning, PATTERNS, SavedMemory, VALUES};
 use crate::error::{Error, Result};
 use crate::memory::Memory;
+use crate::model::Model;
 use crate::patterns::Patterns;
+use crate::similarity::Similarity;
+use crate::stage1::whiten;
 
 /// The name of the metadata entry that makes a safetensors file a change.
 const ENTRY: &str = "uhop_change";
@@ -24,7 +27,8 @@ const VERSION: u64 = 1;
 
 /// What happens to a [`SavedMemory`] after it was written: patterns are added or removed.
 ///
-/// The feature map stays as it was learned.
+/// The feature map stays as it was learned, but for that of [whitening](super::Learning::Whitening), which is
+/// made anew from the patterns that are there then.
 ///
 /// ```
 /// use ndarray::array;
@@ -183,13 +187,15 @@ impl<T: StoredTensor> Change<T> {
 
 impl<T: StoredTensor> SavedMemory<T> {
     /// The memory after these changes, one after the other. The model and the record of how its
-    /// feature map was learned stay.
+    /// feature map was learned stay; a map by whitening is made anew, once, and is bit for bit the one that
+    /// [`whiten`] makes of the patterns that are left.
     ///
     /// # Errors
     /// [`is_shape_mismatch`](Error::is_shape_mismatch) when added rows have another `dim`;
     /// [`is_out_of_domain`](Error::is_out_of_domain) when values or ids are given and the memory has
     /// none, or the other way round, when an id would occur twice, or a position to remove is not
-    /// there, or top-k needs more patterns than remain; [`is_empty`](Error::is_empty) when no
+    /// there, or top-k needs more patterns than remain; [`is_unsupported`](Error::is_unsupported) when
+    /// patterns are added to a memory with a bias for each, or those left cannot be whitened; [`is_empty`](Error::is_empty) when no
     /// pattern would be left.
     pub fn with_changes(self, changes: &[Change<T>]) -> Result<Self> {
         if changes.is_empty() {
@@ -220,8 +226,17 @@ impl<T: StoredTensor> SavedMemory<T> {
                 Kind::Remove { rows } => remove(&mut order, rows)?,
             }
         }
-        let mut changed =
-            Memory::new(Patterns::new(gather(&patterns, &order))?, memory.model().clone())?;
+        let all = Patterns::new(gather(&patterns, &order))?;
+        let model = match (memory.model().similarity(), &learning) {
+            // Only a square map is one of whitening, and no larger than the one there is.
+            (Similarity::Kernel(map), Some(Learning::Whitening { ridge }))
+                if map.dim_features() == map.dim() =>
+            {
+                memory.model().clone().with_feature_map(whiten(&all, *ridge)?)
+            }
+            _ => model_of(memory.model(), &order)?,
+        };
+        let mut changed = Memory::new(all, model)?;
         if values.is_some() {
             changed = changed.with_values(Patterns::new(gather(&all_values, &order))?)?;
         }
@@ -231,6 +246,20 @@ impl<T: StoredTensor> SavedMemory<T> {
         };
         Ok(Self { memory: changed, ids, learning })
     }
+}
+
+/// The model for patterns in this order: a bias goes with its pattern.
+fn model_of<T: StoredTensor>(model: &Model<T>, order: &[(usize, usize)]) -> Result<Model<T>> {
+    let Similarity::Asymmetric(map) = model.similarity() else { return Ok(model.clone()) };
+    let Some(bias) = map.bias() else { return Ok(model.clone()) };
+    if order.iter().any(|&(piece, _)| piece > 0) {
+        let reason = "the memory has a bias for each pattern, which added ones have not; fit it again \
+                      with all patterns";
+        return Err(Error::unsupported("add", reason.to_owned()));
+    }
+    let bias = order.iter().map(|&(_, row)| bias[row]).collect();
+    let map = map.clone().with_bias(bias)?;
+    Ok(model.clone().with_similarity(Similarity::Asymmetric(map)))
 }
 
 /// Removes the elements at these ascending positions.

@@ -9,19 +9,18 @@ use serde::{Deserialize, Serialize};
 
 use super::tensors::{Record, Tensor, digest};
 use super::{Learning, SavedMemory};
-use crate::error::{Error, Result};
-use crate::feature_map::LinearMap;
+use crate::error::{Error, Result, positive};
 use crate::model::Model;
 use crate::scalar::Scalar;
 use crate::separation::{self, Separation};
 use crate::similarity::Similarity;
 use crate::stage1::{
-    Batches, Features, HeldOut, Optimizer, OptimizerKind as Rule, Over, Params, Schedule,
-    SeparationLoss, StopReason,
+    Batches, Denoising, Features, HeldOut, Optimizer, OptimizerKind as Rule, Over, Params,
+    Schedule, SeparationLoss, StopReason,
 };
 
 /// The version this program writes, and the latest it reads.
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,15 +44,18 @@ struct ModelParts {
     beta: f64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum SimilarityKind {
+pub(super) enum SimilarityKind {
     Dot,
     Cosine,
     Euclidean,
     Manhattan,
     /// With the feature map in the tensor `feature_map.weight`.
     Kernel,
+    /// With the maps in the tensors `asymmetric_map.keys` and `.queries`, and perhaps `.bias`. Since
+    /// version 3.
+    Asymmetric,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -75,9 +77,36 @@ enum SeparationKind {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "loss")]
+enum Stage1 {
+    Average(SeparationParts),
+    Max(SeparationParts),
+    /// Since version 3.
+    Whitening(WhiteningParts),
+    /// Since version 3.
+    Denoising(DenoisingParts),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Stage1 {
-    loss: LossKind,
+struct WhiteningParts {
+    ridge: f64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DenoisingParts {
+    optimizer: OptimizerKind,
+    max_steps: usize,
+    n_queries: usize,
+    seed: u64,
+    losses: Vec<f64>,
+    stop: StopKind,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SeparationParts {
     unit_features: bool,
     t: f64,
     optimizer: OptimizerKind,
@@ -110,13 +139,6 @@ struct HeldOutParts {
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum LossKind {
-    Average,
-    Max,
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields, tag = "kind")]
 enum OptimizerKind {
     GradientDescent { rate: f64 },
@@ -146,6 +168,7 @@ impl Description {
                     Similarity::Euclidean => SimilarityKind::Euclidean,
                     Similarity::Manhattan => SimilarityKind::Manhattan,
                     Similarity::Kernel(_) => SimilarityKind::Kernel,
+                    Similarity::Asymmetric(_) => SimilarityKind::Asymmetric,
                 },
                 separation: SeparationKind::of(model.separation()),
                 beta: model.beta(),
@@ -188,19 +211,12 @@ impl Description {
         }
     }
 
-    pub(super) fn has_feature_map(&self) -> bool {
-        self.model.similarity == SimilarityKind::Kernel
+    pub(super) fn similarity_kind(&self) -> SimilarityKind {
+        self.model.similarity
     }
 
-    /// The model; `map` is there exactly when [`has_feature_map`](Self::has_feature_map) says so.
-    pub(super) fn model<T: Scalar>(&self, map: Option<LinearMap<T>>) -> Result<Model<T>> {
-        let similarity = match (self.model.similarity, map) {
-            (_, Some(map)) => Similarity::Kernel(map),
-            (SimilarityKind::Cosine, None) => Similarity::Cosine,
-            (SimilarityKind::Euclidean, None) => Similarity::Euclidean,
-            (SimilarityKind::Manhattan, None) => Similarity::Manhattan,
-            (SimilarityKind::Dot | SimilarityKind::Kernel, None) => Similarity::Dot,
-        };
+    /// The model with this similarity.
+    pub(super) fn model<T: Scalar>(&self, similarity: Similarity<T>) -> Result<Model<T>> {
         Model::new(similarity, self.model.separation.build()?, self.model.beta)
     }
 
@@ -234,56 +250,68 @@ impl SeparationKind {
 
 impl Stage1 {
     fn of(learning: &Learning) -> Self {
-        let params = &learning.params;
-        let (over, features, t) = params.loss().parts();
-        Self {
-            loss: match over {
-                Over::Average => LossKind::Average,
-                Over::Max => LossKind::Max,
-            },
-            unit_features: features == Features::Unit,
-            t,
-            optimizer: match params.optimizer().kind() {
-                Rule::GradientDescent { rate, schedule: Schedule::Constant } => {
-                    OptimizerKind::GradientDescent { rate }
+        match learning {
+            Learning::Separation { params, seed, losses, held_out, stop } => {
+                let (over, features, t) = params.loss().parts();
+                let parts = SeparationParts {
+                    unit_features: features == Features::Unit,
+                    t,
+                    optimizer: OptimizerKind::of(params.optimizer()),
+                    max_steps: params.max_steps(),
+                    tolerance: params.tolerance(),
+                    batches: params
+                        .batches()
+                        .map(|batches| BatchesParts { size: batches.size(), seed: batches.seed() }),
+                    normalize_rows: params.normalizes_rows(),
+                    seed: *seed,
+                    losses: losses.clone(),
+                    held_out: held_out
+                        .iter()
+                        .map(|&HeldOut { step, loss }| HeldOutParts { step, loss })
+                        .collect(),
+                    stop: StopKind::of(*stop),
+                };
+                match over {
+                    Over::Average => Self::Average(parts),
+                    Over::Max => Self::Max(parts),
                 }
-                Rule::GradientDescent { rate, schedule: Schedule::Factorial } => {
-                    OptimizerKind::PublishedDecay { rate }
-                }
-                Rule::Adam { rate } => OptimizerKind::Adam { rate },
-            },
-            max_steps: params.max_steps(),
-            tolerance: params.tolerance(),
-            batches: params
-                .batches()
-                .map(|batches| BatchesParts { size: batches.size(), seed: batches.seed() }),
-            normalize_rows: params.normalizes_rows(),
-            seed: learning.seed,
-            losses: learning.losses.clone(),
-            held_out: learning
-                .held_out
-                .iter()
-                .map(|&HeldOut { step, loss }| HeldOutParts { step, loss })
-                .collect(),
-            stop: match learning.stop {
-                StopReason::Converged => StopKind::Converged,
-                StopReason::MaxSteps => StopKind::MaxSteps,
-                StopReason::Observer => StopKind::Observer,
-            },
+            }
+            &Learning::Whitening { ridge } => Self::Whitening(WhiteningParts { ridge }),
+            Learning::Denoising { params, losses, stop } => Self::Denoising(DenoisingParts {
+                optimizer: OptimizerKind::of(params.optimizer()),
+                max_steps: params.max_steps(),
+                n_queries: params.n_queries(),
+                seed: params.seed(),
+                losses: losses.clone(),
+                stop: StopKind::of(*stop),
+            }),
         }
     }
 
     fn build(&self) -> Result<Learning> {
-        let loss = match self.loss {
-            LossKind::Average => SeparationLoss::average(),
-            LossKind::Max => SeparationLoss::max(),
-        };
+        match self {
+            Self::Average(parts) => parts.build(SeparationLoss::average()),
+            Self::Max(parts) => parts.build(SeparationLoss::max()),
+            Self::Whitening(WhiteningParts { ridge }) => {
+                Ok(Learning::Whitening { ridge: positive("whitening", "the ridge", *ridge)? })
+            }
+            Self::Denoising(parts) => {
+                let optimizer = parts.optimizer.build()?;
+                let params = Denoising::new(optimizer, parts.max_steps, parts.seed)?;
+                Ok(Learning::Denoising {
+                    params: params.with_queries(parts.n_queries)?,
+                    losses: parts.losses.clone(),
+                    stop: parts.stop.build(),
+                })
+            }
+        }
+    }
+}
+
+impl SeparationParts {
+    fn build(&self, loss: SeparationLoss) -> Result<Learning> {
         let loss = if self.unit_features { loss } else { loss.raw_features() };
-        let optimizer = match self.optimizer {
-            OptimizerKind::GradientDescent { rate } => Optimizer::gradient_descent(rate)?,
-            OptimizerKind::PublishedDecay { rate } => Optimizer::published_decay(rate)?,
-            OptimizerKind::Adam { rate } => Optimizer::adam(rate)?,
-        };
+        let optimizer = self.optimizer.build()?;
         let mut params = Params::new(loss.with_t(self.t)?, optimizer, self.max_steps)?;
         if let Some(tolerance) = self.tolerance {
             params = params.with_tolerance(tolerance)?;
@@ -291,7 +319,7 @@ impl Stage1 {
         if let Some(BatchesParts { size, seed }) = self.batches {
             params = params.with_batches(Batches::new(size, seed)?)?;
         }
-        Ok(Learning {
+        Ok(Learning::Separation {
             params: if self.normalize_rows { params } else { params.keep_rows() },
             seed: self.seed,
             losses: self.losses.clone(),
@@ -300,11 +328,47 @@ impl Stage1 {
                 .iter()
                 .map(|&HeldOutParts { step, loss }| HeldOut { step, loss })
                 .collect(),
-            stop: match self.stop {
-                StopKind::Converged => StopReason::Converged,
-                StopKind::MaxSteps => StopReason::MaxSteps,
-                StopKind::Observer => StopReason::Observer,
-            },
+            stop: self.stop.build(),
         })
+    }
+}
+
+impl OptimizerKind {
+    fn of(optimizer: Optimizer) -> Self {
+        match optimizer.kind() {
+            Rule::GradientDescent { rate, schedule: Schedule::Constant } => {
+                Self::GradientDescent { rate }
+            }
+            Rule::GradientDescent { rate, schedule: Schedule::Factorial } => {
+                Self::PublishedDecay { rate }
+            }
+            Rule::Adam { rate } => Self::Adam { rate },
+        }
+    }
+
+    fn build(self) -> Result<Optimizer> {
+        match self {
+            Self::GradientDescent { rate } => Optimizer::gradient_descent(rate),
+            Self::PublishedDecay { rate } => Optimizer::published_decay(rate),
+            Self::Adam { rate } => Optimizer::adam(rate),
+        }
+    }
+}
+
+impl StopKind {
+    fn of(stop: StopReason) -> Self {
+        match stop {
+            StopReason::Converged => Self::Converged,
+            StopReason::MaxSteps => Self::MaxSteps,
+            StopReason::Observer => Self::Observer,
+        }
+    }
+
+    fn build(self) -> StopReason {
+        match self {
+            Self::Converged => StopReason::Converged,
+            Self::MaxSteps => StopReason::MaxSteps,
+            Self::Observer => StopReason::Observer,
+        }
     }
 }

@@ -12,13 +12,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use change::Change;
-use description::Description;
+use description::{Description, SimilarityKind};
 pub use ids::Ids;
 pub use tensors::StoredTensor;
-use tensors::{Bytes, Check, Stored, cannot, entry, matrix};
+use tensors::{Bytes, Check, Stored, cannot, entry, matrix, row};
 
 use crate::error::{Error, Result};
-use crate::feature_map::LinearMap;
+use crate::feature_map::{AsymmetricMap, LinearMap};
 use crate::memory::Memory;
 use crate::model::Model;
 use crate::scalar::Scalar;
@@ -30,6 +30,9 @@ const ENTRY: &str = "uhop";
 const PATTERNS: &str = "patterns";
 const VALUES: &str = "values";
 const WEIGHT: &str = "feature_map.weight";
+const KEYS: &str = "asymmetric_map.keys";
+const QUERIES: &str = "asymmetric_map.queries";
+const BIAS: &str = "asymmetric_map.bias";
 
 /// How much more memory than its tensors the features of a file may take.
 const MAX_EXPANSION: usize = 1024;
@@ -58,19 +61,56 @@ pub struct SavedMemory<T> {
     learning: Option<Learning>,
 }
 
-/// How the feature map of a saved memory was learned.
+/// How the map of a saved memory was learned.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Learning {
-    /// What was minimised, how, and for how long.
-    pub params: stage1::Params,
-    /// The seed of the start of W, if it was random.
-    pub seed: Option<u64>,
-    /// The loss before the first step and after each.
-    pub losses: Vec<f64>,
-    /// The loss of the held-out pairs as it fell, if the steps saw batches.
-    pub held_out: Vec<stage1::HeldOut>,
-    /// Why it stopped.
-    pub stop: stage1::StopReason,
+#[non_exhaustive]
+pub enum Learning {
+    /// A feature map by [`stage1::learn`].
+    Separation {
+        /// What was minimised, how, and for how long.
+        params: stage1::Params,
+        /// The seed of the start of W, if it was random.
+        seed: Option<u64>,
+        /// The loss before the first step and after each.
+        losses: Vec<f64>,
+        /// The loss of the held-out pairs as it fell, if the steps saw batches.
+        held_out: Vec<stage1::HeldOut>,
+        /// Why it stopped.
+        stop: stage1::StopReason,
+    },
+    /// A feature map by [`stage1::whiten`]. It is a function of the patterns: when they
+    /// [change](SavedMemory::with_changes), it does too.
+    Whitening {
+        /// λ.
+        ridge: f64,
+    },
+    /// An asymmetric map by [`stage1::denoise`].
+    Denoising {
+        /// How, and for how long.
+        params: stage1::Denoising,
+        /// The loss before the first step and after each, each of other queries.
+        losses: Vec<f64>,
+        /// Why it stopped.
+        stop: stage1::StopReason,
+    },
+}
+
+impl Learning {
+    /// The loss before the first step and after each; none where there were no steps.
+    pub fn losses(&self) -> &[f64] {
+        match self {
+            Self::Separation { losses, .. } | Self::Denoising { losses, .. } => losses,
+            Self::Whitening { .. } => &[],
+        }
+    }
+
+    /// The loss of held-out pairs as it fell; none where no pairs were held out.
+    pub fn held_out(&self) -> &[stage1::HeldOut] {
+        match self {
+            Self::Separation { held_out, .. } => held_out,
+            _ => &[],
+        }
+    }
 }
 
 /// A memory read from a file, whose scalar type is known only then.
@@ -113,7 +153,7 @@ impl<T: Scalar> SavedMemory<T> {
         Ok(Self { memory: self.memory.with_model(model)?, ..self })
     }
 
-    /// With a record of how its feature map was learned.
+    /// With a record of how its map was learned.
     pub fn with_learning(self, learning: Learning) -> Self {
         Self { learning: Some(learning), ..self }
     }
@@ -133,7 +173,7 @@ impl<T: Scalar> SavedMemory<T> {
         self.ids.as_ref()
     }
 
-    /// How the feature map was learned, if that is recorded.
+    /// How the map was learned, if that is recorded.
     pub fn learning(&self) -> Option<&Learning> {
         self.learning.as_ref()
     }
@@ -151,8 +191,14 @@ impl<T: Scalar> SavedMemory<T> {
         if !self.memory.is_auto_associative() {
             tensors.push((VALUES, matrix(self.memory.values().view())));
         }
-        if let Similarity::Kernel(map) = self.memory.model().similarity() {
-            tensors.push((WEIGHT, matrix(map.weight())));
+        match self.memory.model().similarity() {
+            Similarity::Kernel(map) => tensors.push((WEIGHT, matrix(map.weight()))),
+            Similarity::Asymmetric(map) => {
+                tensors.push((KEYS, matrix(map.keys().weight())));
+                tensors.push((QUERIES, matrix(map.queries().weight())));
+                tensors.extend(map.bias().map(|bias| (BIAS, row(bias))));
+            }
+            _ => {}
         }
         if let Some(ids) = &self.ids {
             tensors.extend(ids.store());
@@ -266,18 +312,39 @@ impl AnyMemory {
 }
 
 impl Description {
+    /// The similarity, with the maps that the tensors hold.
+    fn similarity<T: StoredTensor>(&self, stored: &mut Stored) -> Result<Similarity<T>> {
+        Ok(match self.similarity_kind() {
+            SimilarityKind::Dot => Similarity::Dot,
+            SimilarityKind::Cosine => Similarity::Cosine,
+            SimilarityKind::Euclidean => Similarity::Euclidean,
+            SimilarityKind::Manhattan => Similarity::Manhattan,
+            SimilarityKind::Kernel => {
+                Similarity::Kernel(LinearMap::new(stored.take_matrix(WEIGHT)?)?)
+            }
+            SimilarityKind::Asymmetric => {
+                let mut map = |name| LinearMap::new(stored.take_matrix(name)?);
+                let map = AsymmetricMap::new(map(KEYS)?, map(QUERIES)?)?;
+                match stored.has(BIAS) {
+                    true => Similarity::Asymmetric(map.with_bias(stored.take_row(BIAS)?)?),
+                    false => Similarity::Asymmetric(map),
+                }
+            }
+        })
+    }
+
     /// The memory that this description and the stored tensors make.
     fn assemble<T: StoredTensor>(&self, stored: &mut Stored) -> Result<SavedMemory<T>> {
         let n_bytes = stored.n_bytes();
         let patterns = stored.take_rows(PATTERNS)?;
-        let map = match self.has_feature_map() {
-            true => Some(LinearMap::new(stored.take_matrix(WEIGHT)?)?),
-            false => None,
+        let similarity = self.similarity(stored)?;
+        let dim_features = match &similarity {
+            Similarity::Kernel(map) => map.dim_features(),
+            Similarity::Asymmetric(map) => map.keys().dim_features(),
+            _ => 0,
         };
-        if let Some(map) = &map {
-            check_features::<T>(patterns.view().nrows(), map.weight().nrows(), n_bytes)?;
-        }
-        let mut memory = Memory::new(patterns, self.model(map)?)?;
+        check_features::<T>(patterns.view().nrows(), dim_features, n_bytes)?;
+        let mut memory = Memory::new(patterns, self.model(similarity)?)?;
         if stored.has(VALUES) {
             memory = memory.with_values(stored.take_rows(VALUES)?)?;
         }
@@ -286,9 +353,29 @@ impl Description {
             saved = saved.with_ids(ids)?;
         }
         Ok(match self.learning()? {
-            Some(learning) => saved.with_learning(learning),
+            Some(learning) => {
+                check_map(&learning, saved.memory.model().similarity())?;
+                saved.with_learning(learning)
+            }
             None => saved,
         })
+    }
+}
+
+/// The map of whitening is made anew when patterns change: then it is no larger than the one in the file.
+fn check_map<T: Scalar>(learning: &Learning, similarity: &Similarity<T>) -> Result<()> {
+    match (learning, similarity) {
+        (Learning::Whitening { .. }, Similarity::Kernel(map))
+            if map.dim_features() == map.dim() =>
+        {
+            Ok(())
+        }
+        (Learning::Whitening { .. }, _) => {
+            let what =
+                "it says that its map is one of whitening, which has as many rows as columns";
+            Err(Error::malformed(what.to_owned()))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytemuck::Pod;
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use safetensors::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -94,6 +94,12 @@ pub(super) fn matrix<T: StoredTensor>(rows: ArrayView2<'_, T>) -> Tensor<'_> {
         }
     };
     Tensor { dtype: T::DTYPE, shape, bytes }
+}
+
+/// A row of numbers as a tensor.
+pub(super) fn row<T: StoredTensor>(numbers: ArrayView1<'_, T>) -> Tensor<'_> {
+    let Tensor { dtype, bytes, .. } = matrix(numbers.insert_axis(Axis(0)));
+    Tensor { dtype, shape: vec![bytes.len() / size_of::<T>()], bytes }
 }
 
 /// A row of integers.
@@ -237,6 +243,20 @@ impl Stored {
             .map_err(|error| Error::malformed(format!("tensor `{name}`: {error}")))
     }
 
+    /// A row, copied out of the file.
+    pub(super) fn take_row<T: StoredTensor>(&mut self, name: &str) -> Result<Array1<T>> {
+        let tensor = self.take(name)?;
+        check_dtype::<T>(name, tensor.dtype)?;
+        match *tensor.shape {
+            [_] => Ok(Array1::from_vec(decoded(&tensor.bytes))),
+            _ => {
+                let what =
+                    format!("tensor `{name}` has shape {:?}; it must be a row", tensor.shape);
+                Err(Error::malformed(what))
+            }
+        }
+    }
+
     /// Rows that stay in the file, wherever that is, unless the machine cannot read them there.
     pub(super) fn take_rows<T: StoredTensor>(&mut self, name: &str) -> Result<Patterns<T>> {
         let place = self.remove(name)?;
@@ -314,12 +334,7 @@ fn matrix_shape<T: StoredTensor>(
     dtype: Dtype,
     shape: &[usize],
 ) -> Result<(usize, usize)> {
-    if dtype != T::DTYPE {
-        let expected = T::DTYPE;
-        return Err(Error::malformed(format!(
-            "tensor `{name}` is {dtype:?}; it must be {expected:?}, as `patterns` is"
-        )));
-    }
+    check_dtype::<T>(name, dtype)?;
     match *shape {
         [n_rows, dim] => Ok((n_rows, dim)),
         _ => {
@@ -327,6 +342,17 @@ fn matrix_shape<T: StoredTensor>(
             Err(Error::malformed(what))
         }
     }
+}
+
+/// Whether a tensor is of `T`.
+fn check_dtype<T: StoredTensor>(name: &str, dtype: Dtype) -> Result<()> {
+    let expected = T::DTYPE;
+    if dtype == expected {
+        return Ok(());
+    }
+    Err(Error::malformed(format!(
+        "tensor `{name}` is {dtype:?}; it must be {expected:?}, as `patterns` is"
+    )))
 }
 
 /// That the safetensors format does not allow it.

@@ -12,13 +12,14 @@
 //! There are two [`Level`]s: a frame of few directions along which the keys vary most (a fraction of
 //! the work, and enough where data are smooth and states near the keys), and all coordinates as they
 //! are (a quarter of the work, for states with much noise). Keys are measured in units of g, the
-//! largest ‖k‖ plus ‖μ‖, and a state in units of h, its length (for distances at least g).
+//! largest ‖k‖ plus ‖μ‖, and a state in units of h, its length, or h₀ = |b|/g where that is longer, b the
+//! largest that is added to the product of a key. So neither exceeds gh.
 //!
 //! Rounding. All numbers above are computed in `f32` or better from coordinates within
 //! e = √r·γ·‖k‖ of Pk, γ = dim·u/(1 − dim·u), u the rounding unit of `T`; P misses orthonormality by
 //! η = ‖PPᵀ − I‖. In units of gh a bound of sums is then off by at most 3e + η + [`FLOAT_SLACK`], which
-//! is added to it. So is what the scores themselves round, and the constants of distances: 2u and
-//! (dim + 8)·2⁻⁵³, of 2 + h/g.
+//! is added to it. So is what the scores themselves round, and the constants of distances, c = ½‖x‖²: 2u and
+//! (dim + 8)·2⁻⁵³, of 2 + 2c/gh, as ½(‖k‖ + ‖x‖)² is at most 2gh + 2c.
 //!
 //! That holds as long as no coordinate overflows and what underflows is nothing beside g or h. Keys
 //! outside that range have no screen, states no bounds: see [`is_in_range`].
@@ -62,8 +63,10 @@ pub(crate) struct Screen<T> {
     center: Array1<T>,
     /// g, in the units of the keys.
     unit: f64,
-    /// What is added to each product, in units of g²; none where nothing is.
+    /// What is added to each product, in units of gh₀; none where nothing is.
     offsets: Option<Vec<f32>>,
+    /// h₀
+    least: f64,
     /// From the cheapest to the closest.
     levels: Vec<Level<T>>,
 }
@@ -104,7 +107,7 @@ struct State {
     length: f32,
     /// ‖σ‖
     rounding: f32,
-    /// g/h, on the offsets.
+    /// h₀/h, on the offsets.
     offset: f32,
     /// gh, and what a score less `shift` is at most `unit` times its bound.
     unit: f64,
@@ -144,10 +147,13 @@ impl<T: Scalar> Screen<T> {
                 *x = T::narrow(x.widen() * inverse - m.widen() / unit);
             });
         }
-        let offsets = keys
-            .offsets()
-            .map(|offsets| offsets.iter().map(|offset| (offset / (unit * unit)) as f32).collect());
-        let mut screen = Self { center, unit, offsets, levels: Vec::new() };
+        let offsets = keys.offsets();
+        let largest = |offsets: &Vec<f64>| offsets.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
+        let least = offsets.as_ref().map_or(0.0, largest) / unit;
+        let offsets = offsets
+            .filter(|_| least > 0.0)
+            .map(|offsets| offsets.iter().map(|offset| (offset / unit / least) as f32).collect());
+        let mut screen = Self { center, unit, offsets, least, levels: Vec::new() };
         let n_directions = (sample.ncols() / DIM_PER_DIRECTION).min(MAX_DIRECTIONS);
         // The derivation wants coordinates that are right at all: of fewer than a million entries.
         let error = coordinate_error::<T>(n_directions, sample.ncols());
@@ -207,16 +213,12 @@ impl<T: Scalar> Screen<T> {
         for (i, &row) in rows.iter().enumerate() {
             let state = selected.row(i);
             let norm = wide::squared_norm(state).sqrt();
-            let unit = match &self.offsets {
-                Some(_) => norm.max(self.unit),
-                None if norm == 0.0 => 1.0,
-                None => norm,
-            };
-            // A product is at most gh; a distance is ½(‖k‖ + ‖x‖)², which is 2h².
-            let longest = if self.offsets.is_some() { unit } else { self.unit };
+            let unit = norm.max(self.least);
+            let unit = if unit == 0.0 { 1.0 } else { unit };
+            let constant = keys.constant(states, row);
             if !is_in_range::<T>(unit)
                 || self.unit * unit < T::min_positive_value().widen()
-                || 4.0 * longest * unit > T::max_value().widen()
+                || 4.0 * (self.unit * unit + constant.abs()) > T::max_value().widen()
             {
                 return None;
             }
@@ -226,8 +228,8 @@ impl<T: Scalar> Screen<T> {
             };
             let coded = Coded::new(&coordinates);
             let relative = norm / unit;
-            // A score is summed in `f64` and rounded to `T`; a distance is as large as its constant.
-            let size = if self.offsets.is_some() { 2.0 + norm / self.unit } else { 2.0 };
+            // A score is summed in `f64` and rounded to `T`.
+            let size = 2.0 + 2.0 * constant.abs() / (self.unit * unit);
             let sums = (state.len() + 8) as f64 * f64::EPSILON / 2.0;
             let slack = 3.0 * level.coordinate_error
                 + level.defect
@@ -238,11 +240,9 @@ impl<T: Scalar> Screen<T> {
                 beyond: above(level.beyond(relative, coded.length)),
                 length: above(coded.length),
                 rounding: above(coded.rounding),
-                offset: (self.unit / unit) as f32,
+                offset: (self.least / unit) as f32,
                 unit: self.unit * unit,
-                shift: wide::dot(self.center.view(), state)
-                    + keys.constant(states, row)
-                    + slack * self.unit * unit,
+                shift: wide::dot(self.center.view(), state) + constant + slack * self.unit * unit,
             });
             codes.push(coded.code);
         }

@@ -5,7 +5,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::feature_map::LinearMap;
+use crate::feature_map::{AsymmetricMap, LinearMap};
 use crate::patterns::Patterns;
 use crate::similarity::Similarity;
 
@@ -25,8 +25,14 @@ fn bounds_hold<T: Scalar>((n, dim): (usize, usize), scale: f64, query_scale: f64
     let patterns = Patterns::new(rows::<T>(n, dim, 1, scale)).unwrap();
     let states = rows::<T>(7, dim, 2, query_scale);
     let map = LinearMap::random_normal(dim + 1, dim, 3).unwrap();
-    let similarities =
-        [Similarity::Dot, Similarity::Cosine, Similarity::Euclidean, Similarity::Kernel(map)];
+    // Biases far above the products, far below, and about as large.
+    let biased = [1e4, 1e-4, 1.0].map(|size| {
+        let bias = rows::<T>(1, n, 4, size * scale * query_scale).row(0).to_owned();
+        let two = AsymmetricMap::new(map.clone(), map.clone()).unwrap();
+        Similarity::Asymmetric(two.with_bias(bias).unwrap())
+    });
+    let plain = [Similarity::Dot, Similarity::Cosine, Similarity::Euclidean];
+    let similarities = plain.into_iter().chain(biased).chain([Similarity::Kernel(map)]);
     for similarity in similarities {
         let keys = similarity.bind(&patterns).unwrap();
         let prepared = keys.prepare(states.view()).unwrap();
@@ -239,7 +245,8 @@ fn bounds_by_exact_codes_are_tight() {
 /// A screen with a level of this frame, for keys whose mean is 0.
 fn by_frame<T: Scalar>(keys: &Keys<T>, frame: Array2<T>) -> (Screen<T>, Level<T>) {
     let center = Array1::zeros(frame.ncols());
-    let screen = Screen { center, unit: keys.largest_norm(), offsets: None, levels: Vec::new() };
+    let screen =
+        Screen { center, unit: keys.largest_norm(), offsets: None, least: 0.0, levels: Vec::new() };
     let level = screen.level(keys, Some(frame));
     (screen, level)
 }

@@ -27,6 +27,10 @@ impl<T: Scalar> Keys<T> {
             }
             Kind::Euclidean { .. } => T::narrow(-0.5 * wide::squared_distance(key, state)),
             Kind::Manhattan => -l1_distance(key, state),
+            Kind::Asymmetric { offsets, .. } => {
+                let offset = offsets.as_ref().map_or(0.0, |offsets| offsets.of[pattern]);
+                T::narrow(wide::dot(key, state) + offset)
+            }
         };
         let one = ArrayView2::from_shape((1, 1), std::slice::from_ref(&score));
         check_finite("a score", one.expect("one entry"), (row, pattern))?;
@@ -35,7 +39,8 @@ impl<T: Scalar> Keys<T> {
 
     /// The most by which a score of this state can differ from its exact one when it comes from a
     /// product: γ = (dim + 4)·ε of ‖k‖‖x‖, and of ½‖k‖² + ½‖x‖² for distances; twice what summing in
-    /// any order can lose, for what the terms of a row add. And dim products that may underflow.
+    /// any order can lose, for what the terms of a row add. A bias b adds ε·|b|, as the sum with it is
+    /// rounded to `T` on either way. And dim products that may underflow.
     pub(crate) fn product_error(&self, states: &Prepared<'_, T>, row: usize) -> f64 {
         let state = states.rows().slice_move(s![row, ..]);
         let gamma = (state.len() + 4) as f64 * T::epsilon().widen();
@@ -45,6 +50,9 @@ impl<T: Scalar> Keys<T> {
         match &self.kind {
             Kind::Manhattan => 0.0,
             Kind::Euclidean { .. } => gamma * (key * key + state * state) + underflow,
+            Kind::Asymmetric { offsets: Some(offsets), .. } => {
+                gamma * key * state + T::epsilon().widen() * offsets.largest + underflow
+            }
             _ => gamma * key * state + underflow,
         }
     }
@@ -68,10 +76,11 @@ impl<T: Scalar> Keys<T> {
         self.keys().slice_move(s![pattern, ..])
     }
 
-    /// What is added to the product of each key: −½‖k‖² for distances.
+    /// What is added to the product of each key: −½‖k‖² for distances, a bias.
     pub(crate) fn offsets(&self) -> Option<Vec<f64>> {
         match &self.kind {
             Kind::Euclidean { half_norms, .. } => Some(half_norms.iter().map(|n| -n).collect()),
+            Kind::Asymmetric { offsets: Some(offsets), .. } => Some(offsets.of.to_vec()),
             _ => None,
         }
     }

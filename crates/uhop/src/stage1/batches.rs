@@ -137,7 +137,9 @@ impl<'a, T: Scalar> Batched<'a, T> {
     }
 }
 
-impl<T: Scalar> Descent<T> for Batched<'_, T> {
+impl<T: Scalar> Descent for Batched<'_, T> {
+    type Map = LinearMap<T>;
+
     fn loss(&mut self, step: usize) -> Result<f64> {
         if step.is_multiple_of(STEPS_BETWEEN) {
             self.held_out.push(HeldOut { step, loss: self.draws.held_out_loss(&self.map)? });

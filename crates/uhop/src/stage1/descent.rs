@@ -2,13 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use super::{HeldOut, Params, Progress, Report, StopReason};
+use super::{HeldOut, Progress, Report, StopReason};
 use crate::error::{Error, Result};
-use crate::feature_map::LinearMap;
-use crate::scalar::Scalar;
 
 /// Where a run is, and how it goes on.
-pub(super) trait Descent<T: Scalar>: Sized {
+pub(super) trait Descent: Sized {
+    /// What is learned.
+    type Map;
+
     /// The loss after `step` steps; the next step goes along its gradient.
     fn loss(&mut self, step: usize) -> Result<f64>;
 
@@ -28,42 +29,38 @@ pub(super) trait Descent<T: Scalar>: Sized {
         }
     }
 
-    /// W after `steps` steps, and the losses of held-out pairs.
-    fn finish(self, steps: usize) -> Result<(LinearMap<T>, Vec<HeldOut>)>;
+    /// The map after `steps` steps, and the losses of held-out pairs.
+    fn finish(self, steps: usize) -> Result<(Self::Map, Vec<HeldOut>)>;
 }
 
-pub(super) fn run<T: Scalar>(
-    mut descent: impl Descent<T>,
-    params: &Params,
+/// At most `max_steps` steps, and none after one that changes the loss by no more than `tolerance`.
+pub(super) fn run<D: Descent>(
+    mut descent: D,
+    (max_steps, tolerance): (usize, Option<f64>),
     mut observer: impl FnMut(Progress) -> ControlFlow<()>,
-) -> Result<Report<T>> {
-    let mut losses = Vec::with_capacity(params.max_steps.min(1 << 20) + 1);
+) -> Result<Report<D::Map>> {
+    let mut losses = Vec::with_capacity(max_steps.min(1 << 20) + 1);
     let stop = loop {
         let step = losses.len();
         // An overflow before the first step is the data's, after it the rate's.
         let loss = descent.loss(step).map_err(|error| {
-            if step > 0 && error.is_non_finite() {
-                Error::diverged(step, "the loss")
-            } else {
-                error
-            }
+            if step > 0 && error.is_overflow() { Error::diverged(step, "the loss") } else { error }
         })?;
         losses.push(loss);
-        let progress = Progress { step, max_steps: params.max_steps, loss: descent.telling(loss) };
+        let progress = Progress { step, max_steps, loss: descent.telling(loss) };
         if observer(progress).is_break() {
             break StopReason::Observer;
         }
         let change = descent.change(&losses).map(f64::abs);
-        if change.zip(params.tolerance).is_some_and(|(change, tolerance)| change <= tolerance) {
+        if change.zip(tolerance).is_some_and(|(change, tolerance)| change <= tolerance) {
             break StopReason::Converged;
         }
-        if step == params.max_steps {
+        if step == max_steps {
             break StopReason::MaxSteps;
         }
         descent = descent.advance(step + 1)?;
     };
     let steps = losses.len() - 1;
     let (map, held_out) = descent.finish(steps)?;
-    let map = if params.normalize_rows { map.normalize_rows() } else { map };
     Ok(Report { map, steps, losses, held_out, stop })
 }

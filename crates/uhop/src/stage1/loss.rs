@@ -131,6 +131,47 @@ impl SeparationLoss {
         Ok(Self { t: positive("separation loss", "t", t)?, ..self })
     }
 
+    /// The same loss with t = 1/(2τ): the average loss is then what U-Hop+ minimises (Hu, Wu, Liu, NeurIPS 2024),
+    /// less a number.
+    ///
+    /// ```text
+    /// log mean exp(−t‖u − v‖²) = log mean exp(⟨u,v⟩/τ) − 1/τ    for unit features u, v
+    /// ```
+    ///
+    /// As ‖u − v‖² = 2 − 2⟨u,v⟩, the log-sum-exp of inner products with temperature τ has no gradient of its
+    /// own: there is one loss with two names for its parameter. Their projection of features onto the sphere
+    /// after each step is here the normalisation inside the loss, whose gradient has no part along a feature.
+    /// Their released code stops half of the gradient (one feature of each pair), which by symmetry halves the
+    /// rate, and adds a bias to Φ. As τ → 0, τ·L nears the largest inner product less 1, so that a descent by
+    /// falling temperatures ends where the closest two are as far apart as can be:
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    ///
+    /// use ndarray::Array2;
+    /// use uhop::stage1::{Optimizer, Params, SeparationLoss, learn};
+    /// use uhop::{LinearMap, Patterns};
+    ///
+    /// // The columns of W are four points in three dimensions, as their patterns are the axes.
+    /// let axes = Patterns::new(Array2::<f64>::eye(4))?;
+    /// let mut map = LinearMap::random_normal(3, 4, 0)?;
+    /// for tau in [0.25, 0.05, 0.01] {
+    ///     let loss = SeparationLoss::average().with_temperature(tau)?;
+    ///     let params = Params::new(loss, Optimizer::adam(0.1 * tau)?, 300)?.keep_rows();
+    ///     map = learn(&axes, map, &params, |_| ControlFlow::Continue(()))?.map;
+    /// }
+    /// // The corners of a tetrahedron: all squared distances are 8/3.
+    /// let (loss, _) = SeparationLoss::max().with_t(1.0)?.value_and_gradient(&map, &axes)?;
+    /// assert!((loss + 8.0 / 3.0).abs() < 0.01);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_out_of_domain`](Error::is_out_of_domain) unless `tau` and 1/(2τ) are finite and above 0.
+    pub fn with_temperature(self, tau: f64) -> Result<Self> {
+        self.with_t(0.5 / positive("separation loss", "tau", tau)?)
+    }
+
     pub(crate) fn parts(&self) -> (Over, Features, f64) {
         (self.over, self.features, self.t)
     }

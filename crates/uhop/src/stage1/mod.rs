@@ -19,22 +19,28 @@
 
 mod average;
 mod batches;
+mod copies;
+mod denoising;
 mod descent;
 mod loss;
 mod optimizer;
 mod span;
+mod whitening;
 mod whole;
 
 use std::ops::ControlFlow;
 
 use batches::Batched;
 pub use batches::Batches;
+pub use copies::{Copies, Judgement};
+pub use denoising::{Denoising, denoise, distances};
 pub use loss::SeparationLoss;
 use loss::check_shapes;
 pub(crate) use loss::{Features, Over};
 pub use optimizer::Optimizer;
 pub(crate) use optimizer::{Kind as OptimizerKind, Schedule};
 use span::Span;
+pub use whitening::{ChosenRidge, RIDGES, Whitening, choose_ridge, whiten};
 use whole::Whole;
 
 use crate::error::{Error, Result, positive};
@@ -185,14 +191,16 @@ impl Params {
     }
 }
 
-/// What [`learn`] did.
+/// What [`learn`] did, `M` being [`LinearMap`], or [`denoise`], `M` being
+/// [`AsymmetricMap`](crate::AsymmetricMap).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct Report<T> {
+pub struct Report<M> {
     /// The learned map.
-    pub map: LinearMap<T>,
+    pub map: M,
     /// The loss before the first step and after each: `steps + 1` values, all before any
-    /// normalisation of rows. With batches each is the estimate L_b of another batch.
+    /// normalisation of rows. With batches each is the estimate L_b of another batch, in denoising that of
+    /// other queries.
     pub losses: Vec<f64>,
     /// The loss of the held-out pairs before the first step, every 20 steps and after the last;
     /// none without batches.
@@ -225,7 +233,7 @@ pub enum StopReason {
     Observer,
 }
 
-/// What the observer of [`learn`] sees.
+/// What the observer of [`learn`] and [`denoise`] sees.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {
@@ -274,13 +282,16 @@ pub fn learn<T: Scalar>(
     start: LinearMap<T>,
     params: &Params,
     observer: impl FnMut(Progress) -> ControlFlow<()>,
-) -> Result<Report<T>> {
+) -> Result<Report<LinearMap<T>>> {
     check_shapes(&start, patterns)?;
-    if let Some(batches) = params.batches {
-        descent::run(Batched::new(batches, patterns, start, params)?, params, observer)
+    let limits = (params.max_steps, params.tolerance);
+    let report = if let Some(batches) = params.batches {
+        descent::run(Batched::new(batches, patterns, start, params)?, limits, observer)
     } else if Span::suits(patterns, params) {
-        descent::run(Span::new(patterns, start, params), params, observer)
+        descent::run(Span::new(patterns, start, params), limits, observer)
     } else {
-        descent::run(Whole::new(patterns, start, params), params, observer)
-    }
+        descent::run(Whole::new(patterns, start, params), limits, observer)
+    }?;
+    let map = if params.normalize_rows { report.map.normalize_rows() } else { report.map };
+    Ok(Report { map, ..report })
 }

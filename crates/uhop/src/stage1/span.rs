@@ -56,7 +56,9 @@ impl<'a, T: Scalar> Span<'a, T> {
     }
 }
 
-impl<T: Scalar> Descent<T> for Span<'_, T> {
+impl<T: Scalar> Descent for Span<'_, T> {
+    type Map = LinearMap<T>;
+
     fn loss(&mut self, step: usize) -> Result<f64> {
         let mut features = self.start_features.clone();
         if step > 0 {

@@ -28,7 +28,9 @@ impl<'a, T: Scalar> Whole<'a, T> {
     }
 }
 
-impl<T: Scalar> Descent<T> for Whole<'_, T> {
+impl<T: Scalar> Descent for Whole<'_, T> {
+    type Map = LinearMap<T>;
+
     fn loss(&mut self, _step: usize) -> Result<f64> {
         let (loss, gradient) = self.loss.value_and_gradient(&self.map, self.patterns)?;
         self.gradient = gradient;

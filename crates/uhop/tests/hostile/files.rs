@@ -94,6 +94,17 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<u8>, Expected)> {
     let patterns = |shape: &[u64], values: &[f32]| parts().with(floats("patterns", shape, values));
     let named = |ids: &[u8], ends: &[i64]| parts().with(text(ids)).with(integers("ids.ends", ends));
     let model = |field: &str, value: Value| parts().described(&format!("/model/{field}"), value);
+    // Two patterns with maps of two features; what comes later takes the place of what is there.
+    let two_maps = |tensors: &[(&str, &[u64], &[f32])]| {
+        let square: (&[u64], &[f32]) = (&[2, 2], &[1.0, 0.0, 0.0, 1.0]);
+        let maps = ["keys", "queries"].map(|name| (name, square.0, square.1));
+        let tensors = maps.iter().chain(tensors);
+        let parts = parts().described("/model/similarity", json!("asymmetric"));
+        let with = |parts: Parts, &(name, shape, values): &(&str, &[u64], &[f32])| {
+            parts.with(floats(&format!("asymmetric_map.{name}"), shape, values))
+        };
+        tensors.fold(parts, with).file()
+    };
     let mut flipped = good.clone();
     *flipped.last_mut().unwrap() ^= 1;
     let unknown = |name: &str| parts().with(floats(name, &[1], &[0.0]));
@@ -102,11 +113,44 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<u8>, Expected)> {
         parts.description.as_object_mut().unwrap().insert(field.to_owned(), json!(true));
         parts
     };
+    // A record of whitening, with or without what it is of.
+    let whitened = |parts: Parts, ridge: f64| {
+        let mut parts = parts;
+        let stage1 = json!({ "loss": "whitening", "ridge": ridge });
+        parts.description.as_object_mut().unwrap().insert("stage1".into(), stage1);
+        parts.file()
+    };
+    let kernel = |n_rows: usize| {
+        let weight = floats("feature_map.weight", &[n_rows as u64, 2], &vec![1.0; 2 * n_rows]);
+        parts().with(weight).described("/model/similarity", json!("kernel"))
+    };
     vec![
         ("good", good.clone(), Read),
+        ("whitened", whitened(kernel(2), 0.1), Read),
+        ("whitened-narrow", whitened(kernel(1), 0.1), Refused("as many rows as columns")),
+        ("whitened-without-a-map", whitened(parts(), 0.1), Refused("as many rows as columns")),
+        ("ridge-negative", whitened(kernel(2), -1.0), Refused("the ridge is -1")),
         ("smallest", parts().file(), Read),
         ("truncated", good[..good.len() - 1].to_vec(), Refused("safetensors")),
         ("one-bit-flipped", flipped, Refused("is damaged")),
+        ("asymmetric", two_maps(&[]), Read),
+        ("asymmetric-with-bias", two_maps(&[("bias", &[2], &[1.0, -1.0])]), Read),
+        ("bias-too-short", two_maps(&[("bias", &[1], &[1.0])]), Refused("one for each pattern")),
+        ("bias-empty", two_maps(&[("bias", &[0], &[])]), Refused("the bias")),
+        ("bias-matrix", two_maps(&[("bias", &[1, 2], &[1.0, 1.0])]), Refused("must be a row")),
+        ("bias-nan", two_maps(&[("bias", &[2], &[1.0, f32::NAN])]), Refused("must be finite")),
+        ("maps-that-differ", two_maps(&[("keys", &[1, 2], &[1.0, 1.0])]), Refused("[1, 2]")),
+        (
+            "maps-of-another-dim",
+            two_maps(&[("keys", &[1, 1], &[1.0]), ("queries", &[1, 1], &[1.0])]),
+            Refused("the same dim"),
+        ),
+        (
+            "asymmetric-without-maps",
+            model("similarity", json!("asymmetric")).file(),
+            Refused("`asymmetric_map.keys` is missing"),
+        ),
+        ("bias-without-maps", unknown("asymmetric_map.bias").file(), Refused("not one that")),
         ("nan", patterns(&[1, 2], &[f32::NAN, 1.0]).file(), Refused("must be finite")),
         ("infinity", patterns(&[1, 2], &[1.0, f32::INFINITY]).file(), Refused("must be finite")),
         ("rows-0", patterns(&[0, 2], &[]).file(), Refused("patterns")),

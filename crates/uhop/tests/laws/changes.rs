@@ -1,9 +1,12 @@
 //! Laws of changes: a memory with its journal is the memory that a plain list would be.
 
-use ndarray::{Array2, array};
+use ndarray::{Array2, Axis, array};
 use proptest::prelude::*;
-use uhop::saved::{AnyMemory, Change, Ids, SavedMemory, StoredTensor};
-use uhop::{Memory, Model, Patterns};
+use uhop::saved::{AnyMemory, Change, Ids, Learning, SavedMemory, StoredTensor};
+use uhop::stage1::whiten;
+use uhop::{AsymmetricMap, LinearMap, Memory, Model, Patterns, Similarity};
+
+use crate::common::normal;
 
 /// Records of version 1, written once and kept: two patterns added with values and names, and the
 /// rows 0 and 2 removed.
@@ -176,6 +179,28 @@ fn changes_that_do_not_fit_are_errors_that_say_why() {
     assert!(Change::add(patterns(&[1])).with_values(two).unwrap_err().is_shape_mismatch());
 }
 
+/// A bias belongs to its pattern: it goes with it, and an added pattern would have none.
+#[test]
+fn a_bias_goes_with_its_pattern() {
+    let identity = || LinearMap::<f64>::identity(3).unwrap();
+    let two = || AsymmetricMap::new(identity(), identity()).unwrap();
+    let with = |map, numbers: &[i64]| {
+        let model = Model::dense(1.0).unwrap().with_similarity(Similarity::Asymmetric(map));
+        SavedMemory::new(Memory::new(patterns(numbers), model).unwrap())
+    };
+    let biased = || with(two().with_bias(array![0.5, 1.5, 2.5]).unwrap(), &[3, 4, 5]);
+    let changed = biased().with_changes(&[Change::remove(vec![1])]).unwrap();
+    let expected = with(two().with_bias(array![0.5, 2.5]).unwrap(), &[3, 5]);
+    assert_eq!(changed.to_bytes().unwrap(), expected.to_bytes().unwrap());
+    let error = biased().with_changes(&[add(&[6], false, WithIds::None)]).unwrap_err();
+    assert!(error.is_unsupported() && error.to_string().contains("fit it again"), "{error}");
+    // What is removed again needs none; without a bias all is as for a kernel.
+    let again = [add(&[6], false, WithIds::None), Change::remove(vec![3])];
+    assert_eq!(biased().with_changes(&again).unwrap().to_bytes(), biased().to_bytes());
+    let plain = with(two(), &[3]).with_changes(&[add(&[4], false, WithIds::None)]).unwrap();
+    assert_eq!(plain.to_bytes().unwrap(), with(two(), &[3, 4]).to_bytes().unwrap());
+}
+
 #[test]
 fn damaged_records_are_errors_or_other_changes_and_never_a_panic() {
     let changes = [add::<f32>(&[2, 3], true, WithIds::Names), Change::remove(vec![0, 1])];
@@ -226,4 +251,37 @@ fn records_of_version_1_stay_readable() {
     newer[at + 10] = b'2';
     let error = Change::<f32>::from_bytes(newer).unwrap_err();
     assert!(error.to_string().contains("version 2"), "{error}");
+}
+
+/// The map of whitening is a function of the patterns: after changes it is that of a refit, bit for bit.
+#[test]
+fn a_whitened_memory_is_whitened_anew() {
+    let ridge = 0.1;
+    let whitened = |patterns: Patterns<f32>| {
+        let model = Model::dense(2.0).unwrap().with_feature_map(whiten(&patterns, ridge).unwrap());
+        let memory = Memory::new(patterns, model).unwrap();
+        SavedMemory::new(memory).with_learning(Learning::Whitening { ridge })
+    };
+    let rows = |range: std::ops::Range<usize>| {
+        Patterns::new(normal(12, 5, 3).slice(ndarray::s![range, ..]).to_owned()).unwrap()
+    };
+    let changes = [Change::add(rows(8..12)), Change::remove(vec![0, 2])];
+    let changed = whitened(rows(0..8)).with_changes(&changes).unwrap();
+    let left = normal::<f32>(12, 5, 3).select(Axis(0), &[1, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    let refit = whitened(Patterns::new(left).unwrap());
+    assert_eq!(changed.memory().model(), refit.memory().model());
+    assert_eq!(changed.to_bytes().unwrap(), refit.to_bytes().unwrap());
+    // Through a file and a journal too.
+    let AnyMemory::F32(read) = AnyMemory::from_bytes(whitened(rows(0..8)).to_bytes().unwrap())
+        .unwrap()
+        .with_records(changes.map(|change| change.to_bytes().unwrap()))
+        .unwrap()
+    else {
+        panic!("written in f32")
+    };
+    assert_eq!(read.to_bytes().unwrap(), refit.to_bytes().unwrap());
+    // What cannot be whitened cannot be left.
+    let zeros = Change::add(Patterns::new(Array2::zeros((1, 5))).unwrap());
+    let error = whitened(rows(0..1)).with_changes(&[zeros, Change::remove(vec![0])]).unwrap_err();
+    assert!(error.is_unsupported(), "{error}");
 }

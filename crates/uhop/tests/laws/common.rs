@@ -5,7 +5,9 @@
 //! k·ε/2 times the sum of their sizes, and a fast and a slow path by k·ε together.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
-use uhop::{LinearMap, Model, Patterns, Scalar, Separation, Similarity, Threads, reference};
+use uhop::{
+    AsymmetricMap, LinearMap, Model, Patterns, Scalar, Separation, Similarity, Threads, reference,
+};
 
 pub(crate) const EPSILON: f64 = f64::EPSILON;
 
@@ -53,7 +55,7 @@ pub(crate) fn in_pool<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) 
     Threads::new(threads).unwrap().install(work)
 }
 
-/// Every similarity, the kernel with a tall normal W.
+/// Every similarity, the kernel with a tall normal W, the asymmetric one with two and no bias.
 pub(crate) fn similarities<T: Scalar>(dim: usize, seed: u64) -> Vec<Similarity<T>> {
     vec![
         Similarity::Dot,
@@ -61,7 +63,23 @@ pub(crate) fn similarities<T: Scalar>(dim: usize, seed: u64) -> Vec<Similarity<T
         Similarity::Euclidean,
         Similarity::Manhattan,
         Similarity::Kernel(LinearMap::random_normal(dim + 3, dim, seed).unwrap()),
+        Similarity::Asymmetric(asymmetric(dim, seed)),
     ]
+}
+
+fn asymmetric<T: Scalar>(dim: usize, seed: u64) -> AsymmetricMap<T> {
+    // Alike, so that a pattern tends to score highest with itself, and not the same.
+    let keys = normal::<T>(dim + 3, dim, seed);
+    let other = normal::<T>(dim + 3, dim, seed ^ 1000);
+    let queries = &keys + &other.mapv(|x| T::narrow(0.5 * x.widen()));
+    let map = |weight| LinearMap::new(weight).unwrap();
+    AsymmetricMap::new(map(keys), map(queries)).unwrap()
+}
+
+/// The asymmetric similarity with a bias for each pattern, as large as the products are.
+pub(crate) fn biased<T: Scalar>(n_patterns: usize, dim: usize, seed: u64) -> Similarity<T> {
+    let bias = normal::<T>(1, n_patterns, seed ^ 2000).row(0).mapv(|b| T::narrow(9.0 * b.widen()));
+    Similarity::Asymmetric(asymmetric(dim, seed).with_bias(bias).unwrap())
 }
 
 pub(crate) fn widened<T: Scalar>(similarity: &Similarity<T>) -> Similarity<f64> {
@@ -71,6 +89,14 @@ pub(crate) fn widened<T: Scalar>(similarity: &Similarity<T>) -> Similarity<f64> 
         Similarity::Euclidean => Similarity::Euclidean,
         Similarity::Manhattan => Similarity::Manhattan,
         Similarity::Kernel(map) => Similarity::Kernel(LinearMap::new(wide(map.weight())).unwrap()),
+        Similarity::Asymmetric(map) => {
+            let wider = |map: &LinearMap<T>| LinearMap::new(wide(map.weight())).unwrap();
+            let wider = AsymmetricMap::new(wider(map.keys()), wider(map.queries())).unwrap();
+            Similarity::Asymmetric(match map.bias() {
+                Some(bias) => wider.with_bias(bias.mapv(T::widen)).unwrap(),
+                None => wider,
+            })
+        }
         other => panic!("no twin of {}", other.name()),
     }
 }
@@ -162,15 +188,19 @@ impl Twin {
     }
 
     pub(crate) fn scores(&self, x: ArrayView1<'_, f64>) -> Array1<f64> {
-        let score = |row: ArrayView1<'_, f64>| match &self.similarity {
+        let score = |(i, row): (usize, ArrayView1<'_, f64>)| match &self.similarity {
             Similarity::Dot => reference::dot(row, x),
             Similarity::Cosine => reference::cosine(row, x),
             Similarity::Euclidean => reference::euclidean(row, x),
             Similarity::Manhattan => reference::manhattan(row, x),
             Similarity::Kernel(map) => reference::kernel(map.weight(), row, x),
+            Similarity::Asymmetric(map) => {
+                let bias = map.bias().map_or(0.0, |bias| bias[i]);
+                reference::asymmetric(map.keys().weight(), map.queries().weight(), bias, row, x)
+            }
             other => panic!("no twin of {}", other.name()),
         };
-        self.patterns.rows().into_iter().map(score).collect()
+        self.patterns.rows().into_iter().enumerate().map(score).collect()
     }
 
     /// How far a score computed in `T` may be from the twin's, `[n_patterns]`.
@@ -183,7 +213,8 @@ impl Twin {
     ///   product by dim·ε·ab;
     /// - manhattan: dim differences and dim sums, (dim + 1)·ε·‖ξ−x‖₁;
     /// - kernel: each feature is off by dim·ε/2·‖W‖‖u‖, their product by `dim_features`·ε/2, on
-    ///   both paths.
+    ///   both paths;
+    /// - asymmetric: the same, and one rounding of the product with the bias on both.
     ///
     /// Inputs rounded to `T` (ε/2 each, of ξ, x and twice W) move a score by at most 2ε of its size.
     pub(crate) fn score_bounds<T: Scalar>(
@@ -212,6 +243,13 @@ impl Twin {
                 let sums = 2.0 * dim + map.dim_features() as f64 + extra;
                 sums * frobenius(map.weight()).powi(2) * norm(row) * norm(x)
             }
+            Similarity::Asymmetric(map) => {
+                let (keys, queries) = (map.keys().weight(), map.queries().weight());
+                let sums = 2.0 * dim + keys.nrows() as f64 + 1.0 + extra;
+                let bias = largest(map.bias().into_iter().flatten().copied());
+                sums * frobenius(keys) * frobenius(queries) * norm(row) * norm(x)
+                    + (1.0 + extra) * bias
+            }
             other => panic!("no bound for {}", other.name()),
         };
         self.patterns.rows().into_iter().map(|row| epsilon::<T>() * bound(row)).collect()
@@ -238,6 +276,9 @@ impl Twin {
                 slopes.mapv_inplace(f64::signum);
             }
             Similarity::Kernel(map) => slopes = slopes.dot(&map.weight().t().dot(&map.weight())),
+            Similarity::Asymmetric(map) => {
+                slopes = slopes.dot(&map.keys().weight().t().dot(&map.queries().weight()));
+            }
             other => panic!("no slope of {}", other.name()),
         }
         slopes

@@ -4,6 +4,7 @@
 
 mod changes;
 mod common;
+mod denoising;
 mod energy;
 mod golden;
 mod retrieval;
@@ -16,3 +17,4 @@ mod survey;
 mod theory;
 mod threads;
 mod update;
+mod whitening;

@@ -5,15 +5,18 @@ use std::process::Command;
 
 use ndarray::Array2;
 use uhop::saved::{AnyMemory, Ids, Learning, SavedMemory, StoredTensor};
-use uhop::stage1::{Batches, Optimizer, Params, SeparationLoss, learn};
+use uhop::stage1::{
+    Batches, Denoising, Optimizer, Params, SeparationLoss, denoise, distances, learn, whiten,
+};
 use uhop::{LinearMap, Memory, Model, Patterns, Separation, Similarity};
 
-use crate::common::{normal, similarities, stored};
+use crate::common::{biased, normal, similarities, stored};
 
 /// Files of past versions, written once and kept.
 const VERSION_1: &[u8] = include_bytes!("../golden/memory-v1.safetensors");
 const LEARNED_VERSION_1: &[u8] = include_bytes!("../golden/memory-learned-v1.safetensors");
 const VERSION_2: &[u8] = include_bytes!("../golden/memory-v2.safetensors");
+const VERSION_3: &[u8] = include_bytes!("../golden/memory-v3.safetensors");
 
 fn f32_of(memory: AnyMemory) -> Option<SavedMemory<f32>> {
     match memory {
@@ -48,6 +51,8 @@ fn examples<T: StoredTensor>() -> Vec<SavedMemory<T>> {
             all.push(SavedMemory::new(Memory::new(patterns.clone(), model).unwrap()));
         }
     }
+    let model = Model::sparse(1.0).unwrap().with_similarity(biased(3, 4, 6));
+    all.push(SavedMemory::new(Memory::new(patterns.clone(), model).unwrap()));
     let memory = || Memory::new(patterns.clone(), Model::dense(1.0).unwrap()).unwrap();
     let values = stored(&normal::<T>(3, 7, 2));
     all.push(SavedMemory::new(memory().with_values(values).unwrap()));
@@ -75,7 +80,7 @@ fn examples<T: StoredTensor>() -> Vec<SavedMemory<T>> {
         let start = LinearMap::random_normal(5, 4, 3).unwrap();
         let report = learn(&patterns, start, &params, |_| ControlFlow::Continue(())).unwrap();
         let model = Model::sparse(2.0).unwrap().with_feature_map(report.map);
-        let learning = Learning {
+        let learning = Learning::Separation {
             params,
             seed: Some(u64::MAX),
             losses: report.losses,
@@ -85,6 +90,17 @@ fn examples<T: StoredTensor>() -> Vec<SavedMemory<T>> {
         let saved = SavedMemory::new(Memory::new(patterns.clone(), model).unwrap());
         all.push(saved.with_learning(learning));
     }
+    let whitened = Model::dense(0.5).unwrap().with_feature_map(whiten(&patterns, 0.3).unwrap());
+    let memory = Memory::new(patterns.clone(), whitened).unwrap();
+    all.push(SavedMemory::new(memory).with_learning(Learning::Whitening { ridge: 0.3 }));
+    let params = Denoising::new(Optimizer::adam(0.1).unwrap(), 3, 7).unwrap();
+    let start = distances(&patterns, 1.0).unwrap();
+    let go = |_| ControlFlow::Continue(());
+    let report = denoise(&patterns, start, &params, |rows, _| rows.to_owned(), go).unwrap();
+    let model = Model::dense(1.0).unwrap().with_similarity(Similarity::Asymmetric(report.map));
+    let (losses, stop) = (report.losses, report.stop);
+    let saved = SavedMemory::new(Memory::new(patterns, model).unwrap());
+    all.push(saved.with_learning(Learning::Denoising { params, losses, stop }));
     all
 }
 
@@ -212,8 +228,8 @@ fn other_files_are_refused_with_a_reason() {
         header(&metadata.to_string())
     };
     assert!(refused(&entry("not json")).contains("description cannot be read"));
-    let newer = refused(&entry(r#"{"version":3,"anything":[]}"#));
-    assert!(newer.contains("version 3") && newer.contains("use a newer uhop"), "{newer}");
+    let newer = refused(&entry(r#"{"version":4,"anything":[]}"#));
+    assert!(newer.contains("version 4") && newer.contains("use a newer uhop"), "{newer}");
     let unknown = refused(&entry(r#"{"version":1,"surprise":true}"#));
     assert!(unknown.contains("surprise"), "{unknown}");
 }
@@ -242,16 +258,35 @@ fn files_of_versions_1_and_2_tell_how_they_were_learned() {
         let optimizer = Optimizer::gradient_descent(0.5).unwrap();
         Params::new(SeparationLoss::average(), optimizer, max_steps).unwrap()
     };
-    let all_pairs = learned(LEARNED_VERSION_1);
-    assert_eq!(all_pairs.params, params(3));
-    assert_eq!((all_pairs.seed, all_pairs.losses.len()), (Some(7), 4));
-    assert_eq!(all_pairs.held_out, []);
-    let batches = learned(VERSION_2);
+    let of = |learning| match learning {
+        Learning::Separation { params, seed, losses, held_out, .. } => {
+            (params, seed, losses, held_out)
+        }
+        other => panic!("a separation loss, not {other:?}"),
+    };
+    let (found, seed, losses, held_out) = of(learned(LEARNED_VERSION_1));
+    assert_eq!(found, params(3));
+    assert_eq!((seed, losses.len()), (Some(7), 4));
+    assert_eq!(held_out, []);
+    let (found, seed, losses, held_out) = of(learned(VERSION_2));
     let three = Batches::new(3, 7).unwrap();
-    assert_eq!(batches.params, params(25).with_batches(three).unwrap());
-    assert_eq!((batches.seed, batches.losses.len()), (Some(7), 26));
-    let steps: Vec<usize> = batches.held_out.iter().map(|held_out| held_out.step).collect();
+    assert_eq!(found, params(25).with_batches(three).unwrap());
+    assert_eq!((seed, losses.len()), (Some(7), 26));
+    let steps: Vec<usize> = held_out.iter().map(|held_out| held_out.step).collect();
     assert_eq!(steps, [0, 20, 25]);
+}
+
+/// Two maps and a bias for each of the two patterns.
+#[test]
+fn files_of_version_3_hold_two_maps() {
+    let read = f32_of(AnyMemory::from_bytes(VERSION_3).unwrap()).expect("written in f32");
+    assert_eq!(read.memory().patterns().view(), ndarray::array![[1.0, 0.5], [0.25, 2.0]]);
+    let Similarity::Asymmetric(map) = read.memory().model().similarity() else {
+        panic!("two maps")
+    };
+    assert_eq!(map.keys().weight(), ndarray::array![[1.0, 0.0], [0.5, 1.0], [0.0, 2.0]]);
+    assert_eq!(map.queries().weight(), ndarray::array![[0.0, 1.0], [1.0, 0.25], [4.0, 0.0]]);
+    assert_eq!(map.bias(), Some(ndarray::array![-0.5, 3.0].view()));
 }
 
 #[test]

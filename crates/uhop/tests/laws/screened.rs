@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView1, Axis, Zip, s};
 use uhop::{Dynamics, Memory, Model, Scalar, Separation, Similarity};
 
-use crate::common::{epsilon, normal, similarities, stored};
+use crate::common::{biased, epsilon, normal, similarities, stored};
 
 /// Sums of a few smooth waves and a little noise: what a few directions describe, as pictures are.
 fn smooth<T: Scalar>(rows: usize, dim: usize, seed: u64) -> Array2<T> {
@@ -39,7 +39,8 @@ fn sparse_separations(n: usize) -> Vec<Separation> {
 /// play are so few that they are scored exactly. (Scores of a product depend on its shape.)
 fn recalls_the_same<T: Scalar>(patterns: &Array2<T>, queries: &Array2<T>, betas: &[f64]) {
     let values = normal::<T>(patterns.nrows(), 2, 9);
-    for similarity in similarities::<T>(patterns.ncols(), 8) {
+    let (n, dim) = patterns.dim();
+    for similarity in similarities::<T>(dim, 8).into_iter().chain([biased(n, dim, 8)]) {
         for separation in sparse_separations(patterns.nrows()) {
             for &beta in betas {
                 let model = Model::new(similarity.clone(), separation, beta).unwrap();

@@ -3,10 +3,10 @@
 
 use ndarray::{Array2, Axis, array};
 use proptest::prelude::*;
-use uhop::{Keys, LinearMap, Scalar, Similarity};
+use uhop::{AsymmetricMap, Keys, LinearMap, Scalar, Similarity};
 
 use crate::common::{
-    Inputs, Sep, Twin, epsilon, frobenius, narrow, norm, normal, similarities, stored, wide,
+    Inputs, Sep, Twin, biased, epsilon, frobenius, narrow, norm, normal, similarities, stored, wide,
 };
 
 /// Both sides of the tile of 64, and one.
@@ -55,7 +55,8 @@ fn every_score_is_its_definition<T: Scalar>() {
                 let seed = (i * 100 + n_patterns + n_queries) as u64;
                 let patterns = normal::<T>(n_patterns, dim, seed);
                 let states = normal::<T>(n_queries, dim, seed + 1);
-                for similarity in similarities::<T>(dim, seed + 2) {
+                let biased = biased(n_patterns, dim, seed + 2);
+                for similarity in similarities::<T>(dim, seed + 2).into_iter().chain([biased]) {
                     check_against_definition(&similarity, &patterns, &states);
                 }
             }
@@ -207,6 +208,49 @@ fn parts_that_do_not_fit_are_errors() {
     let huge = stored(&Array2::from_elem((1, 4), 1e30_f32));
     let map = LinearMap::new(Array2::from_elem((2, 4), 1e30_f32)).unwrap();
     assert!(Similarity::Kernel(map).bind(&huge).unwrap_err().is_non_finite());
+}
+
+#[test]
+fn asymmetric_parts_that_do_not_fit_are_errors() {
+    let map = |rows, columns| LinearMap::<f32>::random_normal(rows, columns, 0).unwrap();
+    let error = AsymmetricMap::new(map(3, 5), map(2, 5)).unwrap_err();
+    assert!(error.is_shape_mismatch(), "{error}");
+    assert!(error.to_string().contains("[3, 5]") && error.to_string().contains("[2, 5]"));
+    let two = || AsymmetricMap::new(map(3, 5), map(3, 5)).unwrap();
+    assert!(two().with_bias(array![]).unwrap_err().is_empty());
+    assert!(two().with_bias(array![f32::NAN]).unwrap_err().is_non_finite());
+    let patterns = stored(&normal::<f32>(3, 5, 0));
+    let short = Similarity::Asymmetric(two().with_bias(array![1.0, 2.0]).unwrap());
+    let error = short.bind(&patterns).unwrap_err();
+    assert!(error.is_shape_mismatch(), "{error}");
+    assert!(error.to_string().contains("[2]") && error.to_string().contains("[3, 5]"), "{error}");
+    let far = two().with_bias(array![0.0, f32::MAX, 0.0]).unwrap();
+    let keys = Similarity::Asymmetric(far).bind(&patterns).unwrap();
+    let states = Array2::from_elem((1, 5), 1e38);
+    assert!(keys.scores(states.view()).unwrap_err().is_non_finite());
+}
+
+/// −½‖Wξ‖² makes distances of features of products: W = I gives those of the patterns, up to the
+/// constant −½‖x‖².
+#[test]
+fn a_bias_makes_distances_of_products() {
+    let (patterns, states) = (normal::<f64>(65, 9, 1), normal::<f64>(5, 9, 2));
+    let half_norms = patterns.map_axis(Axis(1), |row| -0.5 * row.dot(&row));
+    let identity = || LinearMap::identity(9).unwrap();
+    let map = AsymmetricMap::new(identity(), identity()).unwrap().with_bias(half_norms).unwrap();
+    let found = scores(&Similarity::Asymmetric(map), &patterns, &states);
+    let expected = scores(&Similarity::Euclidean, &patterns, &states);
+    for ((found, expected), state) in
+        found.rows().into_iter().zip(expected.rows()).zip(states.rows())
+    {
+        let constant = -0.5 * state.dot(&state);
+        for ((found, expected), pattern) in found.iter().zip(expected).zip(patterns.rows()) {
+            // Both sides are sums of 3·dim products and a few terms, each at most (‖ξ‖ + ‖x‖)².
+            let size = (norm(pattern) + norm(state) + 1.0).powi(2);
+            let bound = 2.0 * 40.0 * epsilon::<f64>() * size;
+            assert!((found + constant - expected).abs() <= bound, "{found} {expected}");
+        }
+    }
 }
 
 /// One mean cannot be near two clusters far apart: the product form has lost every digit of the

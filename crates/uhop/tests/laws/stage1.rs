@@ -327,7 +327,11 @@ fn products_that_overflow_are_not_mistaken_for_equal_patterns() {
     }
 }
 
-fn run<T: Scalar>(patterns: &Array2<T>, start: LinearMap<T>, params: &Params) -> Report<T> {
+fn run<T: Scalar>(
+    patterns: &Array2<T>,
+    start: LinearMap<T>,
+    params: &Params,
+) -> Report<LinearMap<T>> {
     learn(&stored(patterns), start, params, |_| ControlFlow::Continue(())).unwrap()
 }
 
@@ -676,4 +680,30 @@ fn an_observer_that_stops_between_two_looks_gets_a_last_one() {
     // What the observer is told is the loss of the held-out pairs, as last measured.
     assert!(seen[..20].iter().all(|&loss| loss == report.held_out[0].loss));
     assert!(seen[20..].iter().all(|&loss| loss == report.held_out[1].loss));
+}
+
+/// What U-Hop+ minimises: the log-mean-exp of inner products of unit features at temperature τ, up to 1/τ; and with
+/// the gradient of the average loss.
+#[test]
+fn a_temperature_is_another_name_of_t() {
+    let (patterns, weight) = (normal::<f64>(7, 5, 1), normal::<f64>(4, 5, 2));
+    let map = LinearMap::new(weight.clone()).unwrap();
+    for tau in [0.1, 0.5, 3.0] {
+        let loss = SeparationLoss::average().with_temperature(tau).unwrap();
+        assert_eq!(loss, SeparationLoss::average().with_t(0.5 / tau).unwrap());
+        let found = loss.value_and_gradient(&map, &stored(&patterns)).unwrap().0;
+        let units = reference::features(patterns.view(), weight.view(), true);
+        let mut sum = 0.0;
+        for i in 0..7 {
+            for j in (0..7).filter(|&j| j != i) {
+                sum += (reference::dot(units.row(i), units.row(j)) / tau).exp();
+            }
+        }
+        let expected = (sum / 42.0).ln() - 1.0 / tau;
+        // Exponents of at most 1/τ from features that are off by some 30 ε.
+        let bound = 200.0 * EPSILON * (1.0 + 1.0 / tau);
+        assert!((found - expected).abs() <= bound, "{tau} {found} {expected}");
+    }
+    assert!(SeparationLoss::average().with_temperature(0.0).unwrap_err().is_out_of_domain());
+    assert!(SeparationLoss::average().with_temperature(1e-320).unwrap_err().is_out_of_domain());
 }

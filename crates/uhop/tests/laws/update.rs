@@ -1,7 +1,9 @@
 //! The update in one pass over the memory is the one by all scores, all weights and one product.
 
 use ndarray::{Array2, ArrayView1, Zip};
-use uhop::{Dynamics, Memory, Model, Scalar, Separation, Similarity, readout};
+use uhop::{
+    AsymmetricMap, Dynamics, LinearMap, Memory, Model, Scalar, Separation, Similarity, readout,
+};
 
 use crate::common::{epsilon, normal, stored};
 
@@ -20,8 +22,15 @@ fn separations(n: usize) -> Vec<Separation> {
     all
 }
 
-fn model_of<T: Scalar>(separation: Separation, beta: f64) -> Model<T> {
-    Model::new(Similarity::Dot, separation, beta).unwrap()
+fn model_of<T: Scalar>(similarity: &Similarity<T>, separation: Separation, beta: f64) -> Model<T> {
+    Model::new(similarity.clone(), separation, beta).unwrap()
+}
+
+/// The dot product with a coarse bias for each pattern.
+fn biased<T: Scalar>(n: usize) -> Similarity<T> {
+    let identity = || LinearMap::identity(5).unwrap();
+    let map = AsymmetricMap::new(identity(), identity()).unwrap();
+    Similarity::Asymmetric(map.with_bias(coarse(1, n, 4).row(0).to_owned()).unwrap())
 }
 
 fn is_the_one_by_weights<T: Scalar>(
@@ -31,9 +40,13 @@ fn is_the_one_by_weights<T: Scalar>(
 ) {
     let (patterns, values) = (coarse::<T>(n, 5, 1), coarse::<T>(n, 2, 2));
     let queries = coarse::<T>(n_queries, 5, 3);
-    for separation in separations {
+    let similarities = [(Similarity::Dot, Similarity::Dot), (biased(n), biased(n))];
+    for (separation, (similarity, wide_similarity)) in
+        separations.iter().flat_map(|separation| similarities.iter().map(move |s| (separation, s)))
+    {
         for &beta in betas {
-            let memory = Memory::new(stored(&patterns), model_of(*separation, beta)).unwrap();
+            let model = model_of(similarity, *separation, beta);
+            let memory = Memory::new(stored(&patterns), model).unwrap();
             let memory = memory.with_values(stored(&values)).unwrap();
             let found = memory.retrieve(queries.view(), &Dynamics::one_step()).unwrap();
             let weights = memory.weights(queries.view()).unwrap();
@@ -47,7 +60,8 @@ fn is_the_one_by_weights<T: Scalar>(
                 let bound = tolerance * size.widen();
                 assert!(error <= bound, "{separation} {n} β = {beta}: {error:e} {bound:e}");
             });
-            let wide = Memory::new(stored(&patterns.mapv(T::widen)), model_of(*separation, beta));
+            let model = model_of(wide_similarity, *separation, beta);
+            let wide = Memory::new(stored(&patterns.mapv(T::widen)), model);
             let exact = wide.unwrap().weights(queries.mapv(T::widen).view()).unwrap().weights;
             for (report, p) in found.reports.iter().zip(exact.outer_iter()) {
                 let above = p.iter().filter(|&&p| p > 0.0);
