@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use serde::Serialize;
 use uhop::saved::{Learning, SavedMemory, StoredTensor};
-use uhop::stage1::{self, Batches, Copies, Denoising, Optimizer, Params, SeparationLoss};
-use uhop::{AsymmetricMap, LinearMap, Memory, Model, Patterns, Similarity};
+use uhop::stage1::{self, Batches, Copies, Denoising, Optimizer, Params, SeparationLoss, Start};
+use uhop::{LinearMap, Memory, Model, Patterns, Similarity};
 use uhop_data::image_folder::Shape;
 use uhop_data::store::Writer;
 use uhop_data::{Kind, Matrix};
@@ -285,17 +285,8 @@ fn denoise<T: StoredTensor>(
     }
     let copies = copies(args, patterns, damage)?;
     let judge = |similarity: &Similarity<T>| copies.judge(patterns, similarity);
-    let beta = judge(&Similarity::Euclidean)?.beta;
-    let distances = stage1::distances(patterns, beta)?;
-    let first = judge(&Similarity::Asymmetric(distances.clone()))?;
-    let chosen = stage1::choose_ridge(patterns, &stage1::RIDGES, &copies)?;
-    let queries = chosen.map.weight().mapv(|w| T::narrow(chosen.beta * w.widen()));
-    let whitened = AsymmetricMap::new(chosen.map, LinearMap::new(queries)?)?;
-    let second = judge(&Similarity::Asymmetric(whitened.clone()))?;
-    let (name, start, first) = match second.loss < first.loss {
-        true => ("whitening", whitened, second),
-        false => ("distances", distances, first),
-    };
+    let Start { map: start, ridge, judgement: first, .. } = Start::best(patterns, &copies)?;
+    let name = if ridge.is_some() { "whitening" } else { "distances" };
     let report = denoised(patterns, start.clone(), &params, damage, console)?;
     let learned = Similarity::Asymmetric(report.map);
     let last = judge(&learned)?;

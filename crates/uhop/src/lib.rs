@@ -71,6 +71,7 @@ mod readme {}
 
 pub mod capacity;
 mod channel;
+mod choice;
 mod dynamics;
 mod energy;
 mod error;
@@ -100,6 +101,7 @@ mod wide;
 pub use ndarray;
 
 pub use channel::Channel;
+pub use choice::{Candidate, Choice, Tried, choose};
 pub use dynamics::{Dynamics, QueryReport, Retrieval, StopReason};
 pub use error::{Error, Result};
 pub use feature_map::{AsymmetricMap, LinearMap};

@@ -34,8 +34,9 @@ const LAYERS: &[&str] = &[
     "dynamics",
     "theory",
     "survey",
-    "saved",
     "metrics",
+    "choice",
+    "saved",
 ];
 
 /// Modules beside the layers, which no layer may use, each with what it may use itself.

@@ -8,9 +8,10 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::copies::check_copies;
+use super::copies::{Copies, Judgement, check_copies};
 use super::descent::{self, Descent};
 use super::optimizer::State;
+use super::whitening::{RIDGES, choose_ridge};
 use super::{HeldOut, Optimizer, Progress, Report};
 use crate::error::{Error, Result, positive};
 use crate::feature_map::{AsymmetricMap, LinearMap};
@@ -130,6 +131,51 @@ pub fn distances<T: Scalar>(patterns: &Patterns<T>, beta: f64) -> Result<Asymmet
     AsymmetricMap::new(keys, queries)?.with_bias(bias)
 }
 
+/// A start for [`denoise`], and how well it tells copies apart.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Start<T> {
+    /// The map.
+    pub map: AsymmetricMap<T>,
+    /// λ where both of its maps are that of ridge whitening; none where scores are those of distances.
+    pub ridge: Option<f64>,
+    /// What [`Copies::judge`] says of it.
+    pub judgement: Judgement,
+}
+
+impl<T: Scalar> Start<T> {
+    /// [`distances`], or [`whiten`](super::whiten) on both sides: the one by which `copies` of the patterns are told
+    /// apart better, at its β.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::Patterns;
+    /// use uhop::stage1::{Copies, Start};
+    ///
+    /// let patterns = Patterns::new(array![[1.0, 0.0, 0.2], [0.0, 4.0, 0.2]])?;
+    /// let copies = Copies::draw(&patterns, 0, |rows, _seed| rows.mapv(|x| x + 0.1))?;
+    /// assert_eq!(Start::best(&patterns, &copies)?.map.dim_features(), 3);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`choose_ridge`].
+    pub fn best(patterns: &Patterns<T>, copies: &Copies<T>) -> Result<Self> {
+        let start = |map: AsymmetricMap<T>, ridge| {
+            let judgement = copies.judge(patterns, &Similarity::Asymmetric(map.clone()))?;
+            Ok(Self { map, ridge, judgement })
+        };
+        let beta = copies.judge(patterns, &Similarity::Euclidean)?.beta;
+        let distances = start(distances(patterns, beta)?, None)?;
+        let chosen = choose_ridge(patterns, &RIDGES, copies)?;
+        let queries = chosen.map.weight().mapv(|w| T::narrow(chosen.beta * w.widen()));
+        let whitened = AsymmetricMap::new(chosen.map, LinearMap::new(queries)?)?;
+        let whitened = start(whitened, Some(chosen.ridge))?;
+        let is_better = whitened.judgement.loss < distances.judgement.loss;
+        Ok(if is_better { whitened } else { distances })
+    }
+}
+
 /// Minimises over W_query and b how surprising the stored pattern is, given a corrupted copy of it:
 ///
 /// ```text
@@ -148,9 +194,7 @@ pub fn distances<T: Scalar>(patterns: &Patterns<T>, beta: f64) -> Result<Asymmet
 /// **When to use it.** Where queries can be imitated, the more so when they are corrupted in several ways, none
 /// of which is known in advance: of a mix it learns what no one of the given similarities does. Where the
 /// corruption is exactly known, its likelihood is better still and needs no learning. A step costs
-/// 4·m·D·(d + n) multiplications for m queries, D features, and holds m·n scores. Start from [`distances`], or
-/// from [`whiten`](super::whiten) on both sides where parts of the queries are hidden: the one that `judge`
-/// finds better. Patterns can be removed afterwards, and none added: they have no b.
+/// 4·m·D·(d + n) multiplications for m queries, D features, and holds m·n scores. Start from [`Start::best`]. Patterns can be removed afterwards, and none added: they have no b.
 ///
 /// `corrupt` makes queries of rows `[m, dim]`, from a seed. `observer` is told the loss of each step's own
 /// queries before the step, and ends the run by [`ControlFlow::Break`]. The result is the same bit for bit for

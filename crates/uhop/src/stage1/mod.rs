@@ -33,7 +33,7 @@ use std::ops::ControlFlow;
 use batches::Batched;
 pub use batches::Batches;
 pub use copies::{Copies, Judgement};
-pub use denoising::{Denoising, denoise, distances};
+pub use denoising::{Denoising, Start, denoise, distances};
 pub use loss::SeparationLoss;
 use loss::check_shapes;
 pub(crate) use loss::{Features, Over};

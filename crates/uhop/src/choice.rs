@@ -1,0 +1,190 @@
+//! Which similarity recalls best under a corruption: tried on corrupted copies of the stored patterns.
+
+use std::ops::ControlFlow;
+
+use ndarray::{Array2, ArrayView2, Axis};
+
+use crate::channel::Channel;
+use crate::dynamics::Dynamics;
+use crate::error::Result;
+use crate::memory::Memory;
+use crate::metrics::sum_squared_error;
+use crate::model::Model;
+use crate::patterns::Patterns;
+use crate::scalar::Scalar;
+use crate::similarity::Similarity;
+use crate::stage1::{Copies, Denoising, Optimizer, RIDGES, Start, choose_ridge, denoise};
+
+/// Far beyond what any error falls for: 2¹² times the first β.
+const MOST_DOUBLINGS: usize = 12;
+/// How denoising learns.
+const STEPS: usize = 100;
+const RATE: f64 = 0.1;
+
+/// The model that [`choose`] chose, and what it chose from.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Choice<T> {
+    /// Softmax of the best similarity, at its β.
+    pub model: Model<T>,
+    /// Everything tried, the best first; of equal ones the simpler.
+    pub tried: Vec<Tried>,
+}
+
+/// One similarity that [`choose`] tried.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Tried {
+    /// What it is.
+    pub what: Candidate,
+    /// The β with the smallest error on the first copies.
+    pub beta: f64,
+    /// Σ (recalled − stored)² of a copy, mean over copies from which β was not tuned.
+    pub error: f64,
+}
+
+/// What [`choose`] tries, the simplest first.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Candidate {
+    /// ⟨ξ,x⟩
+    Dot,
+    /// ⟨ξ,x⟩ / (‖ξ‖‖x‖)
+    Cosine,
+    /// −½‖ξ−x‖²
+    Euclidean,
+    /// −‖ξ−x‖₁
+    Manhattan,
+    /// ⟨Wξ,Wx⟩ with W by ridge whitening.
+    Whitened {
+        /// λ, the one of [`RIDGES`] by which the sources of the copies have the largest weights.
+        ridge: f64,
+    },
+    /// ln P(x | ξ) of the corruption.
+    Channel,
+    /// ⟨W_key ξ,W_query x⟩ + b, learned by denoising.
+    Denoised {
+        /// Steps of learning.
+        steps: usize,
+    },
+}
+
+impl Candidate {
+    /// `"dot"`, `"cosine"`, `"euclidean"`, `"manhattan"`, `"whitened"`, `"channel"`, `"denoised"`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dot => "dot",
+            Self::Cosine => "cosine",
+            Self::Euclidean => "euclidean",
+            Self::Manhattan => "manhattan",
+            Self::Whitened { .. } => "whitened",
+            Self::Channel => "channel",
+            Self::Denoised { .. } => "denoised",
+        }
+    }
+}
+
+/// The similarity, with its λ and β, that recalls corrupted copies of `patterns` with the smallest mean error.
+///
+/// `corrupt` makes queries of rows `[n, dim]`, of the same shape, from a seed. It is called for at most 1,024
+/// copies twice: λ is the one that tells the first copies apart best ([`Copies::judge`]), β that one or, where
+/// the error goes on falling, 2, 4, 8, … times it; the errors are those of the second copies. Where the likelihood of the corruption is known, its `channel` is tried as well; where it is not, what 100
+/// steps of [`denoise`] learn. The recall is that of one step by softmax.
+///
+/// The time is that of some forty products of the copies with the patterns, of an eigendecomposition of
+/// min(`n_patterns`, `dim`)³, and of the steps.
+///
+/// ```
+/// use ndarray::array;
+/// use uhop::{Candidate, Patterns, choose};
+///
+/// // Two directions, each once long and once short: products find the long ones only, angles neither.
+/// let patterns = Patterns::new(array![[1.0, 0.0], [4.0, 0.0], [0.0, 1.0], [0.0, 4.0]])?;
+/// let choice = choose(&patterns, None, 0, |rows, _seed| rows.mapv(|x| x + 0.1))?;
+/// assert_ne!(choice.tried[0].what, Candidate::Dot);
+/// assert_ne!(choice.tried[0].what, Candidate::Cosine);
+/// assert!(choice.tried[0].error < 1e-12);
+/// # Ok::<(), uhop::Error>(())
+/// ```
+///
+/// # Errors
+/// [`is_shape_mismatch`](Error::is_shape_mismatch) or [`is_non_finite`](Error::is_non_finite) for what
+/// `corrupt` returns, or for a channel of another `dim`.
+pub fn choose<T: Scalar>(
+    patterns: &Patterns<T>,
+    channel: Option<Channel>,
+    seed: u64,
+    mut corrupt: impl FnMut(ArrayView2<'_, T>, u64) -> Array2<T>,
+) -> Result<Choice<T>> {
+    let copies = Copies::draw(patterns, seed, &mut corrupt)?;
+    let held_out = Copies::draw(patterns, seed.wrapping_add(1), &mut corrupt)?;
+    let mut candidates = vec![
+        (Candidate::Dot, Similarity::Dot),
+        (Candidate::Cosine, Similarity::Cosine),
+        (Candidate::Euclidean, Similarity::Euclidean),
+        (Candidate::Manhattan, Similarity::Manhattan),
+    ];
+    // Patterns that are all 0 have no directions to whiten, and nothing to learn from.
+    let has_directions = patterns.view().iter().any(|x| *x != T::zero());
+    if has_directions {
+        let chosen = choose_ridge(patterns, &RIDGES, &copies)?;
+        let whitened = Candidate::Whitened { ridge: chosen.ridge };
+        candidates.push((whitened, Similarity::Kernel(chosen.map)));
+    }
+    match channel {
+        Some(channel) => candidates.push((Candidate::Channel, Similarity::Channel(channel))),
+        None if has_directions => {
+            let start = Start::best(patterns, &copies)?.map;
+            let params = Denoising::new(Optimizer::adam(RATE)?, STEPS, seed.wrapping_add(2))?;
+            let learned =
+                denoise(patterns, start, &params, &mut corrupt, |_| ControlFlow::Continue(()))?;
+            let denoised = Candidate::Denoised { steps: learned.steps };
+            candidates.push((denoised, Similarity::Asymmetric(learned.map)));
+        }
+        None => {}
+    }
+
+    let mut tried: Vec<(Tried, Model<T>)> = Vec::with_capacity(candidates.len());
+    for (what, similarity) in candidates {
+        let beta = copies.judge(patterns, &similarity)?.beta;
+        let model = sharpened(patterns, &copies, Model::dense(beta)?.with_similarity(similarity))?;
+        let error = error_of(patterns, &held_out, &model)?;
+        tried.push((Tried { what, beta: model.beta(), error }, model));
+    }
+    // Stable: of equal errors the simpler comes first.
+    tried.sort_by(|(a, _), (b, _)| a.error.total_cmp(&b.error));
+    let model = tried[0].1.clone();
+    Ok(Choice { model, tried: tried.into_iter().map(|(tried, _)| tried).collect() })
+}
+
+/// The model with β doubled for as long as its error falls. The weights of the sources alone do not say where to
+/// stop: where all are recalled, they are nearly 1 long before the error is nothing.
+fn sharpened<T: Scalar>(
+    patterns: &Patterns<T>,
+    copies: &Copies<T>,
+    mut model: Model<T>,
+) -> Result<Model<T>> {
+    let mut error = error_of(patterns, copies, &model)?;
+    for _ in 0..MOST_DOUBLINGS {
+        let sharper = Model::dense(2.0 * model.beta())?.with_similarity(model.similarity().clone());
+        let its_error = error_of(patterns, copies, &sharper)?;
+        if its_error >= error {
+            break;
+        }
+        (model, error) = (sharper, its_error);
+    }
+    Ok(model)
+}
+
+/// The mean error of the recall of copies.
+fn error_of<T: Scalar>(
+    patterns: &Patterns<T>,
+    copies: &Copies<T>,
+    model: &Model<T>,
+) -> Result<f64> {
+    let memory = Memory::new(patterns.clone(), model.clone())?;
+    let recalled = memory.retrieve(copies.queries(), &Dynamics::one_step())?.retrieved;
+    let sources = patterns.view().select(Axis(0), copies.sources());
+    let errors = sum_squared_error(sources.view(), recalled.view(), None)?;
+    Ok(errors.mean().unwrap_or(0.0))
+}
