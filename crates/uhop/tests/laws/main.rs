@@ -7,6 +7,7 @@ mod channel;
 mod common;
 mod energy;
 mod golden;
+mod observed;
 mod retrieval;
 mod saved;
 mod screened;
