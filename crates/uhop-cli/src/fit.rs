@@ -6,12 +6,14 @@ use serde::Serialize;
 use uhop::saved::{Learning, SavedMemory, StoredTensor};
 use uhop::stage1::{Batches, Optimizer, Params, SeparationLoss};
 use uhop::{LinearMap, Memory, Model, Patterns};
+use uhop_data::image_folder::Shape;
 use uhop_data::store::Writer;
 use uhop_data::{Kind, Matrix};
 
 use crate::args::{FitArgs, LossArg, OptimizerArg, Stage1Args};
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::input::Rows;
 use crate::learning::{ADAM_RATE, AVERAGE_LOSS_RATE, MAX_LOSS_RATE, first_and_last_loss, stage1};
 use crate::{input, interrupt};
 
@@ -27,9 +29,14 @@ pub(crate) fn run(args: &FitArgs) -> Result<(), Failure> {
         let message = format!("{} is there and is not a memory", args.output.display());
         return Err(Failure::user(message).hint("name another file, or remove it first"));
     }
-    match input::rows(&args.patterns, &args.read)?.matrix {
-        Matrix::F32(rows) => fit(args, input::patterns(&args.patterns, rows)?, Matrix::into_f32),
-        Matrix::F64(rows) => fit(args, input::patterns(&args.patterns, rows)?, Matrix::into_f64),
+    let Rows { matrix, images } = input::rows(&args.patterns, &args.read)?;
+    match matrix {
+        Matrix::F32(rows) => {
+            fit(args, input::patterns(&args.patterns, rows)?, images, Matrix::into_f32)
+        }
+        Matrix::F64(rows) => {
+            fit(args, input::patterns(&args.patterns, rows)?, images, Matrix::into_f64)
+        }
     }
 }
 
@@ -56,12 +63,13 @@ struct Learned {
 fn fit<T: StoredTensor>(
     args: &FitArgs,
     patterns: Patterns<T>,
+    images: Option<Shape>,
     into_t: fn(Matrix) -> ndarray::Array2<T>,
 ) -> Result<(), Failure> {
     let console = Console::new(args.output_args);
     let (n_patterns, dim) = (patterns.n_patterns(), patterns.dim());
     // All that can be wrong with the input is found before the time is spent on learning.
-    let model = input::model(Model::dense(1.0)?, &args.model)?;
+    let model = input::model(Model::dense(1.0)?, &args.model, images, dim)?;
     let mut memory = Memory::new(patterns, model)?;
     if let Some(path) = &args.values {
         let values = into_t(input::rows(path, &args.read)?.matrix);
