@@ -1,11 +1,11 @@
-//! The corruption that options name, and damaged copies of patterns to learn from.
+//! The corruption that options name, the similarity that knows it, and damaged copies of patterns.
 
-use ndarray::{Array2, ArrayView2, Axis};
-use uhop::{Patterns, Scalar};
-use uhop_data::Corruption;
+use ndarray::{Array2, ArrayView2};
+use uhop::{Channel, Patterns, Scalar};
 use uhop_data::image_folder::Shape;
+use uhop_data::{Corruption, CorruptionMix};
 
-use crate::args::CorruptionArgs;
+use crate::args::{CorruptionArgs, ModelArgs, SimilarityArg};
 use crate::failure::Failure;
 
 /// The corruption that the options name for rows of `dim` numbers, and its description.
@@ -16,50 +16,93 @@ pub(crate) fn corruption(
 ) -> Result<(Corruption, String), Failure> {
     let corruption = match args {
         CorruptionArgs { half_mask: true, .. } => Corruption::half_mask(),
-        CorruptionArgs { half_mask_unscaled: true, .. } => Corruption::half_mask_unscaled(),
+        CorruptionArgs { mask: Some(share), .. } => Corruption::mask(*share)?,
+        CorruptionArgs { salt_and_pepper: Some(share), .. } => Corruption::salt_and_pepper(*share)?,
         CorruptionArgs { noise: Some(std), .. } => Corruption::gaussian_noise(*std)?,
         CorruptionArgs { noise_norm: Some(norm), .. } => Corruption::noise_of_norm(*norm)?,
-        // The only one left: clap wants one of the group.
-        CorruptionArgs { occlude: _, .. } => {
+        // The only ones left: clap wants one of the group.
+        CorruptionArgs { occlude_region, .. } => {
             let Some(shape) = images else {
-                let message = format!("--occlude needs images, found rows of {dim} numbers");
+                let option =
+                    if occlude_region.is_some() { "--occlude-region" } else { "--occlude" };
+                let message = format!("{option} needs images, found rows of {dim} numbers");
                 return Err(Failure::user(message)
                     .hint("say the size of the images with --size WxH, and --grey if so"));
             };
             let (height, width) = (shape.height as usize, shape.width as usize);
             // A line of an RGB image is three times as many numbers.
-            let corruption = Corruption::occluded_half(height, width * shape.colour.n_values())?;
-            return Ok((corruption, Corruption::occluded_half(height, width)?.to_string()));
+            let occluded = |n_values: usize| match occlude_region {
+                None => Corruption::occluded_half(height, width * n_values),
+                Some(region) => {
+                    let columns = region.left * n_values..(region.left + region.width) * n_values;
+                    let lines = region.top..region.top + region.height;
+                    Corruption::occluded_region((height, width * n_values), lines, columns)
+                }
+            };
+            // In pixels, so that a rectangle that does not fit is refused in them.
+            let description = occluded(1)?.to_string();
+            return Ok((occluded(shape.colour.n_values())?, description));
         }
     };
     Ok((corruption, corruption.to_string()))
 }
 
-/// One corruption or several, each for its share of the rows.
+/// The channel that the options name, if they ask for its similarity, for patterns of `dim` numbers.
+pub(crate) fn channel(
+    args: &ModelArgs,
+    images: Option<Shape>,
+    dim: usize,
+) -> Result<Option<Channel>, Failure> {
+    match (args.similarity, &args.corruption) {
+        (Some(SimilarityArg::Channel), Some(damage)) => {
+            Ok(Some(corruption(damage, images, dim)?.0.channel(dim)?))
+        }
+        (Some(SimilarityArg::Channel), None) => {
+            Err(Failure::user("--similarity channel needs a corruption".to_owned())
+                .hint("name the damage that queries have, such as --noise 0.7"))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// That a corruption is given only where something knows what to do with it.
+pub(crate) fn check_used(args: &ModelArgs) -> Result<(), Failure> {
+    if args.corruption.is_none() || args.similarity == Some(SimilarityArg::Channel) {
+        return Ok(());
+    }
+    Err(Failure::user("a corruption is for --similarity channel alone".to_owned())
+        .hint("add --similarity channel, or leave the corruption out"))
+}
+
+/// The corruption that queries have, or a mix of several, for patterns that it was checked with.
 pub(crate) struct Damage {
-    corruptions: Vec<Corruption>,
+    mix: CorruptionMix,
     description: String,
+    channel: Option<Channel>,
 }
 
 impl Damage {
-    /// The corruption that the options name, or a mix where they name none, checked with these patterns.
+    /// The corruption that the options name, or the usual mix where they name none.
     pub(crate) fn new<T: Scalar>(
         args: Option<&CorruptionArgs>,
         images: Option<Shape>,
         patterns: &Patterns<T>,
     ) -> Result<Self, Failure> {
-        let (corruptions, description) = match args {
+        let rows = patterns.view().mapv(|x| x.widen() as f32);
+        let (mix, description, channel) = match args {
             Some(args) => {
                 let (corruption, description) = corruption(args, images, patterns.dim())?;
-                (vec![corruption], description)
+                let channel = corruption.channel(patterns.dim())?;
+                (CorruptionMix::new(vec![corruption])?, description, Some(channel))
             }
-            None => mix(images)?,
+            None => {
+                let mix = CorruptionMix::usual(rows.view());
+                let description = format!("a mix of {}", mix.corruptions().len());
+                (mix, description, None)
+            }
         };
-        let rows = patterns.view().mapv(|x| x.widen() as f32);
-        for corruption in &corruptions {
-            corruption.apply(rows.view(), 0)?;
-        }
-        Ok(Self { corruptions, description })
+        mix.apply(rows.view(), 0)?;
+        Ok(Self { mix, description, channel })
     }
 
     /// Plain words.
@@ -67,39 +110,17 @@ impl Damage {
         &self.description
     }
 
-    /// Damaged copies of rows of the patterns it was checked with: of k corruptions each damages every k-th row,
-    /// beginning with another one by the seed.
-    pub(crate) fn apply<T: Scalar>(&self, rows: ArrayView2<'_, T>, seed: u64) -> Array2<T> {
-        let n_kinds = self.corruptions.len();
-        let mut damaged = rows.to_owned();
-        for (kind, corruption) in self.corruptions.iter().enumerate() {
-            let first = (kind + (seed % n_kinds as u64) as usize) % n_kinds;
-            let own: Vec<usize> = (first..rows.nrows()).step_by(n_kinds).collect();
-            if own.is_empty() {
-                continue;
-            }
-            let chosen = rows.select(Axis(0), &own).mapv(|x| x.widen() as f32);
-            let copies = corruption.apply(chosen.view(), seed).expect(
-                "whether rows can be damaged was found out before, and does not depend on the seed",
-            );
-            for (copy, &row) in copies.outer_iter().zip(&own) {
-                damaged.row_mut(row).assign(&copy.mapv(|x| T::narrow(f64::from(x))));
-            }
-        }
-        damaged
+    /// Its likelihood, if it is one corruption.
+    pub(crate) fn channel(&self) -> Option<&Channel> {
+        self.channel.as_ref()
     }
-}
 
-/// What may happen to queries where nothing is known: pixels lost, noise, and for images a hidden half.
-fn mix(images: Option<Shape>) -> Result<(Vec<Corruption>, String), Failure> {
-    let mut corruptions = vec![
-        Corruption::half_mask(),
-        Corruption::half_mask_unscaled(),
-        Corruption::gaussian_noise(0.5)?,
-    ];
-    if let Some(shape) = images {
-        let width = shape.width as usize * shape.colour.n_values();
-        corruptions.push(Corruption::occluded_half(shape.height as usize, width)?);
+    /// Damaged copies of rows of the patterns it was checked with.
+    pub(crate) fn apply<T: Scalar>(&self, rows: ArrayView2<'_, T>, seed: u64) -> Array2<T> {
+        let rows = rows.mapv(|x| x.widen() as f32);
+        let copies = self.mix.apply(rows.view(), seed).expect(
+            "whether rows can be damaged was found out before, and does not depend on the seed",
+        );
+        copies.mapv(|x| T::narrow(f64::from(x)))
     }
-    Ok((corruptions, "a mix of masks, noise and, of images, occlusion".to_owned()))
 }

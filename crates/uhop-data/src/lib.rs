@@ -33,7 +33,8 @@
 //!   [`idx::read_images`], [`idx::read_labels`], and [`idx::read`] for everything else the format can
 //!   hold.
 //! - [`Images`] are greyscale images as patterns, with their height and width.
-//! - [`Corruption`] makes corrupted queries from patterns, reproducibly from a seed.
+//! - [`Corruption`] makes corrupted queries from patterns, reproducibly from a seed; [`CorruptionMix`]
+//!   does so where it is not known which.
 //! - [`datasets`] knows MNIST, CIFAR-10, CIFAR-100 and Tiny ImageNet: labelled images from a folder with
 //!   their files, and what this copy of them is.
 //! - `hub`, with the feature of that name, fetches the files of these data sets.
@@ -64,7 +65,7 @@ pub mod safetensors;
 pub mod sample;
 pub mod store;
 
-pub use corruption::Corruption;
+pub use corruption::{Corruption, CorruptionMix};
 pub use error::{Error, Result};
 pub use images::Images;
 pub use kind::{Kind, ReadOptions, WriteOptions};

@@ -1,6 +1,7 @@
 //! Scores s = similarity(Ξ, x): larger means closer, always.
 
 mod exact;
+mod observed;
 
 use std::ops::Range;
 use std::sync::OnceLock;

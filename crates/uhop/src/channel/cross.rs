@@ -25,8 +25,7 @@ pub(super) fn cross(
     let f = |row, column| f(row, column) - f(base, column);
     let mut residual: Vec<Vec<f64>> =
         grid.0.iter().map(|&row| grid.1.iter().map(|&column| f(row, column)).collect()).collect();
-    // h_r and g_r, each over all rows or columns.
-    let mut terms: Vec<(Vec<f64>, Vec<f64>)> = Vec::new();
+    let mut terms: Vec<Term> = Vec::new();
     while terms.len() < most {
         let (i, j) = pivot(&residual);
         let pivot = residual[i][j];
@@ -34,27 +33,31 @@ pub(super) fn cross(
             break;
         }
         let (row, column) = (grid.0[i], grid.1[j]);
-        let rest = |at: (usize, usize)| {
-            let known: f64 = terms.iter().map(|(h, g)| h[at.0] * g[at.1]).sum();
-            f(at.0, at.1) - known
+        let rest = |row, column| {
+            let known: f64 = terms.iter().map(|term| term.h[row] * term.g[column]).sum();
+            f(row, column) - known
         };
-        let h: Vec<f64> = (0..n_rows).map(|row| rest((row, column))).collect();
-        let g: Vec<f64> = (0..n_columns).map(|column| rest((row, column)) / pivot).collect();
+        let h: Vec<f64> = (0..n_rows).map(|row| rest(row, column)).collect();
+        let g: Vec<f64> = (0..n_columns).map(|column| rest(row, column) / pivot).collect();
         for (residuals, &row) in residual.iter_mut().zip(grid.0) {
             for (residual, &column) in residuals.iter_mut().zip(grid.1) {
                 *residual -= h[row] * g[column];
             }
         }
-        terms.push((h, g));
+        terms.push(Term { h, g });
     }
-    let interleave = |n: usize, of: &dyn Fn(&(Vec<f64>, Vec<f64>), usize) -> f64| {
-        (0..n).flat_map(|at| terms.iter().map(move |term| of(term, at))).collect()
-    };
+    let of_all = |at: usize, of: fn(&Term) -> &[f64]| terms.iter().map(move |term| of(term)[at]);
     Cross {
-        columns: interleave(n_columns, &|term, at| term.1[at]),
-        rows: interleave(n_rows, &|term, at| term.0[at]),
+        columns: (0..n_columns).flat_map(|at| of_all(at, |term| &term.g)).collect(),
+        rows: (0..n_rows).flat_map(|at| of_all(at, |term| &term.h)).collect(),
         n_terms: terms.len(),
     }
+}
+
+/// One product, h of every row and g of every column.
+struct Term {
+    h: Vec<f64>,
+    g: Vec<f64>,
 }
 
 /// Where a matrix is largest in size.

@@ -8,6 +8,7 @@ mod common;
 mod denoising;
 mod energy;
 mod golden;
+mod observed;
 mod retrieval;
 mod saved;
 mod screened;
