@@ -59,8 +59,8 @@ pub(crate) enum Verb {
 
     /// Add patterns to a memory file.
     ///
-    /// They are stored behind those that are there. A feature map stays as it was learned. The
-    /// change goes to a journal beside the file (MEMORY.journal), and into the file itself when the
+    /// They are stored behind those that are there. A feature map stays as it was learned, but for that of
+    /// whitening, which is made anew. To a memory learned by denoising none can be added. The change goes to a journal beside the file (MEMORY.journal), and into the file itself when the
     /// file is small or the journal has grown to a quarter of it.
     Add(AddArgs),
 

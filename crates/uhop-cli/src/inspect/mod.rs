@@ -69,6 +69,7 @@ struct Document {
     effective_beta: Option<f64>,
     temperature: Option<f64>,
     has_ids: bool,
+    stage1_loss: Option<&'static str>,
     stage1_steps: Option<usize>,
     last_loss: Option<f64>,
     n_sampled: usize,
@@ -158,6 +159,7 @@ fn examine<T: StoredTensor>(
         effective_beta,
         temperature: effective_beta.and_then(|beta| finite(1.0 / beta)),
         has_ids: saved.ids().is_some(),
+        stage1_loss: learning.map(|learning| learning.loss()),
         stage1_steps: learning.map(|learning| learning.losses().len().saturating_sub(1)),
         last_loss: learning.and_then(|learning| {
             let held_out = learning.held_out().last().map(|last| last.loss);

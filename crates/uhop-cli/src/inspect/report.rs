@@ -59,14 +59,19 @@ fn contents(found: &Found) -> String {
     if let (Some(dim_features), false) = (document.dim_features, is_kernel) {
         let bias =
             if document.has_bias { "with a bias for each pattern" } else { "without biases" };
-        let line = format!(
+        let mut line = format!(
             "of {dim_features} × {}, one for patterns and one for queries, {bias}",
             document.dim
         );
+        if let (Some("denoising"), Some(steps)) = (document.stage1_loss, document.stage1_steps) {
+            let _ = write!(line, ", learned in {steps} steps of denoising");
+        }
         text.push_str(&item("feature maps", &line));
     } else if let Some(dim_features) = document.dim_features {
         let mut map = format!("W of {dim_features} × {}", document.dim);
-        if let (Some(steps), Some(loss)) = (document.stage1_steps, document.last_loss) {
+        if document.stage1_loss == Some("whitening") {
+            map.push_str(", of whitening");
+        } else if let (Some(steps), Some(loss)) = (document.stage1_steps, document.last_loss) {
             let _ =
                 write!(map, ", learned in {steps} steps of Stage I, last loss {}", number(loss));
         }

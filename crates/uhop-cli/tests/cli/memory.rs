@@ -126,7 +126,9 @@ fn a_whitened_memory_is_whitened_anew() {
     for corruption in [&["--noise", "0.3"][..], &[]] {
         let stage1 = json(folder, &[&fit[..], corruption].concat())["stage1"].clone();
         assert!(stage1["lambda"].as_f64() > Some(0.0) && stage1["last_loss"].is_f64(), "{stage1}");
-        assert_ne!(json(folder, &["inspect", "w.safetensors"])["beta"], 1.0);
+        let inspected = json(folder, &["inspect", "w.safetensors"]);
+        assert_ne!(inspected["beta"], 1.0);
+        assert_eq!(inspected["stage1_loss"], "whitening");
     }
     json(folder, &[&fit[..], &["--beta", "3"]].concat());
     assert_eq!(json(folder, &["inspect", "w.safetensors"])["beta"], 3.0);

@@ -97,6 +97,15 @@ pub enum Learning {
 }
 
 impl Learning {
+    /// What was minimised, as the file says: `"average"`, `"max"`, `"whitening"` or `"denoising"`.
+    pub fn loss(&self) -> &'static str {
+        match self {
+            Self::Separation { params, .. } => params.loss().name(),
+            Self::Whitening { .. } => "whitening",
+            Self::Denoising { .. } => "denoising",
+        }
+    }
+
     /// The loss before the first step and after each; none where there were no steps.
     pub fn losses(&self) -> &[f64] {
         match self {

@@ -172,6 +172,14 @@ impl SeparationLoss {
         self.with_t(0.5 / positive("separation loss", "tau", tau)?)
     }
 
+    /// `"average"` or `"max"`.
+    pub(crate) fn name(&self) -> &'static str {
+        match self.over {
+            Over::Average => "average",
+            Over::Max => "max",
+        }
+    }
+
     pub(crate) fn parts(&self) -> (Over, Features, f64) {
         (self.over, self.features, self.t)
     }

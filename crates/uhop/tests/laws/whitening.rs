@@ -2,6 +2,7 @@
 
 use ndarray::{Array2, ArrayView2, Axis, s};
 use proptest::prelude::*;
+use serde::Deserialize;
 use uhop::stage1::{Copies, RIDGES, Whitening, choose_ridge, whiten};
 use uhop::{LinearMap, Patterns, Scalar, Similarity};
 
@@ -98,6 +99,50 @@ proptest! {
         }
         if single { check::<f32>(n, added, removed, seed) } else { check::<f64>(n, added, removed, seed) }
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GoldenFile {
+    #[serde(rename = "what")]
+    _what: String,
+    cases: Vec<GoldenCase>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GoldenCase {
+    ridge: f64,
+    patterns: Vec<Vec<f64>>,
+    weight: Vec<Vec<f64>>,
+    queries: Vec<Vec<f64>>,
+    scores: Vec<Vec<f64>>,
+}
+
+/// The positive root, and the scores that it gives.
+#[test]
+fn maps_are_the_golden_ones() {
+    let matrix = |rows: &[Vec<f64>]| {
+        Array2::from_shape_vec((rows.len(), rows[0].len()), rows.concat()).unwrap()
+    };
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/whitening.json");
+    let file: GoldenFile = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    for case in &file.cases {
+        let (patterns, queries) = (matrix(&case.patterns), matrix(&case.queries));
+        let (c, rho) = second_moment(patterns.view(), case.ridge);
+        let off = 2.0 * rounding(&c, patterns.nrows(), rho);
+        let map = whiten(&stored(&patterns), case.ridge).unwrap();
+        let difference = largest((&map.weight() - &matrix(&case.weight)).iter().copied());
+        assert!(difference <= off, "{difference:e} {off:e}");
+        let keys = Similarity::Kernel(map).bind(&stored(&patterns)).unwrap();
+        let found = keys.scores(queries.view()).unwrap();
+        let sizes = frobenius(patterns.view()) * frobenius(queries.view());
+        // W is at most ρ^(−½), on either side.
+        let bound = 2.0 * off * sizes / rho.sqrt() * patterns.ncols() as f64;
+        let difference = largest((found - matrix(&case.scores)).iter().copied());
+        assert!(difference <= bound, "{difference:e} {bound:e}");
+    }
+    assert_eq!(file.cases.len(), 4);
 }
 
 /// n·(Bq)_μ is the score, B found by gradient descent on Σ_μ ‖Bξ_μ − e_μ‖² + nρ‖B‖².
