@@ -54,7 +54,8 @@ pub(crate) enum Verb {
     /// corruption that is named, as for `uhop corrupt`, or of several if none is. Without --beta they also choose β.
     ///
     /// Where it is known how queries will be damaged, --similarity channel and that corruption (such as
-    /// --noise 0.7) recall with the smallest mean error that there is.
+    /// --noise 0.7) recall with the smallest mean error that there is. --auto tries all similarities and shows
+    /// how well each recalls.
     Fit(Box<FitArgs>),
 
     /// Add patterns to a memory file.
@@ -459,6 +460,11 @@ pub(crate) struct FitArgs {
     #[command(flatten)]
     pub(crate) read: ReadArgs,
 
+    /// Choose similarity, λ and β by the recall of damaged copies: of the corruption that is named, or of a mix of
+    /// several
+    #[arg(long, group = "learns", conflicts_with_all = ["similarity", "beta", "separation"])]
+    pub(crate) auto: bool,
+
     #[command(flatten)]
     pub(crate) model: ModelArgs,
 
@@ -555,7 +561,7 @@ pub(crate) struct KeepArgs {
 #[command(next_help_heading = "Stage I options")]
 pub(crate) struct Stage1Args {
     /// Learn a feature map W by this loss
-    #[arg(long, value_enum, conflicts_with = "similarity")]
+    #[arg(long, value_enum, group = "learns", conflicts_with = "similarity")]
     pub(crate) loss: Option<LossArg>,
 
     /// Steps of learning [default: 100; 200 for denoising]
@@ -598,7 +604,7 @@ pub(crate) struct Stage1Args {
     pub(crate) lambda: Option<f64>,
 
     /// Seed of the random start of W, of the batches and of the damage
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "loss", value_parser = seed)]
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "learns", value_parser = seed)]
     pub(crate) seed: u64,
 }
 

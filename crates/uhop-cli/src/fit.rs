@@ -13,14 +13,14 @@ use uhop_data::{Kind, Matrix};
 
 use crate::args::{FitArgs, LossArg, OptimizerArg, Stage1Args};
 use crate::console::Console;
-use crate::damage::Damage;
+use crate::damage::{self, Damage};
 use crate::failure::Failure;
 use crate::input::Rows;
 use crate::learning::{
     ADAM_RATE, AVERAGE_LOSS_RATE, DENOISING_RATE, MAX_LOSS_RATE, denoised, first_and_last_loss,
     separated,
 };
-use crate::{input, interrupt};
+use crate::{choosing, input, interrupt};
 
 /// From so many patterns on, all pairs take seconds a step.
 const MANY_PATTERNS: usize = 16_384;
@@ -55,6 +55,7 @@ struct Document {
     n_patterns: usize,
     dim: usize,
     stage1: Option<Summary>,
+    choice: Option<choosing::Document>,
     memory: String,
 }
 
@@ -100,6 +101,17 @@ fn fit<T: StoredTensor>(
         saved = saved.with_ids(input::ids(path, None)?).map_err(|error| input::at(path, &error))?;
     }
     check_options(args)?;
+    let mut choice = None;
+    if args.auto {
+        let patterns = saved.memory().patterns();
+        let damage = Damage::new(args.model.corruption.as_ref(), images, patterns)?;
+        let chosen = choosing::chosen(patterns, &damage, args.stage1.seed, &console)?;
+        choice = Some(chosen.decision.clone());
+        saved = saved.with_model(chosen.model)?.with_decision(chosen.decision);
+        if let Some(learning) = chosen.learning {
+            saved = saved.with_learning(learning);
+        }
+    }
     let mut summary = None;
     if let Some(loss) = args.stage1.loss {
         let patterns = saved.memory().patterns();
@@ -128,10 +140,12 @@ fn fit<T: StoredTensor>(
             n_patterns,
             dim,
             stage1: summary,
+            choice: choice.as_ref().map(choosing::Document::new),
             memory,
         });
     }
-    console.data(&format!("stored  {n_patterns} × {dim}\nmemory  {memory}\n"))
+    let choice = choice.as_ref().map(choosing::table).unwrap_or_default();
+    console.data(&format!("{choice}stored  {n_patterns} × {dim}\nmemory  {memory}\n"))
 }
 
 fn write<T: StoredTensor>(path: &Path, saved: &SavedMemory<T>) -> Result<(), Failure> {
@@ -160,7 +174,8 @@ fn check_options(args: &FitArgs) -> Result<(), Failure> {
     let lambda = [("--lambda", lambda.is_some())];
     let damage = [("a corruption", args.model.corruption.is_some())];
     let (name, alien) = match args.stage1.loss {
-        None => ("a memory without --loss", vec![&damage[..]]),
+        None if args.auto => return Ok(()),
+        None => return damage::check_used(&args.model),
         Some(LossArg::Average) => ("the average loss", vec![&lambda[..], &damage]),
         Some(LossArg::Max) => ("the max loss", vec![&lambda[..], &damage]),
         Some(LossArg::Whitening) => ("whitening", vec![&separation[..], &steps]),

@@ -7,6 +7,7 @@
 mod add;
 mod args;
 mod changing;
+mod choosing;
 mod console;
 mod convert;
 mod corrupt;

@@ -186,8 +186,8 @@ impl<T: StoredTensor> Change<T> {
 }
 
 impl<T: StoredTensor> SavedMemory<T> {
-    /// The memory after these changes, one after the other. The model and the record of how its
-    /// feature map was learned stay; a map by whitening is made anew, once, and is bit for bit the one that
+    /// The memory after these changes, one after the other. The model and the records of how it
+    /// was learned and chosen stay; a map by whitening is made anew, once, and is bit for bit the one that
     /// [`whiten`] makes of the patterns that are left.
     ///
     /// # Errors
@@ -201,7 +201,7 @@ impl<T: StoredTensor> SavedMemory<T> {
         if changes.is_empty() {
             return Ok(self);
         }
-        let Self { memory, ids, learning } = self;
+        let Self { memory, ids, learning, decision } = self;
         let values = (!memory.is_auto_associative()).then(|| memory.values().clone());
         let mut patterns = vec![memory.patterns().view()];
         let mut all_values: Vec<_> = values.iter().map(Patterns::view).collect();
@@ -244,7 +244,7 @@ impl<T: StoredTensor> SavedMemory<T> {
             true => None,
             false => Some(Ids::gather(&all_ids, &order)?),
         };
-        Ok(Self { memory: changed, ids, learning })
+        Ok(Self { memory: changed, ids, learning, decision })
     }
 }
 

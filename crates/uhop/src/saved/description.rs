@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::channel::ChannelParts;
+use super::decision::{Decision, DecisionParts};
 use super::tensors::{Record, Tensor, digest};
 use super::{Learning, SavedMemory};
 use crate::error::{Error, Result, positive};
@@ -30,6 +31,9 @@ pub(super) struct Description {
     created_by: String,
     model: ModelParts,
     stage1: Option<Stage1>,
+    /// Since version 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    choice: Option<DecisionParts>,
     pub(super) tensors: BTreeMap<String, Record>,
     /// Digest of this text with these digits replaced by zeros.
     sha256: String,
@@ -185,6 +189,7 @@ impl Description {
                 beta: model.beta(),
             },
             stage1: saved.learning.as_ref().map(Stage1::of),
+            choice: saved.decision.as_ref().map(DecisionParts::of),
             tensors: tensors.collect(),
             sha256: NO_DIGEST.to_owned(),
         }
@@ -238,6 +243,10 @@ impl Description {
 
     pub(super) fn learning(&self) -> Result<Option<Learning>> {
         self.stage1.as_ref().map(Stage1::build).transpose()
+    }
+
+    pub(super) fn decision(&self) -> Result<Option<Decision>> {
+        self.choice.as_ref().map(DecisionParts::build).transpose()
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod change;
 mod channel;
+mod decision;
 mod description;
 mod ids;
 mod tensors;
@@ -13,6 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use change::Change;
+pub use decision::Decision;
 use description::{Description, SimilarityKind};
 pub use ids::Ids;
 pub use tensors::StoredTensor;
@@ -60,6 +62,7 @@ pub struct SavedMemory<T> {
     memory: Memory<T>,
     ids: Option<Ids>,
     learning: Option<Learning>,
+    decision: Option<Decision>,
 }
 
 /// How the map of a saved memory was learned.
@@ -135,7 +138,7 @@ pub enum AnyMemory {
 impl<T: Scalar> SavedMemory<T> {
     /// `memory` with nothing beside it.
     pub fn new(memory: Memory<T>) -> Self {
-        Self { memory, ids: None, learning: None }
+        Self { memory, ids: None, learning: None, decision: None }
     }
 
     /// With an id for each pattern.
@@ -168,6 +171,11 @@ impl<T: Scalar> SavedMemory<T> {
         Self { learning: Some(learning), ..self }
     }
 
+    /// With a record of what its similarity was chosen from.
+    pub fn with_decision(self, decision: Decision) -> Self {
+        Self { decision: Some(decision), ..self }
+    }
+
     /// The memory.
     pub fn memory(&self) -> &Memory<T> {
         &self.memory
@@ -186,6 +194,11 @@ impl<T: Scalar> SavedMemory<T> {
     /// How the map was learned, if that is recorded.
     pub fn learning(&self) -> Option<&Learning> {
         self.learning.as_ref()
+    }
+
+    /// What its similarity was chosen from, if [`choose`](crate::choose) chose it.
+    pub fn decision(&self) -> Option<&Decision> {
+        self.decision.as_ref()
     }
 
     /// The file: equal memories give equal bytes.
@@ -372,6 +385,9 @@ impl Description {
         let mut saved = SavedMemory::new(memory);
         if let Some(ids) = Ids::take(stored)? {
             saved = saved.with_ids(ids)?;
+        }
+        if let Some(decision) = self.decision()? {
+            saved = saved.with_decision(decision);
         }
         Ok(match self.learning()? {
             Some(learning) => {

@@ -1,0 +1,90 @@
+//! `uhop fit --auto`: the similarity chosen by the recall of damaged copies.
+
+use comfy_table::{CellAlignment, LineStyle, Table, presets};
+use serde::Serialize;
+use uhop::saved::{Decision, Learning};
+use uhop::{Candidate, Model, Patterns, Scalar, Tried, choose};
+
+use crate::console::Console;
+use crate::damage::Damage;
+use crate::failure::Failure;
+
+/// What was chosen.
+pub(crate) struct Chosen<T> {
+    pub(crate) model: Model<T>,
+    pub(crate) decision: Decision,
+    /// How its map follows patterns that are added or removed, if it does.
+    pub(crate) learning: Option<Learning>,
+}
+
+/// The best of all similarities for copies that are damaged so.
+pub(crate) fn chosen<T: Scalar>(
+    patterns: &Patterns<T>,
+    damage: &Damage,
+    seed: u64,
+    console: &Console,
+) -> Result<Chosen<T>, Failure> {
+    console.note(&format!("trying similarities on damaged copies ({})", damage.description()));
+    let corrupt = |rows: ndarray::ArrayView2<'_, T>, seed| damage.apply(rows, seed);
+    let choice = choose(patterns, damage.channel().cloned(), seed, corrupt)?;
+    let learning = match choice.tried[0].what {
+        Candidate::Whitened { ridge } => Some(Learning::Whitening { ridge }),
+        _ => None,
+    };
+    let corruption = damage.description().to_owned();
+    let decision = Decision { corruption, seed, tried: choice.tried };
+    Ok(Chosen { model: choice.model, decision, learning })
+}
+
+/// What docs/json.md describes.
+#[derive(Debug, Serialize)]
+pub(crate) struct Document {
+    corruption: String,
+    tried: Vec<Line>,
+}
+
+#[derive(Debug, Serialize)]
+struct Line {
+    similarity: &'static str,
+    lambda: Option<f64>,
+    steps: Option<usize>,
+    beta: f64,
+    error: f64,
+}
+
+impl Document {
+    pub(crate) fn new(decision: &Decision) -> Self {
+        let tried = decision.tried.iter().map(Line::new).collect();
+        Self { corruption: decision.corruption.clone(), tried }
+    }
+}
+
+impl Line {
+    fn new(&Tried { what, beta, error, .. }: &Tried) -> Self {
+        let (lambda, steps) = match what {
+            Candidate::Whitened { ridge } => (Some(ridge), None),
+            Candidate::Denoised { steps } => (None, Some(steps)),
+            _ => (None, None),
+        };
+        Self { similarity: what.name(), lambda, steps, beta, error }
+    }
+}
+
+/// The table that the choice was made from, the best first.
+pub(crate) fn table(decision: &Decision) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
+    table.set_header(["similarity", "β", "error of a copy"]);
+    for tried in &decision.tried {
+        let name = match tried.what {
+            Candidate::Whitened { ridge } => format!("whitened, λ = {ridge:.3}"),
+            Candidate::Denoised { steps } => format!("denoised, {steps} steps"),
+            what => what.name().to_owned(),
+        };
+        table.add_row([name, format!("{:.4}", tried.beta), format!("{:.4}", tried.error)]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    format!("{}\nfor     {}\n", table.trim_fmt(), decision.corruption)
+}
