@@ -18,6 +18,8 @@ use crate::spec::CorruptionKind;
 /// | Gaussian, std σ, folded and clamped | Π_j φ((x_j−ξ_j)/σ) + φ((x_j+ξ_j)/σ); for x_j = 1 the probability Q((1−ξ_j)/σ) + Q((1+ξ_j)/σ) |
 /// | Gaussian of norm r | 1 if ‖x−ξ‖ = r up to the rounding of x |
 /// | lower half occluded | 1 if the upper halves are equal |
+/// | mask, a share p of 0s | Π_j 1−p if x_j = ξ_j, and p more if x_j = 0 |
+/// | salt and pepper, a share p | Π_j 1−p if x_j = ξ_j, and p/2 more if x_j is 0 or 1 |
 ///
 /// Φ and Q are those of the standard normal distribution. All are exact, for patterns with values in
 /// \[0, 1\].
@@ -41,6 +43,8 @@ enum Kind {
     Folded { std: f64 },
     Sphere { radius: f64 },
     Occluded { n_visible: usize },
+    Mask { share: f64 },
+    SaltAndPepper { share: f64 },
 }
 
 impl Likelihood {
@@ -54,6 +58,8 @@ impl Likelihood {
             CorruptionKind::OccludedHalf => {
                 Kind::Occluded { n_visible: (height - height / 2) * width }
             }
+            CorruptionKind::Mask => Kind::Mask { share: level },
+            CorruptionKind::SaltAndPepper => Kind::SaltAndPepper { share: level },
         })
     }
 
@@ -139,8 +145,37 @@ impl Likelihood {
             Kind::Occluded { n_visible } => {
                 possible(query.iter().zip(pattern).take(n_visible).all(|(q, x)| q == x))
             }
+            Kind::Mask { share } => replaced(query, pattern, share, |q| q == 0.0, 1.0),
+            Kind::SaltAndPepper { share } => {
+                replaced(query, pattern, share, |q| q == 0.0 || q == 1.0, 0.5)
+            }
         }
     }
+}
+
+/// ln P(query | pattern) where a `share` of the numbers is replaced, each of the `values` as often.
+fn replaced(
+    query: ArrayView1<'_, f32>,
+    pattern: ArrayView1<'_, f32>,
+    share: f64,
+    values: impl Fn(f32) -> bool,
+    of_value: f64,
+) -> f64 {
+    // Where the two are the same and not one of the values, are one, differ and are one; else impossible.
+    let (mut kept, mut either, mut lost) = (0, 0, 0);
+    for (&q, &x) in query.iter().zip(pattern) {
+        match (q == x, values(q)) {
+            (true, false) => kept += 1,
+            (true, true) => either += 1,
+            (false, true) => lost += 1,
+            (false, false) => return f64::NEG_INFINITY,
+        }
+    }
+    let (p_kept, p_lost) = (1.0 - share, share * of_value);
+    [(kept, p_kept), (either, p_kept + p_lost), (lost, p_lost)]
+        .map(|(n, p)| f64::from(n) * p.ln())
+        .iter()
+        .sum()
 }
 
 /// A pattern, and what each of its numbers that are not 0 contributes.
@@ -271,7 +306,11 @@ mod tests {
                 CorruptionKind::GaussianStd,
                 CorruptionKind::GaussianNorm,
                 CorruptionKind::OccludedHalf,
+                CorruptionKind::Mask,
+                CorruptionKind::SaltAndPepper,
             ] {
+                let is_share = matches!(kind, CorruptionKind::Mask | CorruptionKind::SaltAndPepper);
+                let level = if is_share { 0.01 + level / 5.0 } else { level };
                 let queries =
                     kind.at(level, (3, 4)).unwrap().apply(patterns.view(), seed).unwrap();
                 let likelihood = Likelihood::new(kind, level, (3, 4));
@@ -290,7 +329,12 @@ mod tests {
     #[test]
     fn the_posterior_is_calibrated() {
         let patterns = array![[0.0_f32, 0.0], [0.6, 0.0], [0.6, 0.9]];
-        for kind in [CorruptionKind::GaussianStd, CorruptionKind::HalfMask] {
+        for kind in [
+            CorruptionKind::GaussianStd,
+            CorruptionKind::HalfMask,
+            CorruptionKind::Mask,
+            CorruptionKind::SaltAndPepper,
+        ] {
             let likelihood = Likelihood::new(kind, 0.8, (1, 2));
             let mut confusion = [[0.0_f64; 3]; 3];
             let n = 3000;

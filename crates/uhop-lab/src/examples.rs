@@ -4,7 +4,6 @@ use ndarray::{ArrayView1, s};
 
 use crate::data::DataSet;
 use crate::error::{Error, Result};
-use crate::learned::Maps;
 use crate::measure::{BAYES, posterior_mean};
 use crate::recall::{Cell, Entry, MemorySet};
 use crate::report::{Image, ImageGrid};
@@ -25,8 +24,7 @@ pub(crate) fn grids(spec: &Spec, data: &DataSet, stem: &str) -> Result<Vec<Image
         return Ok(Vec::new());
     };
     let patterns = data.draw(n_patterns, seed_of(0, Use::Memory))?;
-    let maps = Maps::new(&patterns, &spec.stage1, 0, &|| true);
-    let mut set = MemorySet::new(spec, &patterns, maps);
+    let mut set = MemorySet::new(spec, &patterns, 0, &|| true);
     let n_queries = spec.queries.unwrap_or(n_patterns).min(n_patterns);
     let shown = SHOWN.min(n_queries);
     let contenders: Vec<Contender> =
@@ -38,15 +36,13 @@ pub(crate) fn grids(spec: &Spec, data: &DataSet, stem: &str) -> Result<Vec<Image
         let damage = corruption.kind.at(level, data.lines())?;
         let stored = patterns.view();
         let stored = stored.slice(s![..n_queries, ..]);
-        let queries = damage.apply(stored, seed_of(0, Use::Queries))?;
-        let tuning = damage.apply(stored, seed_of(0, Use::Tuning))?;
-        let limit = posterior_mean(&patterns, queries.view(), (corruption.kind, level), data)?;
+        let mut cell = Cell::new(&mut set, damage, (n_queries, n_queries))?;
+        let limit = posterior_mean(&patterns, cell.queries(), (corruption.kind, level), data)?;
         let mut columns = vec![
             ("stored".to_owned(), stored.to_owned()),
-            ("query".to_owned(), queries.clone()),
+            ("query".to_owned(), cell.queries().to_owned()),
             (BAYES.to_owned(), limit.retrieved),
         ];
-        let mut cell = Cell::new(&mut set, queries, tuning);
         for &contender in &contenders {
             let steps = spec.stage1.steps.last().copied().unwrap_or(1);
             let recalled = cell.recall(Entry { protocol, contender, steps })?;

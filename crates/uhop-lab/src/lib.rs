@@ -25,6 +25,7 @@ mod data;
 mod document;
 mod error;
 mod examples;
+mod informed;
 mod journal;
 mod learned;
 mod measure;

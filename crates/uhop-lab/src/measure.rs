@@ -8,7 +8,6 @@ use uhop::{Patterns, metrics, readout};
 use crate::bayes::Likelihood;
 use crate::data::DataSet;
 use crate::error::{Error, Result};
-use crate::learned::Maps;
 use crate::recall::{Cell, Entry, MemorySet, Recalled};
 use crate::rows::Row;
 use crate::run::SetId;
@@ -32,8 +31,7 @@ pub(crate) fn measure(
 ) -> Result<Vec<Row>> {
     let keep_going = || go_on(0.0);
     let patterns = data.draw(id.n_patterns, seed_of(id.seed, Use::Memory))?;
-    let maps = Maps::new(&patterns, &spec.stage1, id.seed, &keep_going);
-    let mut set = MemorySet::new(spec, &patterns, maps);
+    let mut set = MemorySet::new(spec, &patterns, id.seed, &keep_going);
     let n_queries = spec.queries.unwrap_or(usize::MAX).min(id.n_patterns);
     let n_tuning = spec.protocol.iter().filter_map(|p| Some(p.tuned?.queries)).max().unwrap_or(1);
     let mut rows = Vec::new();
@@ -41,20 +39,14 @@ pub(crate) fn measure(
         for &level in corruption.levels() {
             let kind = corruption.kind;
             let damage = kind.at(level, data.lines())?;
-            let corrupted = |n: usize, use_| {
-                let stored = patterns.view();
-                damage.apply(stored.slice(s![..n.min(id.n_patterns), ..]), seed_of(id.seed, use_))
-            };
-            let queries = corrupted(n_queries, Use::Queries)?;
-            let tuning = corrupted(n_tuning, Use::Tuning)?;
+            let mut cell = Cell::new(&mut set, damage, (n_queries, n_tuning))?;
             let row = |contender: &str, protocol: &str, recalled: Recalled| {
                 row(spec, data, id, (kind, level), (contender, protocol), recalled)
             };
 
-            let limit = posterior_mean(&patterns, queries.view(), (kind, level), data)?;
+            let limit = posterior_mean(&patterns, cell.queries(), (kind, level), data)?;
             rows.push(row(BAYES, BAYES, limit)?);
 
-            let mut cell = Cell::new(&mut set, queries, tuning);
             for protocol in &spec.protocol {
                 for &contender in &spec.contenders {
                     if protocol.without.contains(&contender) {

@@ -7,9 +7,12 @@ use std::time::Instant;
 
 use ndarray::{Array1, Array2, ArrayView2, s};
 use uhop::{Keys, LinearMap, Patterns, Similarity, metrics, readout};
+use uhop_data::Corruption;
 
 use crate::error::{Error, Result};
+use crate::informed::{Informed, denoised_mix};
 use crate::learned::{Learned, Maps, Recipe};
+use crate::seeds::{Use, seed_of};
 use crate::spec::{Beta, Comparison, Contender, Defect, Loss, Parts, Protocol, Spec, Tuning};
 
 /// Which queries: those that count, or those by which β is tuned.
@@ -22,19 +25,28 @@ enum Side {
 /// What scores depend on, beside the queries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Compared {
+    Uninformed(Uninformed),
+    Informed(Informed),
+}
+
+/// What is the same for every corruption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Uninformed {
     Dot,
     Euclidean,
     Manhattan,
     Cosine,
     Features { recipe: Recipe, normalised: bool },
+    DenoisedMix,
 }
 
 /// A memory set: what does not depend on the queries.
 pub(crate) struct MemorySet<'a> {
     spec: &'a Spec,
     patterns: &'a Patterns<f32>,
+    seed: u64,
     maps: Maps<'a>,
-    keys: BTreeMap<Compared, Arc<Keys<f32>>>,
+    keys: BTreeMap<Uninformed, Arc<Keys<f32>>>,
 }
 
 /// How one contender recalled the queries of a cell.
@@ -74,6 +86,8 @@ type Scores = Arc<(Array2<f32>, f64)>;
 /// The queries of one corruption and level.
 pub(crate) struct Cell<'m, 'a> {
     set: &'m mut MemorySet<'a>,
+    damage: Corruption,
+    keys: BTreeMap<Informed, Arc<Keys<f32>>>,
     queries: Array2<f32>,
     tuning: Array2<f32>,
     scores: BTreeMap<(Side, Compared), Scores>,
@@ -82,8 +96,15 @@ pub(crate) struct Cell<'m, 'a> {
 }
 
 impl<'a> MemorySet<'a> {
-    pub(crate) fn new(spec: &'a Spec, patterns: &'a Patterns<f32>, maps: Maps<'a>) -> Self {
-        Self { spec, patterns, maps, keys: BTreeMap::new() }
+    /// The memory set of a seed.
+    pub(crate) fn new(
+        spec: &'a Spec,
+        patterns: &'a Patterns<f32>,
+        seed: u64,
+        keep_going: &'a (dyn Fn() -> bool + Sync),
+    ) -> Self {
+        let maps = Maps::new(patterns, &spec.stage1, seed, keep_going);
+        Self { spec, patterns, seed, maps, keys: BTreeMap::new() }
     }
 
     /// The map that an entry learns by a loss.
@@ -91,18 +112,19 @@ impl<'a> MemorySet<'a> {
         self.maps.get(Recipe::new(loss, entry.protocol, entry.steps))
     }
 
-    fn keys(&mut self, compared: Compared) -> Result<Arc<Keys<f32>>> {
+    fn keys(&mut self, compared: Uninformed) -> Result<Arc<Keys<f32>>> {
         if let Some(keys) = self.keys.get(&compared) {
             return Ok(Arc::clone(keys));
         }
         let similarity = match compared {
-            Compared::Dot => Similarity::Dot,
-            Compared::Euclidean => Similarity::Euclidean,
-            Compared::Manhattan => Similarity::Manhattan,
-            Compared::Cosine => Similarity::Cosine,
-            Compared::Features { recipe, normalised } => {
+            Uninformed::Dot => Similarity::Dot,
+            Uninformed::Euclidean => Similarity::Euclidean,
+            Uninformed::Manhattan => Similarity::Manhattan,
+            Uninformed::Cosine => Similarity::Cosine,
+            Uninformed::Features { recipe, normalised } => {
                 Similarity::Kernel(used(&self.maps.get(recipe)?.map, normalised))
             }
+            Uninformed::DenoisedMix => denoised_mix(self.patterns, self.seed)?,
         };
         let keys = similarity.bind(self.patterns).map_err(|e| Error::memory("the memory", e))?;
         let keys = Arc::new(keys);
@@ -117,12 +139,25 @@ fn used(map: &LinearMap<f32>, normalised: bool) -> LinearMap<f32> {
 }
 
 impl<'m, 'a> Cell<'m, 'a> {
+    /// Copies of the first patterns: `n_queries` of them to be recalled, `n_tuning` others to tune β by.
     pub(crate) fn new(
         set: &'m mut MemorySet<'a>,
-        queries: Array2<f32>,
-        tuning: Array2<f32>,
-    ) -> Self {
-        Self { set, queries, tuning, scores: BTreeMap::new(), tuned: BTreeMap::new() }
+        damage: Corruption,
+        (n_queries, n_tuning): (usize, usize),
+    ) -> Result<Self> {
+        let corrupted = |n: usize, use_| {
+            let stored = set.patterns.view();
+            damage.apply(stored.slice(s![..n.min(stored.nrows()), ..]), seed_of(set.seed, use_))
+        };
+        let queries = corrupted(n_queries, Use::Queries)?;
+        let tuning = corrupted(n_tuning, Use::Tuning)?;
+        let (keys, scores, tuned) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Ok(Self { set, damage, keys, queries, tuning, scores, tuned })
+    }
+
+    /// The queries to be recalled.
+    pub(crate) fn queries(&self) -> ArrayView2<'_, f32> {
+        self.queries.view()
     }
 
     /// One update step of every query.
@@ -195,24 +230,46 @@ impl<'m, 'a> Cell<'m, 'a> {
         Ok(beta)
     }
 
+    fn keys(&mut self, compared: Compared) -> Result<Arc<Keys<f32>>> {
+        let informed = match compared {
+            Compared::Uninformed(uninformed) => return self.set.keys(uninformed),
+            Compared::Informed(informed) => informed,
+        };
+        if let Some(keys) = self.keys.get(&informed) {
+            return Ok(Arc::clone(keys));
+        }
+        let patterns = self.set.patterns;
+        let similarity = informed.similarity(patterns, self.damage, self.set.seed)?;
+        let keys = similarity.bind(patterns).map_err(|e| Error::memory("the memory", e))?;
+        let keys = Arc::new(keys);
+        self.keys.insert(informed, Arc::clone(&keys));
+        Ok(keys)
+    }
+
     /// Scores as the protocol has them: larger = closer, unless it is defective.
     fn scores(&mut self, side: Side, entry: Entry<'_>, comparison: Comparison) -> Result<Scores> {
         let normalised = !entry.protocol.has(Defect::RowsNotNormalised);
         let compared = match comparison {
-            Comparison::Dot => Compared::Dot,
-            Comparison::L2 | Comparison::SquaredEuclidean => Compared::Euclidean,
-            Comparison::Manhattan => Compared::Manhattan,
-            Comparison::Cosine => Compared::Cosine,
+            Comparison::Dot => Compared::Uninformed(Uninformed::Dot),
+            Comparison::L2 | Comparison::SquaredEuclidean => {
+                Compared::Uninformed(Uninformed::Euclidean)
+            }
+            Comparison::Manhattan => Compared::Uninformed(Uninformed::Manhattan),
+            Comparison::Cosine => Compared::Uninformed(Uninformed::Cosine),
             Comparison::Features(loss) => {
                 let recipe = Recipe::new(loss, entry.protocol, entry.steps);
-                Compared::Features { recipe, normalised }
+                Compared::Uninformed(Uninformed::Features { recipe, normalised })
             }
+            Comparison::Channel => Compared::Informed(Informed::Channel),
+            Comparison::Whitened => Compared::Informed(Informed::Whitened),
+            Comparison::Denoised => Compared::Informed(Informed::Denoised),
+            Comparison::DenoisedMix => Compared::Uninformed(Uninformed::DenoisedMix),
         };
         let scores = match self.scores.get(&(side, compared)) {
             Some(scores) => Arc::clone(scores),
             None => {
                 let begun = Instant::now();
-                let keys = self.set.keys(compared)?;
+                let keys = self.keys(compared)?;
                 let queries = match side {
                     Side::Test => &self.queries,
                     Side::Tuning => &self.tuning,

@@ -9,11 +9,16 @@ pub(crate) enum Use {
     Tuning,
     /// The W that Stage I starts from.
     Start,
+    /// Corrupted copies by which a similarity is chosen.
+    Choice,
+    /// Corrupted copies to learn from.
+    Steps,
 }
 
-/// The seed of one use in the memory set of `seed`.
+/// The seed of one use in the memory set of `seed`: four uses lie side by side, the next four far away.
 pub(crate) fn seed_of(seed: u64, use_: Use) -> u64 {
-    seed.wrapping_mul(4).wrapping_add(use_ as u64)
+    let (block, place) = (use_ as u64 / 4, use_ as u64 % 4);
+    seed.wrapping_mul(4).wrapping_add(place).wrapping_add(block << 62)
 }
 
 #[cfg(test)]
@@ -22,10 +27,10 @@ mod tests {
 
     #[test]
     fn no_two_uses_share_a_seed() {
-        let uses = [Use::Memory, Use::Queries, Use::Tuning, Use::Start];
+        let uses = [Use::Memory, Use::Queries, Use::Tuning, Use::Start, Use::Choice, Use::Steps];
         let mut seeds: Vec<_> = (0..10).flat_map(|seed| uses.map(|u| seed_of(seed, u))).collect();
         seeds.sort_unstable();
         seeds.dedup();
-        assert_eq!(seeds.len(), 40);
+        assert_eq!(seeds.len(), 60);
     }
 }

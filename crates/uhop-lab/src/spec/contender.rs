@@ -20,10 +20,14 @@ use uhop::Separation;
 /// | `cosine` | ⟨ξ,x⟩ / (‖ξ‖‖x‖) | softmax |
 /// | `uhop-dense-average`, `uhop-dense-max` | ⟨Φξ,Φx⟩, Φ learned by the loss named | softmax |
 /// | `uhop-sparse-average`, `uhop-sparse-max` | the same | sparsemax |
+/// | `channel` | ln P(x \| ξ) by the corruption that made the queries | softmax |
+/// | `denoised`, `denoised-mix` | ⟨ξ,Wx⟩ + b, W and b learned to name the sources of copies that were corrupted so, or by the usual mix | softmax |
+/// | `whitened` | ⟨Wξ,Wx⟩, W by ridge whitening with the λ that recalls other copies best | softmax |
 /// | `dense-matched-average`, `dense-matched-max` | ⟨ξ,x⟩ | softmax at the effective β of `uhop-dense-…` |
 ///
 /// The matched ones have the temperature of U-Hop and nothing of what it learned: whatever
-/// U-Hop gains over them is not a matter of temperature.
+/// U-Hop gains over them is not a matter of temperature. `channel`, `whitened` and `denoised`
+/// know what the others do not: which corruption it is.
 ///
 /// ```
 /// use uhop_lab::Contender;
@@ -50,6 +54,10 @@ pub enum Contender {
     UhopDenseMax,
     UhopSparseAverage,
     UhopSparseMax,
+    Channel,
+    Whitened,
+    Denoised,
+    DenoisedMix,
     DenseMatchedAverage,
     DenseMatchedMax,
 }
@@ -70,6 +78,10 @@ pub(crate) enum Comparison {
     Manhattan,
     Cosine,
     Features(Loss),
+    Channel,
+    Whitened,
+    Denoised,
+    DenoisedMix,
 }
 
 impl Comparison {
@@ -102,7 +114,10 @@ const DEGREE: u32 = 10;
 impl Contender {
     /// Its parts; nothing for the query itself.
     pub(crate) fn parts(self) -> Option<Parts> {
-        use Comparison::{Cosine, Dot, Features, L2, Manhattan, SquaredEuclidean};
+        use Comparison::{
+            Channel, Cosine, Denoised, DenoisedMix, Dot, Features, L2, Manhattan, SquaredEuclidean,
+            Whitened,
+        };
 
         let entmax = || Separation::entmax(1.5).expect("1.5 is in the domain of alpha");
         let polynomial = || Separation::polynomial(DEGREE).expect("a degree above 0");
@@ -122,6 +137,10 @@ impl Contender {
                 (Features(Loss::Average), Separation::sparsemax(), Beta::Free)
             }
             Self::UhopSparseMax => (Features(Loss::Max), Separation::sparsemax(), Beta::Free),
+            Self::Channel => (Channel, Separation::softmax(), Beta::Free),
+            Self::Whitened => (Whitened, Separation::softmax(), Beta::Free),
+            Self::Denoised => (Denoised, Separation::softmax(), Beta::Free),
+            Self::DenoisedMix => (DenoisedMix, Separation::softmax(), Beta::Free),
             Self::DenseMatchedAverage => (Dot, Separation::softmax(), Beta::Matched(Loss::Average)),
             Self::DenseMatchedMax => (Dot, Separation::softmax(), Beta::Matched(Loss::Max)),
         };

@@ -20,6 +20,10 @@ pub enum CorruptionKind {
     GaussianNorm,
     /// The lower half of each image set to 0; one level, the share 0.5.
     OccludedHalf,
+    /// Numbers set to 0, as many as the level says, a share; the others as they were.
+    Mask,
+    /// Numbers set to 0 or 1, as likely, as many as the level says, a share.
+    SaltAndPepper,
 }
 
 /// A corruption and the levels at which it is tried.
@@ -44,6 +48,10 @@ impl CorruptionSpec {
 
     /// Why these levels do not suit this kind.
     pub(super) fn problem(&self) -> Option<String> {
+        let outside = |&&level: &&f64| self.kind.is_share() && !(level > 0.0 && level < 1.0);
+        if let Some(level) = self.levels.iter().find(outside) {
+            return Some(format!("{} needs shares between 0 and 1, found {level}", self.kind));
+        }
         match (self.kind.has_levels(), self.levels.is_empty()) {
             (true, true) => Some(format!("{} needs levels, such as levels = [0.5, 1]", self.kind)),
             (false, false) => Some(format!("{} has no levels; leave them out", self.kind)),
@@ -54,7 +62,12 @@ impl CorruptionSpec {
 
 impl CorruptionKind {
     fn has_levels(self) -> bool {
-        matches!(self, Self::GaussianStd | Self::GaussianNorm)
+        matches!(self, Self::GaussianStd | Self::GaussianNorm) || self.is_share()
+    }
+
+    /// Whether a level is the share of numbers that are lost.
+    fn is_share(self) -> bool {
+        matches!(self, Self::Mask | Self::SaltAndPepper)
     }
 
     /// The corruption at a level, of images `[height, width]` where `width` counts every number of
@@ -69,6 +82,8 @@ impl CorruptionKind {
             Self::GaussianStd => Corruption::gaussian_noise(level),
             Self::GaussianNorm => Corruption::noise_of_norm(level),
             Self::OccludedHalf => Corruption::occluded_half(height, width),
+            Self::Mask => Corruption::mask(level),
+            Self::SaltAndPepper => Corruption::salt_and_pepper(level),
         }
     }
 }

@@ -9,6 +9,7 @@ pub(super) const SPECS: &[(&str, &str)] = &[
     ("noise", include_str!("../../specs/noise.toml")),
     ("noise-cifar10", include_str!("../../specs/noise-cifar10.toml")),
     ("noise-tiny-imagenet", include_str!("../../specs/noise-tiny-imagenet.toml")),
+    ("known-corruption", include_str!("../../specs/known-corruption.toml")),
     ("iterations", include_str!("../../specs/iterations.toml")),
     ("temperature", include_str!("../../specs/temperature.toml")),
 ];
