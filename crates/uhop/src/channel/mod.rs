@@ -42,7 +42,9 @@ const SHARPEST_FOLDED: f64 = 1.0 / 32.0;
 /// So no query is impossible: an entry d away from what the channel makes of ξ costs d²/2w², 8 for
 /// two 8-bit levels next to each other.
 ///
-/// It is meant for the first step: what a step recalls is no longer a corrupted copy.
+/// It is meant for the first step: what a step recalls is no longer a corrupted copy. No energy falls along
+/// the steps, and [separations](crate::Memory::separations) and [certificates](crate::Memory::certificates) are
+/// about the patterns themselves as queries, undamaged.
 ///
 /// ```
 /// use ndarray::array;
@@ -160,8 +162,8 @@ impl Channel {
     /// A known region is covered: entries arrive as they were where `visible`, `[dim]`, and tell nothing
     /// elsewhere.
     ///
-    /// Where each query has another region, give [`retrieve`](crate::Memory::retrieve) the entries that
-    /// were observed instead.
+    /// Where each query has another region, use [`retrieve_observed`](crate::Memory::retrieve_observed)
+    /// instead.
     ///
     /// # Errors
     /// [`is_empty`](Error::is_empty) unless an entry is visible.
