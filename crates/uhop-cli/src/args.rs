@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use uhop::Threads;
 use uhop_lab::MOST_SEEDS;
@@ -52,6 +52,9 @@ pub(crate) enum Verb {
     ///
     /// By the losses `whitening` and `denoising` it learns to recall damaged copies of the patterns: of the
     /// corruption that is named, as for `uhop corrupt`, or of several if none is. Without --beta they also choose β.
+    ///
+    /// Where it is known how queries will be damaged, --similarity channel and that corruption (such as
+    /// --noise 0.7) recall with the smallest mean error that there is.
     Fit(Box<FitArgs>),
 
     /// Add patterns to a memory file.
@@ -275,10 +278,9 @@ pub(crate) struct ManArgs {
 
 /// `uhop corrupt`.
 #[derive(Debug, Clone, Args)]
-#[command(group(ArgGroup::new("damage").required(true).args(CORRUPTIONS)))]
 pub(crate) struct CorruptArgs {
     /// The patterns, in any kind of file; `-` reads .npy from stdin
-    #[arg(value_name = "PATTERNS")]
+    #[arg(value_name = "PATTERNS", requires = "CorruptionArgs")]
     pub(crate) patterns: PathBuf,
 
     /// Where to write the damaged copies, a folder (ending in /) for images; `-` writes .npy to
@@ -301,10 +303,6 @@ pub(crate) struct CorruptArgs {
     pub(crate) output_args: OutputArgs,
 }
 
-/// The ids of the options of [`CorruptionArgs`]: `corrupt` needs one of them.
-const CORRUPTIONS: [&str; 5] =
-    ["half_mask", "half_mask_unscaled", "noise", "noise_norm", "occlude"];
-
 /// The damage: one of these.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Corruption, one of")]
@@ -315,9 +313,13 @@ pub(crate) struct CorruptionArgs {
     #[arg(long)]
     pub(crate) half_mask: bool,
 
-    /// Set each number to 0 with probability 1/2 and leave the others
-    #[arg(long)]
-    pub(crate) half_mask_unscaled: bool,
+    /// Set each number to 0 with this probability and leave the others
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    pub(crate) mask: Option<f64>,
+
+    /// Set each number to 0 or 1 with this probability, either as likely, and leave the others
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    pub(crate) salt_and_pepper: Option<f64>,
 
     /// Add Gaussian noise of this standard deviation to values from 0 to 1; results below 0 change
     /// sign, those above 1 become 1
@@ -331,6 +333,42 @@ pub(crate) struct CorruptionArgs {
     /// Set the lower half of each image to 0
     #[arg(long)]
     pub(crate) occlude: bool,
+
+    /// Set a rectangle of each image to 0: its width and height, and where its left upper corner is, from that
+    /// of the image
+    #[arg(long, value_name = "WxH+X+Y", value_parser = region)]
+    pub(crate) occlude_region: Option<Region>,
+}
+
+/// A rectangle of an image, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Region {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    pub(crate) left: usize,
+    pub(crate) top: usize,
+}
+
+/// A size and a place, such as 10x5+0+3.
+fn region(text: &str) -> Result<Region, String> {
+    let parts = || {
+        let (size, place) = text.split_once('+')?;
+        let ((width, height), (left, top)) = (size.split_once('x')?, place.split_once('+')?);
+        Some(Region {
+            width: width.parse().ok()?,
+            height: height.parse().ok()?,
+            left: left.parse().ok()?,
+            top: top.parse().ok()?,
+        })
+    };
+    // Sums with them cannot overflow.
+    let is_small = |region: &Region| {
+        let Region { width, height, left, top } = *region;
+        [width, height, left, top].iter().all(|&n| n <= u32::MAX as usize)
+    };
+    parts().filter(is_small).ok_or_else(|| {
+        "give width and height and the place of the left upper corner, such as 10x5+0+3".to_owned()
+    })
 }
 
 /// `uhop sample`.
@@ -377,9 +415,13 @@ pub(crate) struct ModelArgs {
     /// The normalised polynomial of degree N; β then changes nothing
     #[arg(long, value_name = "N", group = "separation")]
     pub(crate) polynomial: Option<u32>,
+
+    /// How queries are damaged, for the channel similarity, and in `fit` for whitening and denoising.
+    #[command(flatten)]
+    pub(crate) corruption: Option<CorruptionArgs>,
 }
 
-/// A similarity without a feature map.
+/// A similarity without a feature map that is learned.
 #[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
 pub(crate) enum SimilarityArg {
     /// ⟨ξ,x⟩
@@ -390,6 +432,8 @@ pub(crate) enum SimilarityArg {
     Euclidean,
     /// −‖ξ−x‖₁
     Manhattan,
+    /// ln P(x | ξ) under the corruption that is named, so that at β = 1 softmax recalls the posterior mean
+    Channel,
 }
 
 /// `uhop fit`.
@@ -420,10 +464,6 @@ pub(crate) struct FitArgs {
 
     #[command(flatten)]
     pub(crate) stage1: Stage1Args,
-
-    /// How queries are damaged, for whitening and denoising.
-    #[command(flatten)]
-    pub(crate) corruption: Option<CorruptionArgs>,
 
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
@@ -604,6 +644,14 @@ pub(crate) struct RetrieveArgs {
     /// bytes, even where most are 0
     #[arg(long, value_name = "OUT")]
     pub(crate) weights: Option<PathBuf>,
+
+    /// Which numbers of the queries were observed, in any kind of file: 1 or 0 for each, or one row for all
+    /// queries; what was not observed may be any number and does not matter
+    ///
+    /// The first update compares the observed numbers alone, and recalls all; further ones compare all. Not for
+    /// memories with feature maps.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) observed: Option<PathBuf>,
 
     /// Updates of each query, at most
     #[arg(long, value_name = "N", default_value_t = 1)]

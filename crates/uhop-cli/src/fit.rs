@@ -13,7 +13,7 @@ use uhop_data::{Kind, Matrix};
 
 use crate::args::{FitArgs, LossArg, OptimizerArg, Stage1Args};
 use crate::console::Console;
-use crate::damage::Damage;
+use crate::damage::{self, Damage};
 use crate::failure::Failure;
 use crate::input::Rows;
 use crate::learning::{
@@ -87,7 +87,7 @@ fn fit<T: StoredTensor>(
     let console = Console::new(args.output_args);
     let (n_patterns, dim) = (patterns.n_patterns(), patterns.dim());
     // All that can be wrong with the input is found before the time is spent on learning.
-    let model = input::model(Model::dense(1.0)?, &args.model)?;
+    let model = input::model(Model::dense(1.0)?, &args.model, images, dim)?;
     let mut memory = Memory::new(patterns, model)?;
     if let Some(path) = &args.values {
         let values = into_t(input::rows(path, &args.read)?.matrix);
@@ -103,7 +103,7 @@ fn fit<T: StoredTensor>(
     let mut summary = None;
     if let Some(loss) = args.stage1.loss {
         let patterns = saved.memory().patterns();
-        let damage = || Damage::new(args.corruption.as_ref(), images, patterns);
+        let damage = || Damage::new(args.model.corruption.as_ref(), images, patterns);
         let learned = match loss {
             LossArg::Average => {
                 separate(&args.stage1, SeparationLoss::average(), patterns, &console)?
@@ -158,9 +158,9 @@ fn check_options(args: &FitArgs) -> Result<(), Failure> {
         ("--rate", rate.is_some()),
     ];
     let lambda = [("--lambda", lambda.is_some())];
-    let damage = [("a corruption", args.corruption.is_some())];
+    let damage = [("a corruption", args.model.corruption.is_some())];
     let (name, alien) = match args.stage1.loss {
-        None => ("a memory without --loss", vec![&damage[..]]),
+        None => return damage::must_be_of_a_channel(&args.model),
         Some(LossArg::Average) => ("the average loss", vec![&lambda[..], &damage]),
         Some(LossArg::Max) => ("the max loss", vec![&lambda[..], &damage]),
         Some(LossArg::Whitening) => ("whitening", vec![&separation[..], &steps]),

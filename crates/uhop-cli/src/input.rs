@@ -12,6 +12,7 @@ use uhop_data::store::{self, Snapshot};
 use uhop_data::{Kind, Matrix, ReadOptions, idx, npy, parquet};
 
 use crate::args::{ModelArgs, ReadArgs, SimilarityArg};
+use crate::damage;
 use crate::failure::Failure;
 
 /// Bytes of the numbers that a batch holds, unless a single row takes more.
@@ -100,7 +101,7 @@ fn colour(args: &ReadArgs) -> Colour {
 /// What a file given as a memory holds.
 pub(crate) enum Source {
     Memory(Box<AnyMemory>),
-    Patterns(Matrix),
+    Patterns(Rows),
 }
 
 /// A memory file, opened as the caller says, or patterns in any kind of file.
@@ -113,7 +114,7 @@ pub(crate) fn source(path: &Path, args: &ReadArgs, open: Open) -> Result<Source,
             return Ok(Source::Memory(Box::new(memory)));
         }
     }
-    Ok(Source::Patterns(rows(path, args)?.matrix))
+    Ok(Source::Patterns(rows(path, args)?))
 }
 
 /// A memory file, checked.
@@ -185,15 +186,22 @@ pub(crate) fn ids(path: &Path, beside: Option<&Ids>) -> Result<Ids, Failure> {
     .map_err(|error| at(path, &error))
 }
 
-/// `model` with the parts that the options set.
-pub(crate) fn model<T: Scalar>(model: Model<T>, args: &ModelArgs) -> Result<Model<T>, Failure> {
-    let similarity = match args.similarity {
-        None => model.similarity().clone(),
+/// `model` with the parts that the options set, for patterns of `dim` numbers, which may be `images`.
+pub(crate) fn model<T: Scalar>(
+    model: Model<T>,
+    args: &ModelArgs,
+    images: Option<Shape>,
+    dim: usize,
+) -> Result<Model<T>, Failure> {
+    let channel = damage::channel(args, images, dim)?.map(Similarity::Channel);
+    let similarity = channel.unwrap_or_else(|| match args.similarity {
+        // With it there was a channel.
+        None | Some(SimilarityArg::Channel) => model.similarity().clone(),
         Some(SimilarityArg::Dot) => Similarity::Dot,
         Some(SimilarityArg::Cosine) => Similarity::Cosine,
         Some(SimilarityArg::Euclidean) => Similarity::Euclidean,
         Some(SimilarityArg::Manhattan) => Similarity::Manhattan,
-    };
+    });
     // The parser lets one of them through.
     let separation = if let Some(alpha) = args.alpha {
         Separation::entmax(alpha)?

@@ -19,6 +19,7 @@ mod input;
 mod inspect;
 mod interrupt;
 mod learning;
+mod observed;
 mod output;
 mod remove;
 mod retrieve;

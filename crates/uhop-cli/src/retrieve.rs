@@ -7,13 +7,16 @@ use ndarray::Array2;
 use serde::Serialize;
 use uhop::saved::AnyMemory;
 use uhop::{Dynamics, Memory, Model, QueryReport, Retrieval, Scalar, StopReason};
+use uhop_data::image_folder::Shape;
 use uhop_data::{Kind, Matrix, WriteOptions};
 
 use crate::args::RetrieveArgs;
 use crate::console::Console;
+use crate::damage;
 use crate::failure::Failure;
-use crate::input::{self, Input, Source};
+use crate::input::{self, Input, Rows, Source};
 use crate::interrupt;
+use crate::observed::Observed;
 use crate::output::{self, Output};
 
 pub(crate) fn run(args: &RetrieveArgs) -> Result<(), Failure> {
@@ -28,16 +31,16 @@ pub(crate) fn run(args: &RetrieveArgs) -> Result<(), Failure> {
     let open = if args.trust { AnyMemory::from_trusted_bytes } else { AnyMemory::from_bytes };
     match input::source(&args.memory, &args.read, open)? {
         Source::Memory(memory) => match *memory {
-            AnyMemory::F32(saved) => retrieve(args, saved.into_memory(), Matrix::into_f32),
-            AnyMemory::F64(saved) => retrieve(args, saved.into_memory(), Matrix::into_f64),
+            AnyMemory::F32(saved) => retrieve(args, saved.into_memory(), None, Matrix::into_f32),
+            AnyMemory::F64(saved) => retrieve(args, saved.into_memory(), None, Matrix::into_f64),
         },
-        Source::Patterns(Matrix::F32(rows)) => {
+        Source::Patterns(Rows { matrix: Matrix::F32(rows), images }) => {
             let patterns = input::patterns(&args.memory, rows)?;
-            retrieve(args, Memory::new(patterns, Model::dense(1.0)?)?, Matrix::into_f32)
+            retrieve(args, Memory::new(patterns, Model::dense(1.0)?)?, images, Matrix::into_f32)
         }
-        Source::Patterns(Matrix::F64(rows)) => {
+        Source::Patterns(Rows { matrix: Matrix::F64(rows), images }) => {
             let patterns = input::patterns(&args.memory, rows)?;
-            retrieve(args, Memory::new(patterns, Model::dense(1.0)?)?, Matrix::into_f64)
+            retrieve(args, Memory::new(patterns, Model::dense(1.0)?)?, images, Matrix::into_f64)
         }
     }
 }
@@ -62,19 +65,25 @@ struct Document {
 fn retrieve<T: Scalar>(
     args: &RetrieveArgs,
     stored: Memory<T>,
+    images: Option<Shape>,
     into_t: fn(Matrix) -> Array2<T>,
 ) -> Result<(), Failure>
 where
     Matrix: From<Array2<T>>,
 {
     let console = Console::new(args.output_args);
-    let model = input::model(stored.model().clone(), &args.model)?;
+    let mut queries = input::open(&args.queries, &args.read)?;
+    let (n_patterns, dim) = stored.patterns().view().dim();
+    check_dim(&args.queries, queries.rows.dim(), dim)?;
+    damage::must_be_of_a_channel(&args.model)?;
+    // A memory file does not say whether patterns are images; the queries may.
+    let model = input::model(stored.model().clone(), &args.model, images.or(queries.images), dim)?;
     // Binding a model may compute a feature of every pattern: not twice for the same one.
     let memory = if model == *stored.model() { stored } else { stored.with_model(model)? };
     let dynamics = dynamics(args)?;
-    let mut queries = input::open(&args.queries, &args.read)?;
-    let (n_patterns, dim) = memory.patterns().view().dim();
-    check_dim(&args.queries, queries.rows.dim(), dim)?;
+    let observed = args.observed.as_ref();
+    let mut observed =
+        observed.map(|path| Observed::open(path, &args.read, &args.queries, dim)).transpose()?;
     let n_queries = queries.rows.n_rows();
     let memory =
         if is_worth_a_screen(args, &memory, n_queries) { memory.screened() } else { memory };
@@ -88,7 +97,13 @@ where
         let batch = into_t(batch);
         check_finite(&args.queries, tally.n_queries, &batch)?;
         let started = Instant::now();
-        let recalled = memory.retrieve(batch.view(), &dynamics);
+        let recalled = match &mut observed {
+            None => memory.retrieve(batch.view(), &dynamics),
+            Some(observed) => {
+                let observed = observed.next(batch.nrows())?;
+                memory.retrieve_observed(batch.view(), observed.view(), &dynamics)
+            }
+        };
         let recalled = recalled.map_err(|error| input::at(&args.queries, &error))?;
         tally.add(&recalled.reports, started.elapsed());
         interrupt::check()?;
@@ -99,6 +114,7 @@ where
         outputs.write(recalled)?;
         bar.set_position(tally.n_queries as u64);
     }
+    observed.map_or(Ok(()), Observed::end)?;
     interrupt::check()?;
     outputs.map_or(Ok(()), Outputs::commit)?;
     bar.finish_and_clear();
@@ -119,6 +135,7 @@ fn is_worth_a_screen<T: Scalar>(
 ) -> bool {
     let is_sparse = memory.model().separation().margin().is_some();
     is_sparse
+        && args.observed.is_none()
         && args.weights.is_none()
         && memory.patterns().n_patterns() >= SCREEN_PATTERNS
         && n_queries.is_some_and(|n_queries| n_queries >= SCREEN_QUERIES)

@@ -1,11 +1,13 @@
 //! Corrupted copies of patterns, to be used as queries.
 
+mod channel;
 mod problem;
 
 use std::fmt;
+use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut1};
-use rand::{RngExt, SeedableRng};
+use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
@@ -23,7 +25,7 @@ pub(crate) use problem::Problem;
 /// Row `i` of the result depends on the seed, on `i` and on pattern `i` only: each row draws from its
 /// own stream of a ChaCha8 generator. Hence queries of the first patterns are the first queries, and
 /// an experiment on more patterns contains the experiment on fewer. Two corruptions with one seed
-/// use the same draws: both half masks keep the same entries. Masks are the same on every machine,
+/// use the same draws: the half mask and the mask of 0.5 keep the same entries. Masks are the same on every machine,
 /// noise is so up to the rounding of the platform's exp and ln.
 ///
 /// # Example
@@ -47,10 +49,11 @@ const LARGEST: f32 = f32::MAX / 2.0;
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
     HalfMask,
-    HalfMaskUnscaled,
+    Mask { share: f64 },
+    SaltAndPepper { share: f64 },
     GaussianNoise { std: f64 },
     NoiseOfNorm { norm: f64 },
-    OccludedHalf { height: usize, width: usize },
+    Occluded { image: (usize, usize), lines: (usize, usize), columns: (usize, usize) },
 }
 
 impl Corruption {
@@ -61,8 +64,7 @@ impl Corruption {
     ///
     /// Source: the released retrieval scripts of U-Hop (Wu, Hu, Hsiao and Liu, ICML 2024), which
     /// call dropout with p = 0.5 in training mode. The paper says "random 50% pixel mask" and does
-    /// not mention the doubling; [`half_mask_unscaled`](Self::half_mask_unscaled) is the mask
-    /// without it.
+    /// not mention the doubling; [`mask`](Self::mask) is without it.
     ///
     /// # Example
     ///
@@ -79,10 +81,14 @@ impl Corruption {
         Self(Kind::HalfMask)
     }
 
-    /// A half mask that leaves the survivors as they are.
+    /// A mask that leaves the survivors as they are.
     ///
-    /// `q_j = m_j x_j` with the `m_j` of [`half_mask`](Self::half_mask), the same ones for the same
-    /// seed.
+    /// `q_j = m_j x_j` with independent `m_j`, 0 with probability `share` and 1 otherwise. A larger share
+    /// drops more entries and no others; at 0.5 they are those of [`half_mask`](Self::half_mask).
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_argument`](Error::is_invalid_argument) unless `share` is above 0 and below 1.
     ///
     /// # Example
     ///
@@ -91,13 +97,36 @@ impl Corruption {
     /// use uhop_data::Corruption;
     ///
     /// let patterns = Array2::from_elem((3, 100), 0.25);
-    /// let kept = Corruption::half_mask_unscaled().apply(patterns.view(), 7)?;
+    /// let kept = Corruption::mask(0.5)?.apply(patterns.view(), 7)?;
     /// let doubled = Corruption::half_mask().apply(patterns.view(), 7)?;
     /// assert_eq!(doubled, 2.0 * kept);
     /// # Ok::<(), uhop_data::Error>(())
     /// ```
-    pub fn half_mask_unscaled() -> Self {
-        Self(Kind::HalfMaskUnscaled)
+    pub fn mask(share: f64) -> Result<Self> {
+        Ok(Self(Kind::Mask { share: proper("mask", share)? }))
+    }
+
+    /// Salt and pepper: entries become 0 or 1 at random.
+    ///
+    /// Independently, `q_j` is 0 with probability `share`/2, 1 with the same, and `x_j` otherwise.
+    ///
+    /// # Errors
+    ///
+    /// As [`mask`](Self::mask).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use ndarray::Array2;
+    /// use uhop_data::Corruption;
+    ///
+    /// let patterns = Array2::from_elem((3, 100), 0.25);
+    /// let queries = Corruption::salt_and_pepper(0.5)?.apply(patterns.view(), 7)?;
+    /// assert!(queries.iter().all(|&q| q == 0.0 || q == 0.25 || q == 1.0));
+    /// # Ok::<(), uhop_data::Error>(())
+    /// ```
+    pub fn salt_and_pepper(share: f64) -> Result<Self> {
+        Ok(Self(Kind::SaltAndPepper { share: proper("salt and pepper", share)? }))
     }
 
     /// Gaussian noise, folded to positive values and clamped to `[0, 1]`.
@@ -197,11 +226,48 @@ impl Corruption {
     /// # Ok::<(), uhop_data::Error>(())
     /// ```
     pub fn occluded_half(height: usize, width: usize) -> Result<Self> {
-        if height >= 2 && width >= 1 && height.checked_mul(width).is_some() {
-            Ok(Self(Kind::OccludedHalf { height, width }))
-        } else {
-            Err(Error::argument(Problem::ImageSize { height, width }))
+        if height < 2 {
+            return Err(Error::argument(Problem::ImageSize { height, width }));
         }
+        Self::occluded_region((height, width), height - height / 2..height, 0..width)
+    }
+
+    /// A rectangle of every image set to 0.
+    ///
+    /// Patterns must be `[n_patterns, height * width]`, as for [`occluded_half`](Self::occluded_half); the
+    /// image rows and columns are counted from 0 at the top left. Nothing is random here; the seed is not used.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_argument`](Error::is_invalid_argument) when the rectangle is empty, reaches out of the
+    /// image, or covers all of it, or `height * width` overflows.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop_data::Corruption;
+    ///
+    /// let corruption = Corruption::occluded_region((2, 3), 0..1, 1..3)?;
+    /// let queries = corruption.apply(array![[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]].view(), 0)?;
+    /// assert_eq!(queries, array![[0.1, 0.0, 0.0, 0.4, 0.5, 0.6]]);
+    /// # Ok::<(), uhop_data::Error>(())
+    /// ```
+    pub fn occluded_region(
+        (height, width): (usize, usize),
+        lines: Range<usize>,
+        columns: Range<usize>,
+    ) -> Result<Self> {
+        if width < 1 || height.checked_mul(width).is_none() {
+            return Err(Error::argument(Problem::ImageSize { height, width }));
+        }
+        let covers_all = lines == (0..height) && columns == (0..width);
+        let fits = lines.end <= height && columns.end <= width;
+        if lines.is_empty() || columns.is_empty() || !fits || covers_all {
+            return Err(Error::argument(Problem::Region { height, width, lines, columns }));
+        }
+        let (lines, columns) = ((lines.start, lines.end), (columns.start, columns.end));
+        Ok(Self(Kind::Occluded { image: (height, width), lines, columns }))
     }
 
     /// Corrupts each pattern: queries of the shape of `patterns`, `[n_patterns, dim]`, row-major.
@@ -214,7 +280,8 @@ impl Corruption {
     /// [`is_invalid_argument`](Error::is_invalid_argument) when
     /// - `n_patterns` or `dim` is 0,
     /// - a value is NaN or infinite,
-    /// - `dim` is not `height * width` of [`occluded_half`](Self::occluded_half),
+    /// - `dim` is not `height * width` of [`occluded_half`](Self::occluded_half) or
+    ///   [`occluded_region`](Self::occluded_region),
     /// - a value is so large that [`half_mask`](Self::half_mask) cannot double it, or that
     ///   [`noise_of_norm`](Self::noise_of_norm) could carry it out of the range of f32.
     ///
@@ -257,10 +324,8 @@ impl Corruption {
         if n_patterns == 0 || dim == 0 {
             return Err(Problem::Empty { corruption: *self, n_patterns, dim });
         }
-        if let Kind::OccludedHalf { height, width } = self.0
-            && dim != height * width
-        {
-            return Err(Problem::Dim { corruption: *self, height, width, n_patterns, dim });
+        if let Kind::Occluded { image, .. } = self.0 {
+            self.check_dim(n_patterns, dim, image)?;
         }
         // A constant of its kind, so that the answer does not depend on what is drawn.
         let limit = match self.0 {
@@ -281,18 +346,39 @@ impl Corruption {
         }
     }
 
+    /// Patterns must be images of this size.
+    fn check_dim(
+        &self,
+        n_patterns: usize,
+        dim: usize,
+        (height, width): (usize, usize),
+    ) -> Result<(), Problem> {
+        if dim == height * width {
+            return Ok(());
+        }
+        Err(Problem::Dim { corruption: *self, height, width, n_patterns, dim })
+    }
+
     /// Corrupts one row in place.
     fn corrupt(&self, query: ArrayViewMut1<'_, f32>, rng: &mut ChaCha8Rng) {
         match self.0 {
-            Kind::HalfMask => mask(query, 2.0, rng),
-            Kind::HalfMaskUnscaled => mask(query, 1.0, rng),
+            Kind::HalfMask => mask(query, 0.5, 2.0, rng),
+            Kind::Mask { share } => mask(query, share, 1.0, rng),
+            Kind::SaltAndPepper { share } => add_salt_and_pepper(query, share, rng),
             Kind::GaussianNoise { std } => add_noise(query, std, rng),
             Kind::NoiseOfNorm { norm } => add_direction(query, norm, rng),
-            Kind::OccludedHalf { height, width } => {
-                let n_kept = (height - height / 2) * width;
-                query.into_iter().skip(n_kept).for_each(|x| *x = 0.0);
+            Kind::Occluded { .. } => {
+                let covered = query.into_iter().enumerate().filter(|&(j, _)| !self.is_visible(j));
+                covered.for_each(|(_, x)| *x = 0.0);
             }
         }
+    }
+
+    /// Whether an entry is outside the covered part of the image.
+    fn is_visible(&self, entry: usize) -> bool {
+        let Kind::Occluded { image: (_, width), lines, columns } = self.0 else { return true };
+        let (line, column) = (entry / width, entry % width);
+        !((lines.0..lines.1).contains(&line) && (columns.0..columns.1).contains(&column))
     }
 }
 
@@ -301,20 +387,56 @@ impl fmt::Display for Corruption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Kind::HalfMask => f.write_str("half mask, survivors doubled"),
-            Kind::HalfMaskUnscaled => f.write_str("half mask, survivors kept"),
+            Kind::Mask { share } => write!(f, "mask of {share}, survivors kept"),
+            Kind::SaltAndPepper { share } => write!(f, "salt and pepper on {share}"),
             Kind::GaussianNoise { std } => write!(f, "Gaussian noise, std {std}"),
             Kind::NoiseOfNorm { norm } => write!(f, "Gaussian noise, norm {norm}"),
-            Kind::OccludedHalf { height, width } => {
+            Kind::Occluded { image: (height, width), lines, columns }
+                if lines == (height - height / 2, height) && columns == (0, width) =>
+            {
                 write!(f, "lower half of {height} x {width} images occluded")
+            }
+            Kind::Occluded { image: (height, width), lines, columns } => {
+                let (high, wide) = (lines.1 - lines.0, columns.1 - columns.0);
+                write!(
+                    f,
+                    "{high} x {wide} of {height} x {width} images occluded, from row {} and column {}",
+                    lines.0, columns.0
+                )
             }
         }
     }
 }
 
-/// One draw per entry, zero or not, so that the mask does not depend on the pattern.
-fn mask(query: ArrayViewMut1<'_, f32>, factor: f32, rng: &mut ChaCha8Rng) {
+fn proper(corruption: &'static str, share: f64) -> Result<f64> {
+    if share > 0.0 && share < 1.0 {
+        Ok(share)
+    } else {
+        Err(Error::argument(Problem::Share { corruption, found: share }))
+    }
+}
+
+/// One draw per entry, zero or not, so that the mask does not depend on the pattern. A draw is 32 bits, of
+/// which 0.5 looks at the first.
+fn mask(query: ArrayViewMut1<'_, f32>, share: f64, factor: f32, rng: &mut ChaCha8Rng) {
     for x in query {
-        *x = if rng.random() { factor * *x } else { 0.0 };
+        *x = if uniform(rng) >= share { factor * *x } else { 0.0 };
+    }
+}
+
+/// Uniform from 0 to 1, by 32 bits.
+fn uniform(rng: &mut ChaCha8Rng) -> f64 {
+    f64::from(rng.next_u32()) / 2.0_f64.powi(32)
+}
+
+fn add_salt_and_pepper(query: ArrayViewMut1<'_, f32>, share: f64, rng: &mut ChaCha8Rng) {
+    for x in query {
+        let draw = uniform(rng);
+        if draw < 0.5 * share {
+            *x = 0.0;
+        } else if draw < share {
+            *x = 1.0;
+        }
     }
 }
 

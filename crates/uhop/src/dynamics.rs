@@ -2,18 +2,23 @@
 
 use std::collections::HashMap;
 
-use ndarray::{Array2, ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, Zip, s};
 
 use crate::error::{Error, Result, positive};
 use crate::memory::Memory;
-use crate::patterns::check_states;
+use crate::patterns::{Patterns, check_states};
+use crate::readout::readout_of_checked;
 use crate::scalar::Scalar;
+use crate::separation::perplexity;
 use crate::update::Update;
 use crate::wide;
 
 /// Queries recalled together: what is held for them does not grow with the number of all queries, and
 /// a tile of the memory is read once for all of them.
 const QUERY_BLOCK: usize = 1024;
+
+/// Incomplete queries recalled together: their scores of all patterns are held.
+const OBSERVED_BLOCK: usize = 128;
 
 /// How long to repeat the update.
 ///
@@ -219,6 +224,100 @@ impl<T: Scalar> Memory<T> {
         Ok(Retrieval { retrieved, reports, weights })
     }
 
+    /// As [`retrieve`](Self::retrieve), from queries of which only some entries were observed: `observed` is
+    /// `[n_queries, dim]`, or `[1, dim]` for all queries alike.
+    ///
+    /// The first step scores by the observed entries alone, as a memory of these entries would; the others
+    /// may hold any finite numbers, and nothing depends on them. What it recalls is complete, so that all further
+    /// steps are those of `retrieve`. The first step never counts as converged, and its residual is that of
+    /// the observed entries. A query of which nothing was observed scores every pattern alike.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{Dynamics, Memory, Model, Patterns, Similarity};
+    ///
+    /// let patterns = Patterns::new(array![[0.0, 1.0, 1.0], [1.0, 0.0, 1.0]])?;
+    /// let model = Model::sparse(9.0)?.with_similarity(Similarity::Euclidean);
+    /// let memory = Memory::new(patterns, model)?;
+    /// let (query, observed) = (array![[0.9, -7.0, 0.0]], array![[true, false, false]]);
+    /// let one_step = Dynamics::one_step();
+    /// let recalled = memory.retrieve_observed(query.view(), observed.view(), &one_step)?;
+    /// assert_eq!(recalled.retrieved, array![[1.0, 0.0, 1.0]]);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As `retrieve`; [`is_shape_mismatch`](Error::is_shape_mismatch) for `observed`;
+    /// [`is_unsupported`](Error::is_unsupported) for kernel and asymmetric similarity, whose features mix all
+    /// entries, and when energies are to be recorded, as an incomplete state has none.
+    pub fn retrieve_observed(
+        &self,
+        queries: ArrayView2<'_, T>,
+        observed: ArrayView2<'_, bool>,
+        dynamics: &Dynamics,
+    ) -> Result<Retrieval<T>> {
+        check_states("retrieve", "the queries", queries, self.patterns().view())?;
+        let fits = observed.ncols() == queries.ncols();
+        let Some(observed) = observed.broadcast(queries.dim()).filter(|_| fits) else {
+            return Err(Error::shape(
+                "retrieve",
+                ("the observed entries", observed.shape()),
+                ("the queries", queries.shape()),
+                "there must be a row for each query, or one for all, of the same dim (columns)",
+            ));
+        };
+        if dynamics.record_energy {
+            let reason = "a query of which only some entries were observed has no energy";
+            return Err(Error::unsupported("retrieve", reason.to_owned()));
+        }
+        if dynamics.max_steps == 1 {
+            return self.first_step(self.values(), queries, observed, dynamics);
+        }
+        let first = self.first_step(self.patterns(), queries, observed, &Dynamics::one_step())?;
+        let rest = Dynamics { max_steps: dynamics.max_steps - 1, ..dynamics.clone() };
+        let mut retrieval = self.retrieve(first.retrieved.view(), &rest)?;
+        for report in &mut retrieval.reports {
+            report.steps += 1;
+        }
+        Ok(retrieval)
+    }
+
+    /// One step from incomplete queries, to patterns or to values.
+    fn first_step(
+        &self,
+        recalled: &Patterns<T>,
+        queries: ArrayView2<'_, T>,
+        observed: ArrayView2<'_, bool>,
+        dynamics: &Dynamics,
+    ) -> Result<Retrieval<T>> {
+        let mut retrieved = Array2::zeros((queries.nrows(), recalled.dim()));
+        let mut reports = Vec::with_capacity(queries.nrows());
+        let mut weights = self.weights_if(dynamics.record_weights, queries.nrows());
+        for start in (0..queries.nrows()).step_by(OBSERVED_BLOCK) {
+            let rows = s![start..(start + OBSERVED_BLOCK).min(queries.nrows()), ..];
+            let (queries, observed) = (queries.slice(rows), observed.slice(rows));
+            let found = self.observed_weights(queries, observed)?;
+            let next = readout_of_checked(found.weights.view(), self.patterns().view());
+            for (i, p) in found.weights.outer_iter().enumerate() {
+                reports.push(QueryReport {
+                    steps: 1,
+                    residual: observed_distance(next.row(i), queries.row(i), observed.row(i)),
+                    support_size: found.support_size[i],
+                    perplexity: perplexity(&p.mapv(T::widen).to_vec()),
+                    stop: StopReason::MaxSteps,
+                    energy: None,
+                });
+            }
+            retrieved
+                .slice_mut(rows)
+                .assign(&readout_of_checked(found.weights.view(), recalled.view()));
+            if let Some(weights) = &mut weights {
+                weights.slice_mut(rows).assign(&found.weights);
+            }
+        }
+        Ok(Retrieval { retrieved, reports, weights })
+    }
+
     fn retrieve_block(
         &self,
         queries: ArrayView2<'_, T>,
@@ -301,6 +400,19 @@ impl<T: Scalar> Memory<T> {
         let energy = if wanted { Some(self.energy_of_checked(states)?) } else { None };
         Ok((0..states.nrows()).map(move |i| energy.as_ref().map(|energy| energy[i])))
     }
+}
+
+/// ‖x⁺ − x‖ over the observed entries.
+fn observed_distance<T: Scalar>(
+    next: ArrayView1<'_, T>,
+    query: ArrayView1<'_, T>,
+    observed: ArrayView1<'_, bool>,
+) -> f64 {
+    let square = Zip::from(next)
+        .and(query)
+        .and(observed)
+        .fold(0.0, |sum, &a, &b, &is| if is { sum + (a.widen() - b.widen()).powi(2) } else { sum });
+    square.sqrt()
 }
 
 /// Rows and their queries, with the queries of equal rows at the first of them: queries that meet go

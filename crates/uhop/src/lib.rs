@@ -50,6 +50,7 @@
 //! | model | [`Model`] | similarity + separation + β; the named models are its constructors |
 //! | memory | [`Memory`] | patterns + model: retrieve, weights, energy, theory |
 //! | dynamics | [`Dynamics`] | one step, or until a tolerance |
+//! | channel | [`Channel`] | what is known of a corruption: P(query \| pattern), entry by entry |
 //! | feature map | [`LinearMap`] | Φ(u) = Wu; [`stage1::learn`] trains it |
 //! | saved file | [`saved`] | a memory to bytes and back |
 //! | metrics | [`metrics`] | how good a recall was |
@@ -69,6 +70,7 @@
 mod readme {}
 
 pub mod capacity;
+mod channel;
 mod dynamics;
 mod energy;
 mod error;
@@ -97,6 +99,7 @@ mod wide;
 
 pub use ndarray;
 
+pub use channel::Channel;
 pub use dynamics::{Dynamics, QueryReport, Retrieval, StopReason};
 pub use error::{Error, Result};
 pub use feature_map::{AsymmetricMap, LinearMap};

@@ -214,7 +214,19 @@ impl<T: Scalar> Memory<T> {
         &self,
         states: ArrayView2<'_, T>,
     ) -> Result<Weights<T, ndarray::Ix2>> {
-        let mut weights = self.keys.scores_of_checked(states)?;
+        self.weights_of_scores(self.keys.scores_of_checked(states)?)
+    }
+
+    /// The weights by the observed entries of some states.
+    pub(crate) fn observed_weights(
+        &self,
+        states: ArrayView2<'_, T>,
+        observed: ArrayView2<'_, bool>,
+    ) -> Result<Weights<T, ndarray::Ix2>> {
+        self.weights_of_scores(self.keys.observed_scores(states, observed)?)
+    }
+
+    fn weights_of_scores(&self, mut weights: Array2<T>) -> Result<Weights<T, ndarray::Ix2>> {
         let mut support_size = Array1::zeros(weights.nrows());
         weights
             .axis_iter_mut(Axis(0))

@@ -2,6 +2,7 @@
 
 use ndarray::ArrayView1;
 
+use crate::channel::Channel;
 use crate::error::{Error, Result, positive};
 use crate::feature_map::LinearMap;
 use crate::scalar::Scalar;
@@ -20,6 +21,7 @@ use crate::similarity::Similarity;
 /// | [`sparse`](Self::sparse) | dot | sparsemax | Hu et al. 2023 |
 /// | [`entmax`](Self::entmax) | dot | α-entmax | Wu et al. 2024 (STanHop) |
 /// | [`polynomial`](Self::polynomial) | dot | polynomial | Krotov, Hopfield 2016 |
+/// | [`bayes`](Self::bayes) | channel | softmax, β = 1 | posterior mean |
 /// | any, with a feature map | kernel | the same | Wu, Hu, Hsiao, Liu 2024 (U-Hop) |
 ///
 /// ```
@@ -132,6 +134,31 @@ impl<T: Scalar> Model<T> {
     /// [`is_out_of_domain`](Error::is_out_of_domain) for degree 0.
     pub fn polynomial(degree: u32) -> Result<Self> {
         Self::new(Similarity::Dot, Separation::polynomial(degree)?, 1.0)
+    }
+
+    /// The posterior mean under a corruption that is known: x⁺ = Σ_μ P(ξ_μ | x) ξ_μ, every pattern being as
+    /// likely before.
+    ///
+    /// No function of query and memory has a smaller mean squared error, for queries that this channel
+    /// makes of stored patterns, each as often as any other.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use uhop::{Channel, Memory, Model, Patterns};
+    ///
+    /// let patterns = Patterns::new(array![[0.0], [1.0]])?;
+    /// let memory = Memory::new(patterns, Model::bayes(Channel::gaussian(0.5)?))?;
+    /// // φ(¼/½) against φ(¾/½)
+    /// let odds = memory.weights(array![[0.25]].view())?.weights;
+    /// assert!((odds[[0, 0]] / odds[[0, 1]] - 1.0_f64.exp()).abs() < 1e-12);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    pub fn bayes(channel: Channel) -> Self {
+        Self {
+            similarity: Similarity::Channel(channel),
+            separation: Separation::softmax(),
+            beta: 1.0,
+        }
     }
 
     /// The same model with another similarity.

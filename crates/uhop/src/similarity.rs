@@ -1,6 +1,7 @@
 //! Scores s = similarity(Ξ, x): larger means closer, always.
 
 mod exact;
+mod observed;
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -8,6 +9,7 @@ use std::sync::OnceLock;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix2, Zip, s};
 use rayon::prelude::*;
 
+use crate::channel::Channel;
 use crate::error::{Error, Result};
 use crate::feature_map::{AsymmetricMap, LinearMap, normalize_rows};
 use crate::pairs::squared_norms;
@@ -27,6 +29,7 @@ use crate::wide::squared_distance;
 /// | `Manhattan` | −‖ξ−x‖₁ | at most 0 |
 /// | `Kernel` | K(ξ,x) = ⟨Φξ,Φx⟩, Φ(u) = Wu | any |
 /// | `Asymmetric` | ⟨W_key ξ,W_query x⟩ + b, b for each pattern | any |
+/// | `Channel` | ln P(x \| ξ), up to a number of x | any |
 ///
 /// Distances enter negated, so that the closest pattern has the largest score. (The released U-Hop
 /// scripts hand raw distances to softmax, which recalls the farthest pattern.) All but `Manhattan`
@@ -63,6 +66,8 @@ pub enum Similarity<T> {
     /// ⟨W_key ξ_μ,W_query x⟩ + b_μ: a product as the kernel's, of two maps. Only where both are one map is it a
     /// kernel with an energy; see [`AsymmetricMap`].
     Asymmetric(AsymmetricMap<T>),
+    /// ln P(x | ξ) for a query x that this corruption makes of a pattern; see [`Channel`].
+    Channel(Channel),
 }
 
 impl<T: Scalar> Similarity<T> {
@@ -80,7 +85,8 @@ impl<T: Scalar> Similarity<T> {
     ///
     /// # Errors
     /// [`is_shape_mismatch`](Error::is_shape_mismatch) when the `dim` of a map is not the patterns', or a
-    /// bias is not one number for each;
+    /// bias is not one number for each, or the visible entries of a channel are of another `dim`;
+    /// [`is_out_of_domain`](Error::is_out_of_domain) when a channel is not of such patterns;
     /// [`is_non_finite`](Error::is_non_finite) when a feature overflows.
     pub fn bind(&self, patterns: &Patterns<T>) -> Result<Keys<T>> {
         let kind = match self {
@@ -103,17 +109,27 @@ impl<T: Scalar> Similarity<T> {
                 Kind::Kernel { features, map: map.clone() }
             }
             Self::Asymmetric(map) => {
-                let features = map.keys().apply(patterns.view())?;
-                check_finite("a feature", features.view(), (0, 0))?;
-                let offsets = map.bias().map(|bias| Offsets::new(bias, patterns)).transpose()?;
-                Kind::Asymmetric { features, queries: map.queries().clone(), offsets }
+                let keys = map.keys().apply(patterns.view())?;
+                check_finite("a feature", keys.view(), (0, 0))?;
+                if let Some(bias) = map.bias() {
+                    check_bias(bias, patterns)?;
+                }
+                let offsets = map.bias().map(|bias| Offsets::new(bias.mapv(T::widen)));
+                Kind::TwoSided { keys, offsets, queries: Queries::Map(map.queries().clone()) }
+            }
+            Self::Channel(channel) => {
+                channel.terms().check_patterns(channel.kind(), patterns.view())?;
+                let (keys, biases) = channel.terms().of_patterns(patterns.view());
+                check_finite("a term", keys.view(), (0, 0))?;
+                let offsets = Some(Offsets::new(biases));
+                Kind::TwoSided { keys, offsets, queries: Queries::Channel(channel.clone()) }
             }
         };
         Ok(Keys { patterns: patterns.clone(), kind, largest_norm: OnceLock::new() })
     }
 
     /// The field's word for it: `"dot"`, `"cosine"`, `"euclidean"`, `"manhattan"`, `"kernel"`,
-    /// `"asymmetric"`.
+    /// `"asymmetric"`, `"channel"`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Dot => "dot",
@@ -122,6 +138,7 @@ impl<T: Scalar> Similarity<T> {
             Self::Manhattan => "manhattan",
             Self::Kernel(_) => "kernel",
             Self::Asymmetric(_) => "asymmetric",
+            Self::Channel(_) => "channel",
         }
     }
 }
@@ -143,7 +160,15 @@ enum Kind<T> {
     Euclidean { keys: Array2<T>, half_norms: Array1<f64>, center: Array1<T> },
     Manhattan,
     Kernel { features: Array2<T>, map: LinearMap<T> },
-    Asymmetric { features: Array2<T>, queries: LinearMap<T>, offsets: Option<Offsets> },
+    // Patterns and states are not treated alike.
+    TwoSided { keys: Array2<T>, offsets: Option<Offsets>, queries: Queries<T> },
+}
+
+/// What states become.
+#[derive(Debug, Clone)]
+enum Queries<T> {
+    Map(LinearMap<T>),
+    Channel(Channel),
 }
 
 /// What is added to the products of each pattern, and the largest size of it.
@@ -154,19 +179,22 @@ struct Offsets {
 }
 
 impl Offsets {
-    fn new<T: Scalar>(bias: ArrayView1<'_, T>, patterns: &Patterns<T>) -> Result<Self> {
-        if bias.len() != patterns.n_patterns() {
-            return Err(Error::shape(
-                "similarity",
-                ("the biases", bias.shape()),
-                ("the patterns", patterns.view().shape()),
-                "there must be one for each pattern (row); fit it again for these patterns",
-            ));
-        }
-        let of = bias.mapv(T::widen);
+    fn new(of: Array1<f64>) -> Self {
         let largest = of.iter().fold(0.0, |largest: f64, offset| largest.max(offset.abs()));
-        Ok(Self { of, largest })
+        Self { of, largest }
     }
+}
+
+fn check_bias<T: Scalar>(bias: ArrayView1<'_, T>, patterns: &Patterns<T>) -> Result<()> {
+    if bias.len() == patterns.n_patterns() {
+        return Ok(());
+    }
+    Err(Error::shape(
+        "similarity",
+        ("the biases", bias.shape()),
+        ("the patterns", patterns.view().shape()),
+        "there must be one for each pattern (row); fit it again for these patterns",
+    ))
 }
 
 impl<T: Scalar> Keys<T> {
@@ -224,7 +252,10 @@ impl<T: Scalar> Keys<T> {
                 states.into()
             }
             Kind::Kernel { map, .. } => map.features(states).into(),
-            Kind::Asymmetric { queries, .. } => queries.features(states).into(),
+            Kind::TwoSided { queries: Queries::Map(map), .. } => map.features(states).into(),
+            Kind::TwoSided { queries: Queries::Channel(channel), .. } => {
+                channel.terms().of_queries(states).into()
+            }
         };
         Ok(Prepared { states, half_norms: norms })
     }
@@ -257,7 +288,7 @@ impl<T: Scalar> Keys<T> {
                 euclidean(states, state_half_norms, keys, half_norms, scores.view_mut());
                 check_finite("a score", scores.view(), origin)?;
             }
-            (Kind::Asymmetric { offsets: Some(offsets), .. }, _) => {
+            (Kind::TwoSided { offsets: Some(offsets), .. }, _) => {
                 let offsets = offsets.of.slice(s![patterns]);
                 for mut scores in scores.rows_mut() {
                     Zip::from(&mut scores)
@@ -275,8 +306,10 @@ impl<T: Scalar> Keys<T> {
     pub(crate) fn keys(&self) -> ArrayView2<'_, T> {
         match &self.kind {
             Kind::Dot | Kind::Manhattan => self.patterns.view(),
-            Kind::Cosine { keys } | Kind::Euclidean { keys, .. } => keys.view(),
-            Kind::Kernel { features, .. } | Kind::Asymmetric { features, .. } => features.view(),
+            Kind::Cosine { keys } | Kind::Euclidean { keys, .. } | Kind::TwoSided { keys, .. } => {
+                keys.view()
+            }
+            Kind::Kernel { features, .. } => features.view(),
         }
     }
 

@@ -20,6 +20,7 @@ const LAYERS: &[&str] = &[
     "product",
     "pairs",
     "patterns",
+    "channel",
     "feature_map",
     "similarity",
     "screen",

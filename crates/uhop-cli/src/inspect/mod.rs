@@ -63,6 +63,7 @@ struct Document {
     similarity: &'static str,
     dim_features: Option<usize>,
     has_bias: bool,
+    channel: Option<String>,
     separation: String,
     beta: f64,
     effective_beta: Option<f64>,
@@ -149,6 +150,10 @@ fn examine<T: StoredTensor>(
             model.similarity(),
             Similarity::Asymmetric(map) if map.bias().is_some()
         ),
+        channel: match model.similarity() {
+            Similarity::Channel(channel) => Some(channel.to_string()),
+            _ => None,
+        },
         separation: model.separation().to_string(),
         beta: model.beta(),
         effective_beta,

@@ -53,6 +53,9 @@ fn contents(found: &Found) -> String {
         document.similarity, document.separation, document.beta
     );
     text.push_str(&item("model", &model));
+    if let Some(channel) = &document.channel {
+        text.push_str(&item("channel", channel));
+    }
     if let (Some(dim_features), false) = (document.dim_features, is_kernel) {
         let bias =
             if document.has_bias { "with a bias for each pattern" } else { "without biases" };

@@ -30,12 +30,15 @@ fn corruptions_are_those_of_the_library() {
     let digits = rows(&folder.join("digits.npy"));
     assert_eq!(digits, sample::digits().images().patterns().slice(ndarray::s![..20, ..]));
     let occlude = ["--occlude", "--size", "28x28", "--grey"];
+    let region = ["--occlude-region", "10x5+2+3", "--size", "28x28", "--grey"];
     for (options, corruption) in [
         (&["--half-mask"][..], Corruption::half_mask()),
-        (&["--half-mask-unscaled"], Corruption::half_mask_unscaled()),
+        (&["--mask", "0.3"], Corruption::mask(0.3).unwrap()),
+        (&["--salt-and-pepper", "0.4"], Corruption::salt_and_pepper(0.4).unwrap()),
         (&["--noise", "0.25"], Corruption::gaussian_noise(0.25).unwrap()),
         (&["--noise-norm", "1.5"], Corruption::noise_of_norm(1.5).unwrap()),
         (&occlude, Corruption::occluded_half(28, 28).unwrap()),
+        (&region, Corruption::occluded_region((28, 28), 3..8, 2..12).unwrap()),
     ] {
         let expected = corruption.apply(digits.view(), 7).unwrap();
         for output in ["q.npy", "q.npz", "q.safetensors", "q.csv"] {
@@ -64,6 +67,15 @@ fn images_are_damaged_as_images() {
         let expected = if y < 2 { *image.get_pixel(x, y) } else { image::Rgb([0; 3]) };
         assert_eq!(*pixel, expected, "{x}, {y}");
     }
+    let region = ["corrupt", "images", "-o", "part/", "--occlude-region", "2x1+1+0"];
+    let document = json(folder, &region);
+    let words = "1 x 2 of 4 x 3 images occluded, from row 0 and column 1";
+    assert_eq!(document["corruption"], words);
+    let damaged = image::open(folder.join("part/000000.png")).unwrap().to_rgb8();
+    for (x, y, pixel) in damaged.enumerate_pixels() {
+        let expected = if y == 0 && x > 0 { image::Rgb([0; 3]) } else { *image.get_pixel(x, y) };
+        assert_eq!(*pixel, expected, "{x}, {y}");
+    }
 }
 
 #[test]
@@ -78,6 +90,15 @@ fn what_cannot_be_corrupted_is_one_error() {
         ("d.csv", &["--half-mask", "--occlude"], "cannot be used with"),
         ("d.csv", &["--occlude"], "--size WxH"),
         ("d.csv", &["--occlude", "--size", "2x2", "--grey"], "d.csv: lower half of 2 x 2"),
+        ("d.csv", &["--occlude-region", "1x1+0+0"], "--occlude-region needs images"),
+        (
+            "d.csv",
+            &["--occlude-region", "2x1+2+0", "--size", "3x2", "--grey"],
+            "expected a part of the 2 rows and 3 columns, found the rows 0..1 and columns 2..4",
+        ),
+        ("d.csv", &["--occlude-region", "2x1"], "such as 10x5+0+3"),
+        ("d.csv", &["--mask", "1"], "above 0 and below 1, found 1"),
+        ("d.csv", &["--salt-and-pepper", "0"], "above 0 and below 1, found 0"),
         ("d.csv", &["--noise=-1"], "found -1"),
         ("d.csv", &["--noise-norm=-1"], "found -1"),
         ("d.csv", &["--noise", "1", "--noise-norm", "1"], "cannot be used with"),

@@ -329,7 +329,7 @@ fn bad_input_is_one_line_that_names_the_file() {
             &["fit", "patterns.csv", "-o", "m.safetensors", "--loss", "max", "--tolerance", "-1"],
             "tolerance is -1",
         ),
-        (&["fit", "patterns.csv", "-o", "m.safetensors", "--noise", "1"], "without --loss"),
+        (&["fit", "patterns.csv", "-o", "m.safetensors", "--noise", "1"], "channel alone"),
         (
             &["fit", "patterns.csv", "-o", "m.safetensors", "--loss", "max", "--lambda", "1"],
             "--lambda has no meaning",

@@ -1,5 +1,7 @@
 //! Every argument a corruption refuses.
 
+use std::ops::Range;
+
 use super::Corruption;
 
 #[derive(Debug, thiserror::Error)]
@@ -8,6 +10,13 @@ pub(crate) enum Problem {
     Std { found: f64 },
     #[error("Gaussian noise: expected a norm from 0 to 1.7e38, found {found}")]
     Norm { found: f64 },
+    #[error("{corruption}: expected a share above 0 and below 1, found {found}")]
+    Share { corruption: &'static str, found: f64 },
+    #[error(
+        "occluded region: expected a part of the {height} rows and {width} columns, found the rows \
+         {lines:?} and columns {columns:?}"
+    )]
+    Region { height: usize, width: usize, lines: Range<usize>, columns: Range<usize> },
     #[error(
         "occluded half: expected images of at least 2 rows and 1 column, and of a size this \
          machine can address, found {height} x {width}"

@@ -3,21 +3,23 @@ use proptest::prelude::*;
 use uhop_data::Corruption;
 
 /// Every kind, for images of 4 x 3 pixels.
-fn all() -> [Corruption; 7] {
+fn all() -> [Corruption; 9] {
     [
         Corruption::half_mask(),
-        Corruption::half_mask_unscaled(),
+        Corruption::mask(0.5).unwrap(),
         Corruption::gaussian_noise(0.0).unwrap(),
         Corruption::gaussian_noise(0.3).unwrap(),
         Corruption::noise_of_norm(0.0).unwrap(),
         Corruption::noise_of_norm(1.5).unwrap(),
         Corruption::occluded_half(4, 3).unwrap(),
+        Corruption::salt_and_pepper(0.4).unwrap(),
+        Corruption::occluded_region((4, 3), 1..3, 0..2).unwrap(),
     ]
 }
 
-fn random() -> [Corruption; 4] {
-    let [mask, unscaled, _, noise, _, direction, _] = all();
-    [mask, unscaled, noise, direction]
+fn random() -> [Corruption; 5] {
+    let [mask, unscaled, _, noise, _, direction, _, salt, _] = all();
+    [mask, unscaled, noise, direction, salt]
 }
 
 fn patterns(n_patterns: usize) -> impl Strategy<Value = Array2<f32>> {
@@ -71,7 +73,7 @@ proptest! {
     #[test]
     fn masks_keep_or_drop_and_agree(a in patterns(3), seed: u64) {
         let doubled = Corruption::half_mask().apply(a.view(), seed).unwrap();
-        let kept = Corruption::half_mask_unscaled().apply(a.view(), seed).unwrap();
+        let kept = Corruption::mask(0.5).unwrap().apply(a.view(), seed).unwrap();
         prop_assert!(kept.iter().zip(&a).all(|(&q, &x)| q == 0.0 || q == x));
         prop_assert_eq!(doubled, 2.0 * kept);
     }
@@ -156,6 +158,51 @@ fn the_mask_drops_one_half() {
     assert!((n_both - pairs / 4.0).abs() <= 5.0 * sigma, "{n_both} of {pairs}");
 }
 
+/// Counts are binomial, as above; a larger share drops what a smaller one drops, and more.
+#[test]
+fn masks_drop_their_share() {
+    let patterns = Array2::from_elem((100, 784), 0.25);
+    let n = patterns.len() as f64;
+    let near = |count: usize, p: f64| {
+        let error = (count as f64 - n * p).abs();
+        assert!(error <= 5.0 * (n * p * (1.0 - p)).sqrt(), "{count} of {n}, not {p}");
+    };
+    let masked = |share| Corruption::mask(share).unwrap().apply(patterns.view(), 3).unwrap();
+    let (few, many) = (masked(0.1), masked(0.7));
+    near(count(few.view(), 0.0), 0.1);
+    near(count(many.view(), 0.0), 0.7);
+    assert!(few.iter().zip(&many).all(|(&few, &many)| few > 0.0 || many == 0.0));
+    let salted = Corruption::salt_and_pepper(0.3).unwrap().apply(patterns.view(), 3).unwrap();
+    for (value, p) in [(0.0, 0.15), (1.0, 0.15), (0.25, 0.7)] {
+        near(count(salted.view(), value), p);
+    }
+}
+
+/// The channel of a corruption is that of what it does: the pattern it was is the most likely one.
+#[test]
+fn a_corruption_has_the_channel_of_what_it_does() {
+    let digits = uhop_data::sample::digits();
+    let patterns = digits.images().patterns().slice(s![..60, ..]).to_owned();
+    let stored = uhop::Patterns::new(patterns.clone()).unwrap();
+    for corruption in [
+        Corruption::half_mask(),
+        Corruption::mask(0.6).unwrap(),
+        Corruption::salt_and_pepper(0.4).unwrap(),
+        Corruption::gaussian_noise(0.4).unwrap(),
+        Corruption::noise_of_norm(2.0).unwrap(),
+        Corruption::occluded_half(28, 28).unwrap(),
+        Corruption::occluded_region((28, 28), 5..15, 5..28).unwrap(),
+    ] {
+        let queries = corruption.apply(patterns.view(), 1).unwrap();
+        let model = uhop::Model::bayes(corruption.channel(784).unwrap());
+        let memory = uhop::Memory::new(stored.clone(), model).unwrap();
+        let weights = memory.weights(queries.view()).unwrap().weights;
+        for (i, weights) in weights.outer_iter().enumerate() {
+            assert!(weights[i] > 0.99, "{corruption}: {i} with {}", weights[i]);
+        }
+    }
+}
+
 /// Around 1/2 with std 0.05 neither folding nor clamping acts (10 sigma), so mean and std of n draws
 /// have standard errors std / sqrt(n) and std / sqrt(2 n); both are tested to 5 of them.
 #[test]
@@ -216,7 +263,7 @@ fn no_noise_is_an_exact_copy() {
 #[test]
 fn draws_do_not_change_between_versions() {
     let ones = Array2::from_elem((2, 16), 1.0);
-    let mask = Corruption::half_mask_unscaled().apply(ones.view(), 2024).unwrap();
+    let mask = Corruption::mask(0.5).unwrap().apply(ones.view(), 2024).unwrap();
     let bits = |row: usize| mask.row(row).iter().map(|&q| char::from(b'0' + q as u8)).collect();
     let rows: [String; 2] = [bits(0), bits(1)];
     assert_eq!(rows, ["1011110101001010", "0100010100011001"]);
@@ -248,6 +295,12 @@ fn rejected_arguments_say_why() {
         (Corruption::occluded_half(1, 9).unwrap_err(), "at least 2 rows and 1 column"),
         (Corruption::occluded_half(9, 0).unwrap_err(), "found 9 x 0"),
         (Corruption::occluded_half(usize::MAX, 2).unwrap_err(), "can address"),
+        (Corruption::mask(0.0).unwrap_err(), "mask: expected a share above 0 and below 1, found 0"),
+        (Corruption::salt_and_pepper(1.5).unwrap_err(), "salt and pepper: expected a share"),
+        (Corruption::occluded_region((4, 3), 2..2, 0..3).unwrap_err(), "found the rows 2..2"),
+        (Corruption::occluded_region((4, 3), 0..5, 0..1).unwrap_err(), "of the 4 rows and 3"),
+        (Corruption::occluded_region((4, 3), 0..4, 0..3).unwrap_err(), "columns 0..3"),
+        (occluded.channel(100).unwrap_err(), "[n_patterns, 784], found [1, 100]"),
         (error(mask, Array2::zeros((0, 3))), "found the shape [0, 3]"),
         (error(noise, Array2::zeros((3, 0))), "found the shape [3, 0]"),
         (error(occluded, Array2::zeros((2, 100))), "[n_patterns, 784], found [2, 100]"),
@@ -289,12 +342,14 @@ fn descriptions_are_plain_words() {
         descriptions,
         [
             "half mask, survivors doubled",
-            "half mask, survivors kept",
+            "mask of 0.5, survivors kept",
             "Gaussian noise, std 0",
             "Gaussian noise, std 0.3",
             "Gaussian noise, norm 0",
             "Gaussian noise, norm 1.5",
             "lower half of 4 x 3 images occluded",
+            "salt and pepper on 0.4",
+            "2 x 2 of 4 x 3 images occluded, from row 1 and column 0",
         ]
     );
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::channel::ChannelParts;
 use super::tensors::{Record, Tensor, digest};
 use super::{Learning, SavedMemory};
 use crate::error::{Error, Result, positive};
@@ -40,6 +41,9 @@ const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000
 #[serde(deny_unknown_fields)]
 struct ModelParts {
     similarity: SimilarityKind,
+    /// When the similarity is that of a channel, since version 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    channel: Option<ChannelParts>,
     separation: SeparationKind,
     beta: f64,
 }
@@ -56,6 +60,8 @@ pub(super) enum SimilarityKind {
     /// With the maps in the tensors `asymmetric_map.keys` and `.queries`, and perhaps `.bias`. Since
     /// version 3.
     Asymmetric,
+    /// With its parameters in `channel`. Since version 3.
+    Channel,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -169,6 +175,11 @@ impl Description {
                     Similarity::Manhattan => SimilarityKind::Manhattan,
                     Similarity::Kernel(_) => SimilarityKind::Kernel,
                     Similarity::Asymmetric(_) => SimilarityKind::Asymmetric,
+                    Similarity::Channel(_) => SimilarityKind::Channel,
+                },
+                channel: match model.similarity() {
+                    Similarity::Channel(channel) => Some(ChannelParts::of(channel)),
+                    _ => None,
                 },
                 separation: SeparationKind::of(model.separation()),
                 beta: model.beta(),
@@ -213,6 +224,11 @@ impl Description {
 
     pub(super) fn similarity_kind(&self) -> SimilarityKind {
         self.model.similarity
+    }
+
+    /// The parameters of a channel, if there are any.
+    pub(super) fn channel(&self) -> Option<&ChannelParts> {
+        self.model.channel.as_ref()
     }
 
     /// The model with this similarity.

@@ -4,6 +4,7 @@
 //! file is touched here: where the bytes come from and how they are kept is the caller's.
 
 mod change;
+mod channel;
 mod description;
 mod ids;
 mod tensors;
@@ -234,9 +235,10 @@ impl AnyMemory {
     /// Patterns and values stay in `bytes`, be it a vector or a file mapped into memory. Takes memory
     /// beside them for what the file holds, whatever its header claims: 64 times the size of the
     /// header, 5 times that of ids, once that of the patterns for a similarity that keeps its own
-    /// copy, and the features of the patterns, n_patterns · dim_features numbers, which are refused
-    /// when they take more than 1,024 times the size of the tensors. Each thread that multiplies
-    /// keeps some MiB of scratch besides, whatever the file.
+    /// copy, 16 times that at most for a channel, and the features of the patterns, n_patterns ·
+    /// dim_features numbers, which are refused when they take more than 1,024 times the size of the
+    /// tensors. The tables of a channel take up to 3 MiB and each thread that multiplies keeps some MiB of
+    /// scratch besides, whatever the file.
     ///
     /// # Errors
     /// [`is_malformed`](Error::is_malformed) when the bytes are not a memory file, are damaged,
@@ -323,7 +325,16 @@ impl AnyMemory {
 impl Description {
     /// The similarity, with the maps that the tensors hold.
     fn similarity<T: StoredTensor>(&self, stored: &mut Stored) -> Result<Similarity<T>> {
-        Ok(match self.similarity_kind() {
+        let wrong = |what: &str| Error::malformed(format!("its model has {what}"));
+        let kind = self.similarity_kind();
+        if self.channel().is_some() && !matches!(kind, SimilarityKind::Channel) {
+            return Err(wrong("a channel and another similarity"));
+        }
+        Ok(match kind {
+            SimilarityKind::Channel => {
+                let parts = self.channel().ok_or_else(|| wrong("no channel"))?;
+                Similarity::Channel(parts.build()?)
+            }
             SimilarityKind::Dot => Similarity::Dot,
             SimilarityKind::Cosine => Similarity::Cosine,
             SimilarityKind::Euclidean => Similarity::Euclidean,
@@ -350,6 +361,7 @@ impl Description {
         let dim_features = match &similarity {
             Similarity::Kernel(map) => map.dim_features(),
             Similarity::Asymmetric(map) => map.keys().dim_features(),
+            Similarity::Channel(channel) => channel.n_terms() * patterns.dim(),
             _ => 0,
         };
         check_features::<T>(patterns.view().nrows(), dim_features, n_bytes)?;

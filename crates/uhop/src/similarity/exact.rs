@@ -27,7 +27,7 @@ impl<T: Scalar> Keys<T> {
             }
             Kind::Euclidean { .. } => T::narrow(-0.5 * wide::squared_distance(key, state)),
             Kind::Manhattan => -l1_distance(key, state),
-            Kind::Asymmetric { offsets, .. } => {
+            Kind::TwoSided { offsets, .. } => {
                 let offset = offsets.as_ref().map_or(0.0, |offsets| offsets.of[pattern]);
                 T::narrow(wide::dot(key, state) + offset)
             }
@@ -50,7 +50,7 @@ impl<T: Scalar> Keys<T> {
         match &self.kind {
             Kind::Manhattan => 0.0,
             Kind::Euclidean { .. } => gamma * (key * key + state * state) + underflow,
-            Kind::Asymmetric { offsets: Some(offsets), .. } => {
+            Kind::TwoSided { offsets: Some(offsets), .. } => {
                 gamma * key * state + T::epsilon().widen() * offsets.largest + underflow
             }
             _ => gamma * key * state + underflow,
@@ -80,7 +80,7 @@ impl<T: Scalar> Keys<T> {
     pub(crate) fn offsets(&self) -> Option<Vec<f64>> {
         match &self.kind {
             Kind::Euclidean { half_norms, .. } => Some(half_norms.iter().map(|n| -n).collect()),
-            Kind::Asymmetric { offsets: Some(offsets), .. } => Some(offsets.of.to_vec()),
+            Kind::TwoSided { offsets: Some(offsets), .. } => Some(offsets.of.to_vec()),
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 use ndarray::Array2;
 use serde_json::{Value, json};
 use uhop::saved::{Ids, SavedMemory};
-use uhop::{LinearMap, Memory, Model, Patterns, Separation, Similarity};
+use uhop::{Channel, LinearMap, Memory, Model, Patterns, Separation, Similarity};
 
 use crate::forged::sealed;
 
@@ -105,6 +105,13 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<u8>, Expected)> {
         };
         tensors.fold(parts, with).file()
     };
+    let channel = |channel: Value| {
+        let mut parts = parts().described("/model/similarity", json!("channel"));
+        parts.description["model"]["channel"] = channel;
+        // From 0 to 1, as some channels want them.
+        parts.with(floats("patterns", &[2, 2], &[1.0, 0.5, 0.25, 0.0]))
+    };
+    let occlusion = |visible: &str| channel(json!({ "kind": "occlusion", "visible": visible }));
     let mut flipped = good.clone();
     *flipped.last_mut().unwrap() ^= 1;
     let unknown = |name: &str| parts().with(floats(name, &[1], &[0.0]));
@@ -133,6 +140,42 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<u8>, Expected)> {
         ("smallest", parts().file(), Read),
         ("truncated", good[..good.len() - 1].to_vec(), Refused("safetensors")),
         ("one-bit-flipped", flipped, Refused("is damaged")),
+        ("channel", occlusion("10").file(), Read),
+        ("channel-half-mask", channel(json!({ "kind": "half_mask" })).file(), Read),
+        ("channel-of-another-dim", occlusion("101").file(), Refused("the visible entries")),
+        ("channel-visible-letters", occlusion("1\n").file(), Refused("not digits 0 and 1")),
+        ("channel-visible-nothing", occlusion("").file(), Refused("must be visible")),
+        (
+            "channel-std-negative",
+            channel(json!({ "kind": "gaussian", "std": -1.0 })).file(),
+            Refused("std is -1"),
+        ),
+        ("channel-std-huge", channel(json!({ "kind": "gaussian", "std": 1e300 })).file(), Read),
+        (
+            "channel-levels-differ",
+            channel(json!({ "kind": "calibrated", "means": [0.0, 1.0], "variances": [] })).file(),
+            Refused("one of each for every level"),
+        ),
+        (
+            "channel-patterns-outside",
+            channel(json!({ "kind": "calibrated", "means": [0, 1], "variances": [1, 1] }))
+                .with(floats("patterns", &[1, 2], &[2.0, 0.0]))
+                .file(),
+            Refused("is 2; it must be from 0 to 1"),
+        ),
+        ("channel-unknown", channel(json!({ "kind": "fax" })).file(), Refused("unknown variant")),
+        (
+            "channel-without-parameters",
+            model("similarity", json!("channel")).file(),
+            Refused("no channel"),
+        ),
+        (
+            "channel-beside-a-similarity",
+            channel(json!({ "kind": "half_mask" }))
+                .described("/model/similarity", json!("dot"))
+                .file(),
+            Refused("a channel and another similarity"),
+        ),
         ("asymmetric", two_maps(&[]), Read),
         ("asymmetric-with-bias", two_maps(&[("bias", &[2], &[1.0, -1.0])]), Read),
         ("bias-too-short", two_maps(&[("bias", &[1], &[1.0])]), Refused("one for each pattern")),
@@ -276,6 +319,8 @@ pub(crate) fn worst() -> Vec<(&'static str, usize, Vec<u8>)> {
         ("euclidean", 3, memory(Similarity::Euclidean)),
         ("manhattan", 1, memory(Similarity::Manhattan)),
         ("kernel", 2, memory(Similarity::Kernel(LinearMap::random_normal(3, 300, 1).unwrap()))),
+        // 14 terms an entry, and the tables of 3 MiB beside tensors of 1.2 MB.
+        ("channel", 14 + 5, memory(Similarity::Channel(Channel::folded_gaussian(0.0).unwrap()))),
         ("features", 1024 + 5, narrow.file()),
         ("numbers", 5, rows().with(integers("ids", &numbers)).file()),
         ("names", 5, rows().with(text(&names)).with(integers("ids.ends", &ends)).file()),

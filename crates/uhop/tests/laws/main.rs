@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not see as tests")]
 
 mod changes;
+mod channel;
 mod common;
 mod denoising;
 mod energy;
 mod golden;
+mod observed;
 mod retrieval;
 mod saved;
 mod screened;

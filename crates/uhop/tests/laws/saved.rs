@@ -10,6 +10,7 @@ use uhop::stage1::{
 };
 use uhop::{LinearMap, Memory, Model, Patterns, Separation, Similarity};
 
+use crate::channel::{channels, pictures};
 use crate::common::{biased, normal, similarities, stored};
 
 /// Files of past versions, written once and kept.
@@ -17,6 +18,7 @@ const VERSION_1: &[u8] = include_bytes!("../golden/memory-v1.safetensors");
 const LEARNED_VERSION_1: &[u8] = include_bytes!("../golden/memory-learned-v1.safetensors");
 const VERSION_2: &[u8] = include_bytes!("../golden/memory-v2.safetensors");
 const VERSION_3: &[u8] = include_bytes!("../golden/memory-v3.safetensors");
+const CHANNEL_VERSION_3: &[u8] = include_bytes!("../golden/memory-channel-v3.safetensors");
 
 fn f32_of(memory: AnyMemory) -> Option<SavedMemory<f32>> {
     match memory {
@@ -53,6 +55,10 @@ fn examples<T: StoredTensor>() -> Vec<SavedMemory<T>> {
     }
     let model = Model::sparse(1.0).unwrap().with_similarity(biased(3, 4, 6));
     all.push(SavedMemory::new(Memory::new(patterns.clone(), model).unwrap()));
+    for channel in channels(4) {
+        let memory = Memory::new(stored(&pictures::<T>(3, 4, 7)), Model::bayes(channel)).unwrap();
+        all.push(SavedMemory::new(memory));
+    }
     let memory = || Memory::new(patterns.clone(), Model::dense(1.0).unwrap()).unwrap();
     let values = stored(&normal::<T>(3, 7, 2));
     all.push(SavedMemory::new(memory().with_values(values).unwrap()));
@@ -287,6 +293,14 @@ fn files_of_version_3_hold_two_maps() {
     assert_eq!(map.keys().weight(), ndarray::array![[1.0, 0.0], [0.5, 1.0], [0.0, 2.0]]);
     assert_eq!(map.queries().weight(), ndarray::array![[0.0, 1.0], [1.0, 0.25], [4.0, 0.0]]);
     assert_eq!(map.bias(), Some(ndarray::array![-0.5, 3.0].view()));
+}
+
+#[test]
+fn files_of_version_3_hold_a_channel() {
+    let read = f64_of(AnyMemory::from_bytes(CHANNEL_VERSION_3).unwrap()).expect("written in f64");
+    assert_eq!(read.memory().patterns().view(), ndarray::array![[0.0, 0.5], [1.0, 0.25]]);
+    let channel = uhop::Channel::folded_gaussian(0.7).unwrap();
+    assert_eq!(read.memory().model(), &Model::bayes(channel));
 }
 
 #[test]
