@@ -417,7 +417,7 @@ pub(crate) struct ModelArgs {
     #[arg(long, value_name = "N", group = "separation")]
     pub(crate) polynomial: Option<u32>,
 
-    /// How queries are damaged.
+    /// How queries are damaged, for the channel similarity, and in `fit` for whitening and denoising.
     #[command(flatten)]
     pub(crate) corruption: Option<CorruptionArgs>,
 }

@@ -57,6 +57,13 @@ impl Document {
         let tried = decision.tried.iter().map(Line::new).collect();
         Self { corruption: decision.corruption.clone(), tried }
     }
+
+    /// In one line.
+    pub(crate) fn line(&self) -> String {
+        let others = self.tried.len().saturating_sub(1);
+        let best = self.tried.first().map_or(f64::NAN, |best| best.error);
+        format!("before {others} others for {}; error of a copy {best:.4}", self.corruption)
+    }
 }
 
 impl Line {

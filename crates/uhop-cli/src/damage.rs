@@ -66,12 +66,12 @@ pub(crate) fn channel(
 }
 
 /// That a corruption is given only where something knows what to do with it.
-pub(crate) fn check_used(args: &ModelArgs) -> Result<(), Failure> {
+pub(crate) fn must_be_of_a_channel(args: &ModelArgs) -> Result<(), Failure> {
     if args.corruption.is_none() || args.similarity == Some(SimilarityArg::Channel) {
         return Ok(());
     }
     Err(Failure::user("a corruption is for --similarity channel alone".to_owned())
-        .hint("add --similarity channel, or leave the corruption out"))
+        .hint("add --similarity channel, or to fit --auto or --loss denoising, or leave the corruption out"))
 }
 
 /// The corruption that queries have, or a mix of several, for patterns that it was checked with.
@@ -97,7 +97,7 @@ impl Damage {
             }
             None => {
                 let mix = CorruptionMix::usual(rows.view());
-                let description = format!("a mix of {}", mix.corruptions().len());
+                let description = format!("a mix: {mix}");
                 (mix, description, None)
             }
         };

@@ -175,7 +175,7 @@ fn check_options(args: &FitArgs) -> Result<(), Failure> {
     let damage = [("a corruption", args.model.corruption.is_some())];
     let (name, alien) = match args.stage1.loss {
         None if args.auto => return Ok(()),
-        None => return damage::check_used(&args.model),
+        None => return damage::must_be_of_a_channel(&args.model),
         Some(LossArg::Average) => ("the average loss", vec![&lambda[..], &damage]),
         Some(LossArg::Max) => ("the max loss", vec![&lambda[..], &damage]),
         Some(LossArg::Whitening) => ("whitening", vec![&separation[..], &steps]),

@@ -72,10 +72,10 @@ where
     Matrix: From<Array2<T>>,
 {
     let console = Console::new(args.output_args);
-    damage::check_used(&args.model)?;
     let mut queries = input::open(&args.queries, &args.read)?;
     let (n_patterns, dim) = stored.patterns().view().dim();
     check_dim(&args.queries, queries.rows.dim(), dim)?;
+    damage::must_be_of_a_channel(&args.model)?;
     // A memory file does not say whether patterns are images; the queries may.
     let model = input::model(stored.model().clone(), &args.model, images.or(queries.images), dim)?;
     // Binding a model may compute a feature of every pattern: not twice for the same one.

@@ -12,6 +12,7 @@ use uhop::saved::{AnyMemory, SavedMemory, StoredTensor};
 use uhop::{Memory, Model, Similarity, Survey};
 
 use crate::args::InspectArgs;
+use crate::choosing;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::input;
@@ -72,6 +73,7 @@ struct Document {
     stage1_loss: Option<&'static str>,
     stage1_steps: Option<usize>,
     last_loss: Option<f64>,
+    choice: Option<choosing::Document>,
     n_sampled: usize,
     smallest_separation: Option<f64>,
     median_separation: Option<f64>,
@@ -165,6 +167,7 @@ fn examine<T: StoredTensor>(
             let held_out = learning.held_out().last().map(|last| last.loss);
             held_out.or_else(|| learning.losses().last().copied())
         }),
+        choice: saved.decision().map(choosing::Document::new),
         n_sampled: chosen.len(),
         smallest_separation: quantile(&separations, 0.0),
         median_separation: quantile(&separations, 0.5),

@@ -56,6 +56,9 @@ fn contents(found: &Found) -> String {
     if let Some(channel) = &document.channel {
         text.push_str(&item("channel", channel));
     }
+    if let Some(choice) = &document.choice {
+        text.push_str(&item("chosen", &choice.line()));
+    }
     if let (Some(dim_features), false) = (document.dim_features, is_kernel) {
         let bias =
             if document.has_bias { "with a bias for each pattern" } else { "without biases" };

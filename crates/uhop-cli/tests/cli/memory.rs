@@ -106,6 +106,43 @@ fn a_map_is_learned_from_batches() {
 }
 
 /// A map by whitening, its λ given or chosen, follows the patterns: what is added and removed again leaves no trace.
+/// What --auto chooses is the first of its table, is what the memory compares by, and is kept in the file.
+#[test]
+fn auto_chooses_by_the_recall_of_damaged_copies() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    json(folder, &["sample", "digits.npy", "--count", "60"]);
+    let fit = ["fit", "digits.npy", "-o", "m.safetensors", "--auto"];
+    for (corruption, n_tried) in [(&["--noise", "0.7"][..], 6), (&[], 6)] {
+        let choice = json(folder, &[&fit[..], corruption].concat())["choice"].clone();
+        let tried = choice["tried"].as_array().unwrap();
+        assert_eq!(tried.len(), n_tried, "{choice}");
+        let errors: Vec<f64> = tried.iter().map(|t| t["error"].as_f64().unwrap()).collect();
+        assert!(errors.windows(2).all(|pair| pair[0] <= pair[1]), "{choice}");
+        let inspected = json(folder, &["inspect", "m.safetensors"]);
+        let similarity = match tried[0]["similarity"].as_str().unwrap() {
+            "whitened" => "kernel",
+            "denoised" => "asymmetric",
+            name => name,
+        };
+        assert_eq!(
+            (&inspected["similarity"], &inspected["beta"]),
+            (&similarity.into(), &tried[0]["beta"])
+        );
+        assert_eq!(inspected["choice"], choice);
+        // Known noise: nothing recalls better than its likelihood.
+        assert!(corruption.is_empty() || similarity == "channel", "{choice}");
+    }
+    // What it chooses is not given as well, and a seed is for what draws.
+    for (more, said) in [(&["--auto", "--beta", "1"][..], "--beta"), (&["--seed", "1"], "--auto")] {
+        let output = run(folder, &[&fit[..4], more].concat());
+        assert!(output.status.code() == Some(1) && stderr(&output).contains(said), "{output:?}");
+    }
+    let output = run(folder, &[&fit[..], &["--half-mask", "--seed", "3"]].concat());
+    let shown = stdout(&output);
+    assert!(shown.contains("error of a copy") && shown.contains("stored  60 × 784"), "{shown}");
+}
+
 #[test]
 fn a_whitened_memory_is_whitened_anew() {
     let folder = folder();
@@ -329,7 +366,7 @@ fn bad_input_is_one_line_that_names_the_file() {
             &["fit", "patterns.csv", "-o", "m.safetensors", "--loss", "max", "--tolerance", "-1"],
             "tolerance is -1",
         ),
-        (&["fit", "patterns.csv", "-o", "m.safetensors", "--noise", "1"], "without --loss"),
+        (&["fit", "patterns.csv", "-o", "m.safetensors", "--noise", "1"], "channel alone"),
         (
             &["fit", "patterns.csv", "-o", "m.safetensors", "--loss", "max", "--lambda", "1"],
             "--lambda has no meaning",
