@@ -398,6 +398,10 @@ impl fmt::Display for Corruption {
             {
                 write!(f, "lower half of {height} x {width} images occluded")
             }
+            // Of rows that are no images.
+            Kind::Occluded { image: (1, width), columns, .. } => {
+                write!(f, "numbers {} to {} of {width} hidden", columns.0, columns.1 - 1)
+            }
             Kind::Occluded { image: (height, width), lines, columns } => {
                 let (high, wide) = (lines.1 - lines.0, columns.1 - columns.0);
                 write!(

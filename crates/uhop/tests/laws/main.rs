@@ -4,6 +4,7 @@
 
 mod changes;
 mod channel;
+mod choice;
 mod common;
 mod denoising;
 mod energy;

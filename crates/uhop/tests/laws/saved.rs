@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 use std::process::Command;
 
 use ndarray::Array2;
-use uhop::saved::{AnyMemory, Ids, Learning, SavedMemory, StoredTensor};
+use uhop::saved::{AnyMemory, Decision, Ids, Learning, SavedMemory, StoredTensor};
 use uhop::stage1::{
     Batches, Denoising, Optimizer, Params, SeparationLoss, denoise, distances, learn, whiten,
 };
-use uhop::{LinearMap, Memory, Model, Patterns, Separation, Similarity};
+use uhop::{LinearMap, Memory, Model, Patterns, Separation, Similarity, choose};
 
 use crate::channel::{channels, pictures};
 use crate::common::{biased, normal, similarities, stored};
@@ -53,6 +53,11 @@ fn examples<T: StoredTensor>() -> Vec<SavedMemory<T>> {
             all.push(SavedMemory::new(Memory::new(patterns.clone(), model).unwrap()));
         }
     }
+    let memory = Memory::new(patterns.clone(), Model::dense(0.3).unwrap()).unwrap();
+    let choice = choose(&patterns, None, 3, |rows, _| rows.to_owned()).unwrap();
+    let corruption = "none, \"twice\"".to_owned();
+    let decision = Decision { corruption, seed: u64::MAX, tried: choice.tried };
+    all.push(SavedMemory::new(memory).with_decision(decision));
     let model = Model::sparse(1.0).unwrap().with_similarity(biased(3, 4, 6));
     all.push(SavedMemory::new(Memory::new(patterns.clone(), model).unwrap()));
     for channel in channels(4) {
@@ -122,6 +127,7 @@ fn what_is_written_is_read<T: StoredTensor>(scalar: fn(AnyMemory) -> Option<Save
         assert_eq!(a.is_auto_associative(), b.is_auto_associative());
         assert_eq!(written.ids(), read.ids());
         assert_eq!(written.learning(), read.learning());
+        assert_eq!(written.decision(), read.decision());
         assert_eq!(read.to_bytes().unwrap(), bytes, "equal memories give equal bytes");
     }
 }
