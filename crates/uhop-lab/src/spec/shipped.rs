@@ -10,6 +10,7 @@ pub(super) const SPECS: &[(&str, &str)] = &[
     ("noise-cifar10", include_str!("../../specs/noise-cifar10.toml")),
     ("noise-tiny-imagenet", include_str!("../../specs/noise-tiny-imagenet.toml")),
     ("known-corruption", include_str!("../../specs/known-corruption.toml")),
+    ("known-corruption-cifar10", include_str!("../../specs/known-corruption-cifar10.toml")),
     ("iterations", include_str!("../../specs/iterations.toml")),
     ("temperature", include_str!("../../specs/temperature.toml")),
 ];

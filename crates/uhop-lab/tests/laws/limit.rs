@@ -56,6 +56,7 @@ fn every_experiment_runs_on_the_digits_and_none_is_below_the_limit() {
         spec.n_patterns = vec![*spec.n_patterns.first().unwrap().min(&20)];
         spec.stage1.steps = spec.stage1.steps.iter().map(|&steps| steps.min(20)).collect();
         spec.stage1.steps.dedup();
+        spec.stage1.dim_features = spec.stage1.dim_features.map(|n| n.min(100));
         for corruption in &mut spec.corruption {
             corruption.levels.retain(|level| [0.5, 1.0, 2.0].contains(level));
         }
