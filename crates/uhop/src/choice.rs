@@ -108,7 +108,7 @@ impl Candidate {
 /// ```
 ///
 /// # Errors
-/// [`is_shape_mismatch`](Error::is_shape_mismatch) or [`is_non_finite`](Error::is_non_finite) for what
+/// [`is_shape_mismatch`](crate::Error::is_shape_mismatch) or [`is_non_finite`](crate::Error::is_non_finite) for what
 /// `corrupt` returns, or for a channel of another `dim`.
 pub fn choose<T: Scalar>(
     patterns: &Patterns<T>,
