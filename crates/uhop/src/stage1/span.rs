@@ -18,6 +18,7 @@ use crate::feature_map::LinearMap;
 use crate::patterns::Patterns;
 use crate::product::product;
 use crate::scalar::Scalar;
+use crate::wide;
 
 pub(super) struct Span<'a, T> {
     loss: SeparationLoss,
@@ -36,9 +37,18 @@ pub(super) struct Span<'a, T> {
 }
 
 impl<'a, T: Scalar> Span<'a, T> {
-    /// Whether it is cheaper than moving all of W.
+    /// Whether it is cheaper than moving all of W, and as exact: ΞΞᵀ holds the squares of the patterns, which
+    /// may leave the numbers of `T` where the patterns themselves do not.
     pub(super) fn suits(patterns: &Patterns<T>, params: &Params) -> bool {
-        params.optimizer.is_descent() && patterns.n_patterns() <= patterns.dim()
+        let epsilon = T::epsilon().widen();
+        let smallest = T::min_positive_value().widen() / epsilon;
+        let largest = T::max_value().widen() * epsilon;
+        params.optimizer.is_descent()
+            && patterns.n_patterns() <= patterns.dim()
+            && patterns.view().outer_iter().all(|row| {
+                let norm = wide::squared_norm(row);
+                (smallest..=largest).contains(&norm) || row.iter().all(|x| x.is_zero())
+            })
     }
 
     pub(super) fn new(patterns: &'a Patterns<T>, start: LinearMap<T>, params: &Params) -> Self {

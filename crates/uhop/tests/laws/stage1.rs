@@ -425,6 +425,25 @@ fn a_step_in_the_span_of_few_patterns_is_that_of_w() {
     }
 }
 
+/// Squares of such entries are beyond `f32`, on either side; unit features see no scale, and W moves all the same.
+#[test]
+fn patterns_may_be_of_any_scale() {
+    for scale in [2.0_f32.powi(-70), 2.0_f32.powi(70)] {
+        let patterns = scale * normal::<f32>(5, 8, 63);
+        for setting in [AVERAGE, MAX] {
+            let mut weight = normal::<f32>(6, 8, 64);
+            let start = LinearMap::new(weight.clone()).unwrap();
+            let report = run(&patterns, start, &params(setting, descent(0.1), 4).keep_rows());
+            for step in 0..4 {
+                let (loss, gradient) = setting.value_and_gradient(&patterns, &weight);
+                assert_eq!(report.losses[step], loss, "{setting:?} {scale:e}");
+                weight.scaled_add(-0.1, &gradient);
+            }
+            assert_eq!(report.map.weight(), weight, "{setting:?} {scale:e}");
+        }
+    }
+}
+
 #[test]
 fn normalized_rows_change_the_map_and_not_the_run() {
     let (patterns, _) = example((30, 6, 5), 29);
