@@ -78,8 +78,7 @@ where
     damage::must_be_of_a_channel(&args.model)?;
     // A memory file does not say whether patterns are images; the queries may.
     let model = input::model(stored.model().clone(), &args.model, images.or(queries.images), dim)?;
-    // Binding a model may compute a feature of every pattern: not twice for the same one.
-    let memory = if model == *stored.model() { stored } else { stored.with_model(model)? };
+    let memory = stored.with_model(model)?;
     let dynamics = dynamics(args)?;
     let observed = args.observed.as_ref();
     let mut observed =

@@ -13,7 +13,9 @@ use crate::model::Model;
 use crate::patterns::Patterns;
 use crate::scalar::Scalar;
 use crate::similarity::Similarity;
-use crate::stage1::{Copies, Denoising, Optimizer, RIDGES, Start, choose_ridge, denoise};
+use crate::stage1::{
+    ChosenRidge, Copies, Denoising, Optimizer, RIDGES, Start, choose_ridge, denoise,
+};
 
 /// Far beyond what any error falls for: 2¹² times the first β.
 const MOST_DOUBLINGS: usize = 12;
@@ -126,30 +128,30 @@ pub fn choose<T: Scalar>(
     ];
     // Patterns that are all 0 have no directions to whiten, and nothing to learn from.
     let has_directions = patterns.view().iter().any(|x| *x != T::zero());
-    if has_directions {
-        let chosen = choose_ridge(patterns, &RIDGES, &copies)?;
-        let whitened = Candidate::Whitened { ridge: chosen.ridge };
-        candidates.push((whitened, Similarity::Kernel(chosen.map)));
+    let chosen = has_directions.then(|| choose_ridge(patterns, &RIDGES, &copies)).transpose()?;
+    if let Some(ChosenRidge { ridge, map, .. }) = &chosen {
+        candidates.push((Candidate::Whitened { ridge: *ridge }, Similarity::Kernel(map.clone())));
     }
-    match channel {
-        Some(channel) => candidates.push((Candidate::Channel, Similarity::Channel(channel))),
-        None if has_directions => {
-            let start = Start::best(patterns, &copies)?.map;
+    match (channel, chosen) {
+        (Some(channel), _) => candidates.push((Candidate::Channel, Similarity::Channel(channel))),
+        (None, Some(chosen)) => {
+            let start = Start::better(patterns, &copies, chosen)?.map;
             let params = Denoising::new(Optimizer::adam(RATE)?, STEPS, seed.wrapping_add(2))?;
             let learned =
                 denoise(patterns, start, &params, &mut corrupt, |_| ControlFlow::Continue(()))?;
             let denoised = Candidate::Denoised { steps: learned.steps };
             candidates.push((denoised, Similarity::Asymmetric(learned.map)));
         }
-        None => {}
+        (None, None) => {}
     }
 
     let mut tried: Vec<(Tried, Model<T>)> = Vec::with_capacity(candidates.len());
     for (what, similarity) in candidates {
         let beta = copies.judge(patterns, &similarity)?.beta;
-        let model = sharpened(patterns, &copies, Model::dense(beta)?.with_similarity(similarity))?;
-        let error = error_of(patterns, &held_out, &model)?;
-        tried.push((Tried { what, beta: model.beta(), error }, model));
+        let model = Model::dense(beta)?.with_similarity(similarity);
+        let memory = sharpened(Memory::new(patterns.clone(), model)?, &copies)?;
+        let error = error_of(&memory, &held_out)?;
+        tried.push((Tried { what, beta: memory.model().beta(), error }, memory.model().clone()));
     }
     // Stable: of equal errors the simpler comes first.
     tried.sort_by(|(a, _), (b, _)| a.error.total_cmp(&b.error));
@@ -157,34 +159,27 @@ pub fn choose<T: Scalar>(
     Ok(Choice { model, tried: tried.into_iter().map(|(tried, _)| tried).collect() })
 }
 
-/// The model with β doubled for as long as its error falls. The weights of the sources alone do not say where to
+/// The memory with β doubled for as long as its error falls. The weights of the sources alone do not say where to
 /// stop: where all are recalled, they are nearly 1 long before the error is nothing.
-fn sharpened<T: Scalar>(
-    patterns: &Patterns<T>,
-    copies: &Copies<T>,
-    mut model: Model<T>,
-) -> Result<Model<T>> {
-    let mut error = error_of(patterns, copies, &model)?;
+fn sharpened<T: Scalar>(mut memory: Memory<T>, copies: &Copies<T>) -> Result<Memory<T>> {
+    let mut error = error_of(&memory, copies)?;
     for _ in 0..MOST_DOUBLINGS {
+        let model = memory.model().clone();
         let sharper = Model::dense(2.0 * model.beta())?.with_similarity(model.similarity().clone());
-        let its_error = error_of(patterns, copies, &sharper)?;
+        memory = memory.with_model(sharper)?;
+        let its_error = error_of(&memory, copies)?;
         if its_error >= error {
-            break;
+            return memory.with_model(model);
         }
-        (model, error) = (sharper, its_error);
+        error = its_error;
     }
-    Ok(model)
+    Ok(memory)
 }
 
 /// The mean error of the recall of copies.
-fn error_of<T: Scalar>(
-    patterns: &Patterns<T>,
-    copies: &Copies<T>,
-    model: &Model<T>,
-) -> Result<f64> {
-    let memory = Memory::new(patterns.clone(), model.clone())?;
+fn error_of<T: Scalar>(memory: &Memory<T>, copies: &Copies<T>) -> Result<f64> {
     let recalled = memory.retrieve(copies.queries(), &Dynamics::one_step())?.retrieved;
-    let sources = patterns.view().select(Axis(0), copies.sources());
+    let sources = memory.patterns().view().select(Axis(0), copies.sources());
     let errors = sum_squared_error(sources.view(), recalled.view(), None)?;
     Ok(errors.mean().unwrap_or(0.0))
 }

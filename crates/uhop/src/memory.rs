@@ -81,7 +81,8 @@ impl<T: Scalar> Memory<T> {
         Ok(Self { values: Some(values), ..self })
     }
 
-    /// The same patterns and values under another model.
+    /// The same patterns and values under another model, without a screen. What scores need is made again only
+    /// for another similarity.
     ///
     /// ```
     /// use ndarray::array;
@@ -96,6 +97,11 @@ impl<T: Scalar> Memory<T> {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_model(self, model: Model<T>) -> Result<Self> {
+        if model.similarity() == self.model.similarity() {
+            // Only the keys are made of the patterns, and they stay.
+            model.separation().check_length(self.patterns.n_patterns())?;
+            return Ok(Self { model, screen: None, ..self });
+        }
         let Self { patterns, values, .. } = self;
         Ok(Self { values, ..Self::new(patterns, model)? })
     }
@@ -265,6 +271,27 @@ mod tests {
         let three = Separation::top_k(3).unwrap();
         let model = Model::new(Similarity::Dot, three, 1.0).unwrap();
         assert!(Memory::new(patterns, model).unwrap_err().is_out_of_domain());
+    }
+
+    /// Whether or not the similarity stays, it is a new memory of that model, with the values there were.
+    #[test]
+    fn another_model_is_that_of_a_new_memory() {
+        let patterns = Patterns::new(array![[1.0, 0.5], [0.0, 2.0], [1.0, 1.0]]).unwrap();
+        let values = Patterns::new(array![[1.0], [2.0], [3.0]]).unwrap();
+        let dense = |beta| Model::dense(beta).unwrap();
+        let memory = Memory::new(patterns.clone(), dense(1.0)).unwrap();
+        let memory = memory.with_values(values.clone()).unwrap().screened();
+        for model in [dense(3.0), dense(2.0).with_similarity(Similarity::Euclidean)] {
+            let changed = memory.clone().with_model(model.clone()).unwrap();
+            let new = Memory::new(patterns.clone(), model.clone()).unwrap();
+            assert_eq!((changed.model(), changed.values().view()), (&model, values.view()));
+            assert!(changed.screen().is_none());
+            let states = array![[0.3, 0.4], [2.0, -1.0]];
+            let weights = |memory: &Memory<f64>| memory.weights(states.view()).unwrap().weights;
+            assert_eq!(weights(&changed), weights(&new));
+        }
+        let top_4 = Model::new(Similarity::Dot, Separation::top_k(4).unwrap(), 1.0).unwrap();
+        assert!(memory.with_model(top_4).unwrap_err().is_out_of_domain());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::copies::{Copies, Judgement, check_copies};
 use super::descent::{self, Descent};
 use super::optimizer::State;
-use super::whitening::{RIDGES, choose_ridge};
+use super::whitening::{ChosenRidge, RIDGES, choose_ridge};
 use super::{HeldOut, Optimizer, Progress, Report};
 use crate::error::{Error, Result, positive};
 use crate::feature_map::{AsymmetricMap, LinearMap};
@@ -164,13 +164,21 @@ impl<T: Scalar> Start<T> {
     /// # Errors
     /// As [`choose_ridge`].
     pub fn best(patterns: &Patterns<T>, copies: &Copies<T>) -> Result<Self> {
+        Self::better(patterns, copies, choose_ridge(patterns, &RIDGES, copies)?)
+    }
+
+    /// [`best`](Self::best), where the whitening has been chosen.
+    pub(crate) fn better(
+        patterns: &Patterns<T>,
+        copies: &Copies<T>,
+        chosen: ChosenRidge<T>,
+    ) -> Result<Self> {
         let start = |map: AsymmetricMap<T>, ridge| {
             let judgement = copies.judge(patterns, &Similarity::Asymmetric(map.clone()))?;
             Ok(Self { map, ridge, judgement })
         };
         let beta = copies.judge(patterns, &Similarity::Euclidean)?.beta;
         let distances = start(distances(patterns, beta)?, None)?;
-        let chosen = choose_ridge(patterns, &RIDGES, copies)?;
         let queries = chosen.map.weight().mapv(|w| T::narrow(chosen.beta * w.widen()));
         let whitened = AsymmetricMap::new(chosen.map, LinearMap::new(queries)?)?;
         let whitened = start(whitened, Some(chosen.ridge))?;
@@ -197,7 +205,8 @@ impl<T: Scalar> Start<T> {
 /// **When to use it.** Where queries can be imitated, the more so when they are corrupted in several ways, none
 /// of which is known in advance: of a mix it learns what no one of the given similarities does. Where the
 /// corruption is exactly known, its likelihood is better still and needs no learning. A step costs
-/// 4·m·D·(d + n) multiplications for m queries, D features, and holds m·n scores. Start from [`Start::best`]. Patterns can be removed afterwards, and none added: they have no b.
+/// 4·m·D·(d + n) multiplications for m queries, D features, and holds m·n scores. Start from [`Start::best`]. Patterns can be removed
+/// afterwards, and none added: they have no b.
 ///
 /// `corrupt` makes queries of rows `[m, dim]`, from a seed. `observer` is told the loss of each step's own
 /// queries before the step, and ends the run by [`ControlFlow::Break`]. The result is the same bit for bit for
