@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use super::average::pairs;
 use super::descent::Descent;
 use super::loss::SeparationLoss;
-use super::optimizer::State;
+use super::whole::Weight;
 use super::{HeldOut, Params};
 use crate::error::{Error, Result};
 use crate::feature_map::LinearMap;
@@ -116,10 +116,7 @@ const STEPS_BETWEEN: usize = 20;
 /// Stage I over the pairs of batches.
 pub(super) struct Batched<'a, T> {
     draws: Draws<'a, T>,
-    map: LinearMap<T>,
-    optimizer: State<T>,
-    /// g of the last batch.
-    gradient: Array2<T>,
+    weight: Weight<T>,
     held_out: Vec<HeldOut>,
 }
 
@@ -131,9 +128,7 @@ impl<'a, T: Scalar> Batched<'a, T> {
         params: &Params,
     ) -> Result<Self> {
         let draws = Draws::new(batches, params.loss, patterns)?;
-        let optimizer = params.optimizer.start(start.weight().dim());
-        let gradient = Array2::zeros((0, 0));
-        Ok(Self { draws, map: start, optimizer, gradient, held_out: Vec::new() })
+        Ok(Self { draws, weight: Weight::new(start, params), held_out: Vec::new() })
     }
 }
 
@@ -142,17 +137,16 @@ impl<T: Scalar> Descent for Batched<'_, T> {
 
     fn loss(&mut self, step: usize) -> Result<f64> {
         if step.is_multiple_of(STEPS_BETWEEN) {
-            self.held_out.push(HeldOut { step, loss: self.draws.held_out_loss(&self.map)? });
+            let loss = self.draws.held_out_loss(&self.weight.map)?;
+            self.held_out.push(HeldOut { step, loss });
         }
-        let (loss, gradient) = self.draws.value_and_gradient(&self.map)?;
-        self.gradient = gradient;
+        let (loss, gradient) = self.draws.value_and_gradient(&self.weight.map)?;
+        self.weight.gradient = gradient;
         Ok(loss)
     }
 
     fn advance(self, step: usize) -> Result<Self> {
-        let Self { map, mut optimizer, gradient, .. } = self;
-        let map = map.stepped(|weight| optimizer.step(weight, &gradient), step)?;
-        Ok(Self { map, optimizer, gradient, ..self })
+        Ok(Self { weight: self.weight.stepped(step)?, ..self })
     }
 
     /// Of the held-out pairs.
@@ -170,9 +164,10 @@ impl<T: Scalar> Descent for Batched<'_, T> {
 
     fn finish(mut self, steps: usize) -> Result<(LinearMap<T>, Vec<HeldOut>)> {
         if self.held_out.last().is_none_or(|last| last.step < steps) {
-            self.held_out.push(HeldOut { step: steps, loss: self.draws.held_out_loss(&self.map)? });
+            let loss = self.draws.held_out_loss(&self.weight.map)?;
+            self.held_out.push(HeldOut { step: steps, loss });
         }
-        Ok((self.map, self.held_out))
+        Ok((self.weight.map, self.held_out))
     }
 }
 

@@ -11,20 +11,36 @@ use crate::feature_map::LinearMap;
 use crate::patterns::Patterns;
 use crate::scalar::Scalar;
 
+/// W under way, every entry of it.
+pub(super) struct Weight<T> {
+    pub(super) map: LinearMap<T>,
+    optimizer: State<T>,
+    /// Along which the next step goes.
+    pub(super) gradient: Array2<T>,
+}
+
+impl<T: Scalar> Weight<T> {
+    pub(super) fn new(start: LinearMap<T>, params: &Params) -> Self {
+        let optimizer = params.optimizer.start(start.weight().dim());
+        Self { map: start, optimizer, gradient: Array2::zeros((0, 0)) }
+    }
+
+    pub(super) fn stepped(self, step: usize) -> Result<Self> {
+        let Self { map, mut optimizer, gradient } = self;
+        let map = map.stepped(|weight| optimizer.step(weight, &gradient), step)?;
+        Ok(Self { map, optimizer, gradient })
+    }
+}
+
 pub(super) struct Whole<'a, T> {
     loss: SeparationLoss,
     patterns: &'a Patterns<T>,
-    map: LinearMap<T>,
-    optimizer: State<T>,
-    /// ∂L/∂W at the last loss.
-    gradient: Array2<T>,
+    weight: Weight<T>,
 }
 
 impl<'a, T: Scalar> Whole<'a, T> {
     pub(super) fn new(patterns: &'a Patterns<T>, start: LinearMap<T>, params: &Params) -> Self {
-        let optimizer = params.optimizer.start(start.weight().dim());
-        let gradient = Array2::zeros((0, 0));
-        Self { loss: params.loss, patterns, map: start, optimizer, gradient }
+        Self { loss: params.loss, patterns, weight: Weight::new(start, params) }
     }
 }
 
@@ -32,18 +48,16 @@ impl<T: Scalar> Descent for Whole<'_, T> {
     type Map = LinearMap<T>;
 
     fn loss(&mut self, _step: usize) -> Result<f64> {
-        let (loss, gradient) = self.loss.value_and_gradient(&self.map, self.patterns)?;
-        self.gradient = gradient;
+        let (loss, gradient) = self.loss.value_and_gradient(&self.weight.map, self.patterns)?;
+        self.weight.gradient = gradient;
         Ok(loss)
     }
 
     fn advance(self, step: usize) -> Result<Self> {
-        let Self { map, mut optimizer, gradient, .. } = self;
-        let map = map.stepped(|weight| optimizer.step(weight, &gradient), step)?;
-        Ok(Self { map, optimizer, gradient, ..self })
+        Ok(Self { weight: self.weight.stepped(step)?, ..self })
     }
 
     fn finish(self, _steps: usize) -> Result<(LinearMap<T>, Vec<HeldOut>)> {
-        Ok((self.map, Vec::new()))
+        Ok((self.weight.map, Vec::new()))
     }
 }
