@@ -1,6 +1,5 @@
 //! `uhop fit --auto`: the similarity chosen by the recall of damaged copies.
 
-use comfy_table::{CellAlignment, LineStyle, Table, presets};
 use serde::Serialize;
 use uhop::saved::{Decision, Learning};
 use uhop::{Candidate, Model, Patterns, Scalar, Tried, choose};
@@ -8,6 +7,7 @@ use uhop::{Candidate, Model, Patterns, Scalar, Tried, choose};
 use crate::console::Console;
 use crate::damage::Damage;
 use crate::failure::Failure;
+use crate::tables;
 
 /// What was chosen.
 pub(crate) struct Chosen<T> {
@@ -79,8 +79,7 @@ impl Line {
 
 /// The table that the choice was made from, the best first.
 pub(crate) fn table(decision: &Decision) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
+    let mut table = tables::ruled();
     table.set_header(["similarity", "β", "error of a copy"]);
     for tried in &decision.tried {
         let name = match tried.what {
@@ -90,8 +89,5 @@ pub(crate) fn table(decision: &Decision) -> String {
         };
         table.add_row([name, format!("{:.4}", tried.beta), format!("{:.4}", tried.error)]);
     }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    format!("{}\nfor     {}\n", table.trim_fmt(), decision.corruption)
+    format!("{}\nfor     {}\n", tables::right_aligned(table), decision.corruption)
 }

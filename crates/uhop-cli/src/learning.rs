@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use indicatif::ProgressBar;
 use ndarray::ArrayView2;
 use uhop::stage1::{Denoising, HeldOut, Params, Progress, Report, denoise, learn};
 use uhop::{AsymmetricMap, LinearMap, Patterns, Scalar};
@@ -38,13 +39,8 @@ pub(crate) fn separated<T: Scalar>(
         }
     };
     let bar = console.bar(params.max_steps(), &label);
-    let show = |progress: Progress| {
-        bar.set_position(progress.step as u64);
-        bar.set_message(format!("loss {:.3}", progress.loss));
-        if interrupt::check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    };
     let started = Instant::now();
-    let report = learn(patterns, start, params, show)?;
+    let report = learn(patterns, start, params, |progress| shown(&bar, progress))?;
     let seconds = started.elapsed().as_secs_f64();
     bar.finish_and_clear();
     interrupt::check()?;
@@ -66,16 +62,18 @@ pub(crate) fn denoised<T: Scalar>(
 ) -> Result<Report<AsymmetricMap<T>>, Failure> {
     let label = format!("Stage I, denoising, {} patterns", patterns.n_patterns());
     let bar = console.bar(params.max_steps(), &label);
-    let show = |progress: Progress| {
-        bar.set_position(progress.step as u64);
-        bar.set_message(format!("loss {:.3}", progress.loss));
-        if interrupt::check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    };
     let corrupt = |rows: ArrayView2<'_, T>, seed: u64| damage.apply(rows, seed);
-    let report = denoise(patterns, start, params, corrupt, show)?;
+    let report = denoise(patterns, start, params, corrupt, |progress| shown(&bar, progress))?;
     bar.finish_and_clear();
     interrupt::check()?;
     Ok(report)
+}
+
+/// Moves the bar; goes on unless a signal was noted.
+fn shown(bar: &ProgressBar, progress: Progress) -> ControlFlow<()> {
+    bar.set_position(progress.step as u64);
+    bar.set_message(format!("loss {:.3}", progress.loss));
+    if interrupt::check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
 }
 
 /// The loss before the first and after the last step: of the held-out pairs, if any were.

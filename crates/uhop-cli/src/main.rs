@@ -26,6 +26,7 @@ mod remove;
 mod retrieve;
 mod sample;
 mod shell;
+mod tables;
 
 use std::process::ExitCode;
 

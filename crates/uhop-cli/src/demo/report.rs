@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use comfy_table::{CellAlignment, LineStyle, Table, presets};
 use serde::Serialize;
 use uhop_data::Corruption;
 
 use super::experiment::{RECALL_THRESHOLD, Recalled, Row};
 use crate::failure::Failure;
+use crate::tables;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const DATA: &str = "MNIST, drawn from the first 1,000 test digits";
@@ -52,8 +52,7 @@ pub(super) fn text(demo: &Demo<'_>) -> String {
 
 fn rows_as_table(rows: &[Row]) -> String {
     let absent = || "–".to_owned();
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
+    let mut table = tables::ruled();
     table.set_header(["model", "β", "error", "recalled", "perplexity", "Stage I", "time"]);
     for row in rows {
         table.add_row([
@@ -66,10 +65,7 @@ fn rows_as_table(rows: &[Row]) -> String {
             row.retrieve_seconds.map_or_else(absent, |s| format!("{:.1} ms", 1e3 * s)),
         ]);
     }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table.trim_fmt()
+    tables::right_aligned(table)
 }
 
 /// What the rows say about the two questions of the demo: what learning Φ buys over the dot

@@ -1,7 +1,8 @@
 //! Summaries as tables for a terminal.
 
-use comfy_table::{CellAlignment, LineStyle, Table, presets};
 use uhop_lab::{Axis, Cell, Correlation, Spec, Summary, short};
+
+use crate::tables;
 
 /// Every summary as a table under its title.
 pub(crate) fn text(spec: &Spec, summaries: &[Summary]) -> String {
@@ -20,14 +21,14 @@ fn table(axis: Axis, summary: &Summary) -> String {
         Axis::Level => "level",
         _ => "steps",
     };
-    let mut table = plain();
+    let mut table = tables::ruled();
     let columns = summary.columns.iter().map(ToString::to_string);
     table.set_header(std::iter::once(unit.to_owned()).chain(columns));
     for line in &summary.lines {
         let cells = line.cells.iter().map(|c| c.as_ref().map_or_else(|| "–".to_owned(), cell));
         table.add_row(std::iter::once(line.contender.clone()).chain(cells));
     }
-    right_aligned(table)
+    tables::right_aligned(table)
 }
 
 /// Loss and error, how far one follows the other.
@@ -35,26 +36,13 @@ pub(crate) fn correlations(correlations: &[Correlation]) -> String {
     if correlations.is_empty() {
         return String::new();
     }
-    let mut table = plain();
+    let mut table = tables::ruled();
     table.set_header(["contender", "data", "protocol", "rank correlation of loss and error"]);
     for of in correlations {
         let rank = of.rank.map_or_else(|| "–".to_owned(), |rank| format!("{rank:.2}"));
         table.add_row([of.contender.clone(), of.dataset.clone(), of.protocol.clone(), rank]);
     }
-    format!("\n{}\n", right_aligned(table))
-}
-
-pub(super) fn plain() -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
-    table
-}
-
-fn right_aligned(mut table: Table) -> String {
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table.trim_fmt()
+    format!("\n{}\n", tables::right_aligned(table))
 }
 
 fn cell(cell: &Cell) -> String {

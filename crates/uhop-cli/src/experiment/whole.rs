@@ -12,10 +12,10 @@ use uhop_lab::{DataSet, Written, basins, capacity, contribution};
 #[cfg(feature = "hub")]
 use super::fetch;
 use super::run::{Data, Document, Files, command, files, folder, jobs, spec, with_bar};
-use super::table::plain;
 use crate::args::ExperimentRunArgs;
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::tables;
 
 /// Basins of attraction in the plane.
 pub(super) fn basins(args: &ExperimentRunArgs) -> Result<(), Failure> {
@@ -25,7 +25,7 @@ pub(super) fn basins(args: &ExperimentRunArgs) -> Result<(), Failure> {
     let spec = spec(args, basins::Spec::shipped)?;
     let begun = Instant::now();
     let written = basins::run(&spec, &folder(args), &command())?;
-    let mut table = plain();
+    let mut table = tables::ruled();
     table.set_header(["landscape", "patterns stored"]);
     for landscape in &written.found {
         let stored = landscape.stored.iter().filter(|stored| **stored).count();
@@ -46,7 +46,7 @@ pub(super) fn capacity(args: &ExperimentRunArgs) -> Result<(), Failure> {
     let run = capacity::Run { spec: &spec, out: &out, jobs: jobs(args) };
     let begun = Instant::now();
     let written = with_bar(args, |observer| run.run(&command(), observer))?;
-    let mut table = plain();
+    let mut table = tables::ruled();
     table.set_header(["contender", "β", "d", "largest M (median)", "fails from"]);
     for one in capacity::largest(&spec, &written.found) {
         let numbers = [one.beta, one.dim as f64, one.n_patterns.median].map(|n| n.to_string());
@@ -75,7 +75,7 @@ pub(super) fn metastable(args: &ExperimentRunArgs) -> Result<(), Failure> {
     let run = metastable::Run { spec: &spec, digits: &digits, out: &out, jobs: jobs(args) };
     let begun = Instant::now();
     let written = with_bar(args, |observer| run.run(&command(), observer))?;
-    let mut table = plain();
+    let mut table = tables::ruled();
     table.set_header(["separation", "β", "size 0", "1", "2", "3", "more", "largest"]);
     for states in &written.found {
         table.add_row(line(states));
@@ -106,7 +106,7 @@ pub(super) fn contribution(args: &ExperimentRunArgs) -> Result<(), Failure> {
     let run = contribution::Run { spec: &spec, data: &data, out: &out, jobs: jobs(args) };
     let begun = Instant::now();
     let written = with_bar(args, |observer| run.run(&command(), observer))?;
-    let mut table = plain();
+    let mut table = tables::ruled();
     let sizes = spec.n_patterns.iter().map(ToString::to_string);
     table.set_header(std::iter::once("E(target) − E(all)".to_owned()).chain(sizes));
     for line in contribution::lines(&spec, &written.found) {
