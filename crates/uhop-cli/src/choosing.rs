@@ -3,6 +3,7 @@
 use serde::Serialize;
 use uhop::saved::{Decision, Learning};
 use uhop::{Candidate, Model, Patterns, Scalar, Tried, choose};
+use uhop_lab::short;
 
 use crate::console::Console;
 use crate::damage::Damage;
@@ -62,7 +63,7 @@ impl Document {
     pub(crate) fn line(&self) -> String {
         let others = self.tried.len().saturating_sub(1);
         let best = self.tried.first().map_or(f64::NAN, |best| best.error);
-        format!("before {others} others for {}; error of a copy {best:.4}", self.corruption)
+        format!("before {others} others for {}; error of a copy {}", self.corruption, short(best))
     }
 }
 
@@ -83,11 +84,11 @@ pub(crate) fn table(decision: &Decision) -> String {
     table.set_header(["similarity", "β", "error of a copy"]);
     for tried in &decision.tried {
         let name = match tried.what {
-            Candidate::Whitened { ridge } => format!("whitened, λ = {ridge:.3}"),
+            Candidate::Whitened { ridge } => format!("whitened, λ = {}", short(ridge)),
             Candidate::Denoised { steps } => format!("denoised, {steps} steps"),
             what => what.name().to_owned(),
         };
-        table.add_row([name, format!("{:.4}", tried.beta), format!("{:.4}", tried.error)]);
+        table.add_row([name, short(tried.beta), short(tried.error)]);
     }
     format!("{}\nfor     {}\n", tables::right_aligned(table), decision.corruption)
 }
