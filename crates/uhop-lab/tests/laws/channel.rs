@@ -1,7 +1,7 @@
 //! A channel of the library recalls as well as the exact posterior, which shares no code with it.
 
 use ndarray::{ArrayView2, s};
-use uhop::{Dynamics, Memory, Model, Patterns};
+use uhop::{Dynamics, Memory, Model, Patterns, choose};
 use uhop_data::{Corruption, sample};
 use uhop_lab::{CorruptionKind, Likelihood};
 
@@ -40,5 +40,30 @@ fn a_channel_reaches_the_bayes_limit() {
         let recalled = memory.retrieve(queries.view(), &Dynamics::one_step()).unwrap().retrieved;
         let found = error(recalled.view(), truth);
         assert!(found <= 1.01 * floor + 0.01, "{corruption}: {found}, the limit is {floor}");
+    }
+}
+
+/// Ten patterns tell as little about a similarity as ten throws about a die: it is chosen by many copies of each.
+#[test]
+fn a_choice_for_few_patterns_recalls_as_well_as_the_channel() {
+    let digits = sample::digits();
+    let patterns = digits.images().patterns();
+    for first in [0, 10, 20] {
+        let patterns = Patterns::new(patterns.slice(s![first..first + 10, ..]).to_owned()).unwrap();
+        let corruption = Corruption::mask(0.9).unwrap();
+        let channel = || corruption.channel(784).unwrap();
+        let choice = choose(&patterns, Some(channel()), 1, |x, s| corruption.apply(x, s).unwrap());
+        let of_each = 50;
+        let truth =
+            ndarray::concatenate(ndarray::Axis(0), &vec![patterns.view(); of_each]).unwrap();
+        let queries = corruption.apply(truth.view(), 7).unwrap();
+        let error_of = |model: Model<f32>| {
+            let memory = Memory::new(patterns.clone(), model).unwrap();
+            let recalled = memory.retrieve(queries.view(), &Dynamics::one_step()).unwrap();
+            error(recalled.retrieved.view(), truth.view())
+        };
+        let (chosen, best) = (error_of(choice.unwrap().model), error_of(Model::bayes(channel())));
+        // Any difference is one of a few among 500 queries, of errors of about 100 each.
+        assert!(chosen <= 1.2 * best + 0.5, "{chosen}, the channel has {best}");
     }
 }

@@ -12,6 +12,8 @@ use crate::similarity::Similarity;
 /// At most so many copies, and so many scores of them.
 const MOST_COPIES: usize = 1024;
 const MOST_SCORES: usize = 1 << 24;
+/// Numbers of all copies, where there is more than one of each pattern.
+const MOST_NUMBERS: usize = 1 << 24;
 /// The standard deviation of the prior of β, in units of the reciprocal spread of the scores.
 const PRIOR: f64 = 30.0;
 /// Steps of the search for an interval that holds β, each by a factor of 4.
@@ -52,8 +54,9 @@ pub struct Judgement {
 }
 
 impl<T: Scalar> Copies<T> {
-    /// Copies of patterns spread evenly over the memory: of all, but at most 1,024 and as many as have 2²⁴
-    /// scores. `corrupt` makes queries of rows `[n, dim]`, of the same shape, from a seed.
+    /// Copies of patterns spread evenly over the memory, at most 1,024 and as many as have 2²⁴ scores: one of each
+    /// pattern, or of a small memory as many of each as there is room for and make 2²⁴ numbers. `corrupt` makes queries
+    /// of rows `[n, dim]`, of the same shape, from a seed; equal rows are to be corrupted independently.
     ///
     /// # Errors
     /// [`is_shape_mismatch`](Error::is_shape_mismatch) or [`is_non_finite`](Error::is_non_finite) for what
@@ -64,8 +67,13 @@ impl<T: Scalar> Copies<T> {
         mut corrupt: impl FnMut(ArrayView2<'_, T>, u64) -> Array2<T>,
     ) -> Result<Self> {
         let n = patterns.n_patterns();
-        let n_copies = n.min(MOST_COPIES).min((MOST_SCORES / n).max(1));
-        let sources: Vec<usize> = (0..n_copies).map(|i| i * n / n_copies).collect();
+        let most = MOST_COPIES.min((MOST_SCORES / n).max(1));
+        let sources: Vec<usize> = if n < most {
+            let of_each = (most / n).min(MOST_NUMBERS / n / patterns.dim()).max(1);
+            (0..of_each).flat_map(|_| 0..n).collect()
+        } else {
+            (0..most).map(|i| i * n / most).collect()
+        };
         let rows = patterns.view().select(Axis(0), &sources);
         let queries = corrupt(rows.view(), seed);
         check_copies(rows.view(), queries.view())?;
@@ -189,4 +197,31 @@ fn best_beta(guess: f64, slope: impl Fn(f64) -> f64) -> f64 {
         }
     }
     low
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How often each pattern is copied: as often as any other, or at most once in a memory beyond the limit.
+    #[test]
+    fn small_memories_have_many_copies_of_each_pattern() {
+        for (n, dim, expected) in [
+            (1, 4, 1024),
+            (10, 4, 1020),
+            (1000, 4, 1000),
+            (1024, 4, 1024),
+            (1500, 4, 1024),
+            (2, 1 << 22, 4),
+            (2, 1 << 24, 2),
+        ] {
+            let patterns = Patterns::new(Array2::from_elem((n, dim), 1.0_f32)).unwrap();
+            let copies = Copies::draw(&patterns, 0, |rows, _| rows.to_owned()).unwrap();
+            assert_eq!(copies.sources().len(), expected, "{n} x {dim}");
+            let mut counts = vec![0; n];
+            copies.sources().iter().for_each(|&source| counts[source] += 1);
+            let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
+            assert!(most - least <= usize::from(n > expected), "{n} x {dim}: {least} to {most}");
+        }
+    }
 }
