@@ -198,6 +198,11 @@ pub(crate) enum ExperimentVerb {
     /// List the experiments.
     List(ExperimentListArgs),
 
+    /// Print the specification of an experiment.
+    ///
+    /// It is TOML: write it to a file, change it, and run it by `uhop experiment run NAME --spec FILE`.
+    Show(ExperimentShowArgs),
+
     /// Run an experiment and write its rows and its report.
     ///
     /// Writes rows.csv and rows.parquet, one row a measurement, and report.html with the pictures it
@@ -211,6 +216,14 @@ pub(crate) enum ExperimentVerb {
 pub(crate) struct ExperimentListArgs {
     #[command(flatten)]
     pub(crate) output_args: OutputArgs,
+}
+
+/// `uhop experiment show`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ExperimentShowArgs {
+    /// The experiment, one that `uhop experiment list` names
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
 }
 
 /// `uhop experiment run`.

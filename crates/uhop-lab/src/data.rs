@@ -10,7 +10,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 use uhop::Patterns;
-use uhop_data::datasets::{Dataset, Split};
+use uhop_data::datasets::{Dataset, LabelledImages, Split};
 use uhop_data::sample;
 
 use crate::error::{Error, Result};
@@ -86,10 +86,7 @@ impl DataSet {
             }
             images => images,
         }?;
-        let mut provenance = images.provenance().to_string();
-        if images.patterns().nrows() < images.provenance().n_available {
-            provenance += &format!(", the first {} of them used", images.patterns().nrows());
-        }
+        let provenance = provenance_of(&images);
         let (rows, _) = images.into_parts();
         Ok(Self::new(dataset.name(), &provenance, (height, width, channels), rows)
             .expect("images of a known set have its shape and values from 0 to 1"))
@@ -192,6 +189,15 @@ impl DataSet {
         Patterns::new(self.rows.select(Axis(0), &order[..n_patterns]))
             .map_err(|error| Error::memory(&self.name, error))
     }
+}
+
+/// Where images come from, and how many are used if not all.
+pub(crate) fn provenance_of(images: &LabelledImages) -> String {
+    let (used, provenance) = (images.patterns().nrows(), images.provenance());
+    if used < provenance.n_available {
+        return format!("{provenance}, the first {used} of them used");
+    }
+    provenance.to_string()
 }
 
 /// A hash of words and of images.

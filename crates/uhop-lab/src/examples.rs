@@ -15,7 +15,14 @@ const SHOWN: usize = 5;
 
 /// A grid for each corruption, at its middle level: the first memory set of the middle size under
 /// the last protocol.
-pub(crate) fn grids(spec: &Spec, data: &DataSet, stem: &str) -> Result<Vec<ImageGrid>> {
+///
+/// # Errors
+/// [`is_stopped`](Error::is_stopped) when asked to stop.
+pub(crate) fn grids(
+    spec: &Spec,
+    data: &DataSet,
+    keep_going: &(dyn Fn() -> bool + Sync),
+) -> Result<Vec<ImageGrid>> {
     let fitting: Vec<usize> =
         spec.n_patterns.iter().copied().filter(|&n| n <= data.n_images()).collect();
     let (Some(&n_patterns), Some(protocol)) =
@@ -24,7 +31,7 @@ pub(crate) fn grids(spec: &Spec, data: &DataSet, stem: &str) -> Result<Vec<Image
         return Ok(Vec::new());
     };
     let patterns = data.draw(n_patterns, seed_of(0, Use::Memory))?;
-    let mut set = MemorySet::new(spec, &patterns, 0, &|| true);
+    let mut set = MemorySet::new(spec, &patterns, 0, keep_going);
     let n_queries = spec.queries.unwrap_or(n_patterns).min(n_patterns);
     let shown = SHOWN.min(n_queries);
     let contenders: Vec<Contender> =
@@ -44,6 +51,9 @@ pub(crate) fn grids(spec: &Spec, data: &DataSet, stem: &str) -> Result<Vec<Image
             (BAYES.to_owned(), limit.retrieved),
         ];
         for &contender in &contenders {
+            if !keep_going() {
+                return Err(Error::stopped(0, 0));
+            }
             let steps = spec.stage1.steps.last().copied().unwrap_or(1);
             let recalled = cell.recall(Entry { protocol, contender, steps })?;
             columns.push((contender.to_string(), recalled.retrieved));
@@ -60,7 +70,13 @@ pub(crate) fn grids(spec: &Spec, data: &DataSet, stem: &str) -> Result<Vec<Image
         );
         let names = columns.iter().map(|(name, _)| name.clone()).collect();
         let rows = (1..=shown).map(|row| row.to_string()).collect();
-        grids.push(ImageGrid::new(format!("{stem}-images-{i}"), caption, names, rows, images)?);
+        grids.push(ImageGrid::new(
+            format!("{}-images-{i}", data.name()),
+            caption,
+            names,
+            rows,
+            images,
+        )?);
     }
     Ok(grids)
 }

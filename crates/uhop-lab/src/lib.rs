@@ -49,7 +49,7 @@ pub use rows::Row;
 pub use run::{Finished, Run};
 pub use spec::{
     Axis, Contender, CorruptionKind, CorruptionSpec, Defect, MOST_SEEDS, Protocol, Quick, Spec,
-    Specification, Stage1, Tuning,
+    Specification, Stage1, Tuning, specification,
 };
 pub use summary::{
     Cell, Correlation, Line, NEGLIGIBLE, Spread, Summary, correlations, short, summaries,

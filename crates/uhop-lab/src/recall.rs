@@ -10,7 +10,7 @@ use uhop::{Keys, LinearMap, Patterns, Similarity, metrics, readout};
 use uhop_data::Corruption;
 
 use crate::error::{Error, Result};
-use crate::informed::{Informed, denoised_mix};
+use crate::informed::{Informed, Made, auto_mix, denoised_mix};
 use crate::learned::{Learned, Maps, Recipe};
 use crate::seeds::{Use, seed_of};
 use crate::spec::{Beta, Comparison, Contender, Defect, Loss, Parts, Protocol, Spec, Tuning};
@@ -38,6 +38,21 @@ enum Uninformed {
     Cosine,
     Features { recipe: Recipe, normalised: bool },
     DenoisedMix,
+    AutoMix,
+}
+
+/// The keys that queries are compared with, and the β that was chosen with them if one was.
+struct Bound {
+    keys: Keys<f32>,
+    beta: Option<f64>,
+}
+
+impl Bound {
+    fn new(made: Made, patterns: &Patterns<f32>) -> Result<Arc<Self>> {
+        let keys = made.similarity.bind(patterns);
+        let keys = keys.map_err(|error| Error::memory("the memory", error))?;
+        Ok(Arc::new(Self { keys, beta: made.beta }))
+    }
 }
 
 /// A memory set: what does not depend on the queries.
@@ -46,7 +61,7 @@ pub(crate) struct MemorySet<'a> {
     patterns: &'a Patterns<f32>,
     seed: u64,
     maps: Maps<'a>,
-    keys: BTreeMap<Uninformed, Arc<Keys<f32>>>,
+    bound: BTreeMap<Uninformed, Arc<Bound>>,
 }
 
 /// How one contender recalled the queries of a cell.
@@ -87,7 +102,7 @@ type Scores = Arc<(Array2<f32>, f64)>;
 pub(crate) struct Cell<'m, 'a> {
     set: &'m mut MemorySet<'a>,
     damage: Corruption,
-    keys: BTreeMap<Informed, Arc<Keys<f32>>>,
+    bound: BTreeMap<Informed, Arc<Bound>>,
     queries: Array2<f32>,
     tuning: Array2<f32>,
     scores: BTreeMap<(Side, Compared), Scores>,
@@ -104,7 +119,7 @@ impl<'a> MemorySet<'a> {
         keep_going: &'a (dyn Fn() -> bool + Sync),
     ) -> Self {
         let maps = Maps::new(patterns, &spec.stage1, seed, keep_going);
-        Self { spec, patterns, seed, maps, keys: BTreeMap::new() }
+        Self { spec, patterns, seed, maps, bound: BTreeMap::new() }
     }
 
     /// The map that an entry learns by a loss.
@@ -112,24 +127,24 @@ impl<'a> MemorySet<'a> {
         self.maps.get(Recipe::new(loss, entry.protocol, entry.steps))
     }
 
-    fn keys(&mut self, compared: Uninformed) -> Result<Arc<Keys<f32>>> {
-        if let Some(keys) = self.keys.get(&compared) {
-            return Ok(Arc::clone(keys));
+    fn bound(&mut self, compared: Uninformed) -> Result<Arc<Bound>> {
+        if let Some(bound) = self.bound.get(&compared) {
+            return Ok(Arc::clone(bound));
         }
-        let similarity = match compared {
-            Uninformed::Dot => Similarity::Dot,
-            Uninformed::Euclidean => Similarity::Euclidean,
-            Uninformed::Manhattan => Similarity::Manhattan,
-            Uninformed::Cosine => Similarity::Cosine,
+        let made = match compared {
+            Uninformed::Dot => Made::free(Similarity::Dot),
+            Uninformed::Euclidean => Made::free(Similarity::Euclidean),
+            Uninformed::Manhattan => Made::free(Similarity::Manhattan),
+            Uninformed::Cosine => Made::free(Similarity::Cosine),
             Uninformed::Features { recipe, normalised } => {
-                Similarity::Kernel(used(&self.maps.get(recipe)?.map, normalised))
+                Made::free(Similarity::Kernel(used(&self.maps.get(recipe)?.map, normalised)))
             }
             Uninformed::DenoisedMix => denoised_mix(self.patterns, self.seed)?,
+            Uninformed::AutoMix => auto_mix(self.patterns, self.seed)?,
         };
-        let keys = similarity.bind(self.patterns).map_err(|e| Error::memory("the memory", e))?;
-        let keys = Arc::new(keys);
-        self.keys.insert(compared, Arc::clone(&keys));
-        Ok(keys)
+        let bound = Bound::new(made, self.patterns)?;
+        self.bound.insert(compared, Arc::clone(&bound));
+        Ok(bound)
     }
 }
 
@@ -151,8 +166,8 @@ impl<'m, 'a> Cell<'m, 'a> {
         };
         let queries = corrupted(n_queries, Use::Queries)?;
         let tuning = corrupted(n_tuning, Use::Tuning)?;
-        let (keys, scores, tuned) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Ok(Self { set, damage, keys, queries, tuning, scores, tuned })
+        let (bound, scores, tuned) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Ok(Self { set, damage, bound, queries, tuning, scores, tuned })
     }
 
     /// The queries to be recalled.
@@ -207,6 +222,7 @@ impl<'m, 'a> Cell<'m, 'a> {
                 let dense = Entry { contender: loss.dense(), ..entry };
                 Ok(Some(self.chosen_beta(dense)? * scale(entry, learned)))
             }
+            (Beta::Chosen, _) => Ok(self.bound(compared(entry, parts.comparison))?.beta),
             _ => self.chosen_beta(entry).map(Some),
         }
     }
@@ -230,51 +246,33 @@ impl<'m, 'a> Cell<'m, 'a> {
         Ok(beta)
     }
 
-    fn keys(&mut self, compared: Compared) -> Result<Arc<Keys<f32>>> {
+    fn bound(&mut self, compared: Compared) -> Result<Arc<Bound>> {
         let informed = match compared {
-            Compared::Uninformed(uninformed) => return self.set.keys(uninformed),
+            Compared::Uninformed(uninformed) => return self.set.bound(uninformed),
             Compared::Informed(informed) => informed,
         };
-        if let Some(keys) = self.keys.get(&informed) {
-            return Ok(Arc::clone(keys));
+        if let Some(bound) = self.bound.get(&informed) {
+            return Ok(Arc::clone(bound));
         }
         let patterns = self.set.patterns;
-        let similarity = informed.similarity(patterns, self.damage, self.set.seed)?;
-        let keys = similarity.bind(patterns).map_err(|e| Error::memory("the memory", e))?;
-        let keys = Arc::new(keys);
-        self.keys.insert(informed, Arc::clone(&keys));
-        Ok(keys)
+        let bound = Bound::new(informed.make(patterns, self.damage, self.set.seed)?, patterns)?;
+        self.bound.insert(informed, Arc::clone(&bound));
+        Ok(bound)
     }
 
     /// Scores as the protocol has them: larger = closer, unless it is defective.
     fn scores(&mut self, side: Side, entry: Entry<'_>, comparison: Comparison) -> Result<Scores> {
-        let normalised = !entry.protocol.has(Defect::RowsNotNormalised);
-        let compared = match comparison {
-            Comparison::Dot => Compared::Uninformed(Uninformed::Dot),
-            Comparison::L2 | Comparison::SquaredEuclidean => {
-                Compared::Uninformed(Uninformed::Euclidean)
-            }
-            Comparison::Manhattan => Compared::Uninformed(Uninformed::Manhattan),
-            Comparison::Cosine => Compared::Uninformed(Uninformed::Cosine),
-            Comparison::Features(loss) => {
-                let recipe = Recipe::new(loss, entry.protocol, entry.steps);
-                Compared::Uninformed(Uninformed::Features { recipe, normalised })
-            }
-            Comparison::Channel => Compared::Informed(Informed::Channel),
-            Comparison::Whitened => Compared::Informed(Informed::Whitened),
-            Comparison::Denoised => Compared::Informed(Informed::Denoised),
-            Comparison::DenoisedMix => Compared::Uninformed(Uninformed::DenoisedMix),
-        };
+        let compared = compared(entry, comparison);
         let scores = match self.scores.get(&(side, compared)) {
             Some(scores) => Arc::clone(scores),
             None => {
                 let begun = Instant::now();
-                let keys = self.keys(compared)?;
+                let bound = self.bound(compared)?;
                 let queries = match side {
                     Side::Test => &self.queries,
                     Side::Tuning => &self.tuning,
                 };
-                let scores = keys.scores(queries.view());
+                let scores = bound.keys.scores(queries.view());
                 let scores = scores.map_err(|error| Error::memory("the scores", error))?;
                 let scores = Arc::new((scores, begun.elapsed().as_secs_f64()));
                 self.scores.insert((side, compared), Arc::clone(&scores));
@@ -327,6 +325,26 @@ impl<'m, 'a> Cell<'m, 'a> {
         metrics::sum_squared_error(targets, retrieved, range)
             .map_err(|error| Error::memory("the errors", error))
     }
+}
+
+/// What the scores of an entry depend on.
+fn compared(entry: Entry<'_>, comparison: Comparison) -> Compared {
+    Compared::Uninformed(match comparison {
+        Comparison::Channel => return Compared::Informed(Informed::Channel),
+        Comparison::Whitened => return Compared::Informed(Informed::Whitened),
+        Comparison::Denoised => return Compared::Informed(Informed::Denoised),
+        Comparison::Auto => return Compared::Informed(Informed::Auto),
+        Comparison::Dot => Uninformed::Dot,
+        Comparison::L2 | Comparison::SquaredEuclidean => Uninformed::Euclidean,
+        Comparison::Manhattan => Uninformed::Manhattan,
+        Comparison::Cosine => Uninformed::Cosine,
+        Comparison::Features(loss) => Uninformed::Features {
+            recipe: Recipe::new(loss, entry.protocol, entry.steps),
+            normalised: !entry.protocol.has(Defect::RowsNotNormalised),
+        },
+        Comparison::DenoisedMix => Uninformed::DenoisedMix,
+        Comparison::AutoMix => Uninformed::AutoMix,
+    })
 }
 
 /// What the released error function clamps both sides to.

@@ -84,7 +84,7 @@ impl Run<'_> {
     ///
     /// # Errors
     /// [`is_input`](Error::is_input) when the folder cannot be written or holds rows of another
-    /// specification, data or version, or another run is writing to it;
+    /// specification, data or version, another run is writing to it, or two data sets have one name;
     /// [`is_stopped`](Error::is_stopped) when the observer stopped it.
     pub fn run(&self, observer: Observer<'_>) -> Result<Finished> {
         let (all, left_out) = self.sets()?;
@@ -104,7 +104,11 @@ impl Run<'_> {
     #[allow(clippy::type_complexity, reason = "two lists")]
     fn sets(&self) -> Result<(Vec<SetId>, Vec<(String, usize)>)> {
         let (mut sets, mut left_out) = (Vec::new(), Vec::new());
-        for data in self.data {
+        for (i, data) in self.data.iter().enumerate() {
+            if self.data[..i].iter().any(|other| other.name() == data.name()) {
+                let problem = "two data sets have this name, which rows tell them apart by";
+                return Err(Error::data(data.name(), problem));
+            }
             for &n_patterns in &self.spec.n_patterns {
                 let dataset = data.name().to_owned();
                 if n_patterns > data.n_images() {
@@ -124,6 +128,7 @@ impl Run<'_> {
         }
         Ok((sets, left_out))
     }
+
     fn data_of(&self, set: &SetId) -> &DataSet {
         let data = self.data.iter().find(|data| data.name() == set.dataset);
         data.expect("every set is drawn from one of the data sets")

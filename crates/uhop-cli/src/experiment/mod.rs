@@ -4,6 +4,7 @@
 mod fetch;
 mod list;
 mod run;
+mod show;
 mod table;
 mod whole;
 
@@ -13,6 +14,7 @@ use crate::failure::Failure;
 pub(crate) fn run(args: &ExperimentArgs) -> Result<(), Failure> {
     match &args.verb {
         ExperimentVerb::List(args) => list::run(args),
+        ExperimentVerb::Show(args) => show::run(args),
         ExperimentVerb::Run(args) => run::run(args),
     }
 }

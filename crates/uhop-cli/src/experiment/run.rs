@@ -76,7 +76,9 @@ fn recall(args: &ExperimentRunArgs) -> Result<(), Failure> {
         console
             .note(&format!("{dataset}: left out {n_patterns} patterns, more than it has images"));
     }
-    let page = report::write(&document(&run, &finished, &command())?, &out);
+    let document = document(&run, &finished, &command(), &|| interrupt::check().is_ok());
+    interrupt::check_leaving(KEPT)?;
+    let page = report::write(&document?, &out);
     let page = page.map_err(uhop_lab::Error::from)?.display().to_string();
     let (csv, parquet) =
         (finished.csv.display().to_string(), finished.parquet.display().to_string());
@@ -114,6 +116,9 @@ fn recall(args: &ExperimentRunArgs) -> Result<(), Failure> {
     });
     console.data(&text)
 }
+
+/// What a run leaves that was stopped.
+const KEPT: &str = "what was finished is kept, and the same command goes on from it";
 
 /// What a run leaves, for its last lines.
 pub(super) struct Files<'a> {
@@ -154,7 +159,7 @@ pub(super) fn with_bar<T>(
         if interrupt::check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     bar.finish_and_clear();
-    interrupt::check_leaving("what was finished is kept, and the same command goes on from it")?;
+    interrupt::check_leaving(KEPT)?;
     Ok(outcome?)
 }
 

@@ -53,6 +53,21 @@ fn lines_of(path: &Path) -> Vec<String> {
     fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect()
 }
 
+/// What is shown can be run; a name that there is not is one line.
+#[test]
+fn what_is_shown_can_be_changed_and_run() {
+    let folder = TempDir::new().unwrap();
+    let shown = uhop(folder.path(), &["experiment", "show", "temperature"]).output().unwrap();
+    let (all_but_quick, _) = stdout(&shown).split_once("[quick]").unwrap();
+    let mine = all_but_quick.to_owned() + "[quick]\nseeds = 1\nn_patterns = [4]\nsteps = [1]\n";
+    fs::write(folder.path().join("mine.toml"), mine).unwrap();
+    let run = ["experiment", "run", "temperature", "--quick", "--spec", "mine.toml", "--out", "o"];
+    assert!(json(folder.path(), &run)["n_rows"].as_u64().unwrap() > 0);
+    let output = uhop(folder.path(), &["experiment", "show", "no-such"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("no experiment is called no-such"), "{}", stderr(&output));
+}
+
 #[test]
 fn the_list_names_what_can_be_run() {
     let folder = TempDir::new().unwrap();

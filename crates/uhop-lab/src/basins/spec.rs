@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::spec::{Specification, check};
+use crate::spec::{Specification, check, shipped};
 
 /// Cells along a side, at most: every cell of every landscape is a row.
 const MOST_CELLS: usize = 512;
@@ -67,15 +67,13 @@ pub struct Quick {
     pub cells: usize,
 }
 
-const SHIPPED: &str = include_str!("../../specs/basins.toml");
-
 impl Spec {
     /// The specification that comes with the program.
     ///
     /// # Errors
     /// None unless the program was built with a wrong one, which a test excludes.
     pub fn shipped() -> Result<Self> {
-        Self::parse(SHIPPED, "basins.toml")
+        Self::parse(shipped::BASINS, "basins.toml")
     }
 }
 

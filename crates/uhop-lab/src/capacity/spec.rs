@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use uhop::capacity::dense_capacity;
 
 use crate::error::Result;
-use crate::spec::{Specification, check};
+use crate::spec::{Specification, check, shipped};
 
 /// Numbers of the largest array, at most: 256 MB.
 const MOST_NUMBERS: f64 = 64e6;
@@ -142,15 +142,13 @@ pub struct Quick {
     pub limit: usize,
 }
 
-const SHIPPED: &str = include_str!("../../specs/capacity.toml");
-
 impl Spec {
     /// The specification that comes with the program.
     ///
     /// # Errors
     /// None unless the program was built with a wrong one, which a test excludes.
     pub fn shipped() -> Result<Self> {
-        Self::parse(SHIPPED, "capacity.toml")
+        Self::parse(shipped::CAPACITY, "capacity.toml")
     }
 
     /// The key of what would take too much memory. The limit of a full run holds for the dimensions of a quick

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::spec::{Beta, Comparison, Contender, Specification, Stage1, check};
+use crate::spec::{Beta, Comparison, Contender, Specification, Stage1, check, shipped};
 
 /// Which memories, which queries, and whose energy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,15 +53,13 @@ pub struct Quick {
     pub steps: Vec<usize>,
 }
 
-const SHIPPED: &str = include_str!("../../specs/contribution.toml");
-
 impl Spec {
     /// The specification that comes with the program.
     ///
     /// # Errors
     /// None unless the program was built with a wrong one, which a test excludes.
     pub fn shipped() -> Result<Self> {
-        Self::parse(SHIPPED, "contribution.toml")
+        Self::parse(shipped::CONTRIBUTION, "contribution.toml")
     }
 }
 

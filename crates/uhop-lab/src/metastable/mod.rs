@@ -33,7 +33,7 @@ use uhop::{Dynamics, Memory, Model, Patterns, Similarity};
 use uhop_data::datasets::{Dataset, Split};
 use uhop_data::sample;
 
-use crate::data::fingerprint;
+use crate::data::{fingerprint, provenance_of};
 use crate::error::{Error, Result};
 use crate::journal::Header;
 use crate::rows::{Column, REQUIRED, Record};
@@ -163,7 +163,7 @@ impl Digits {
         let stored = load(Split::Train, spec.n_patterns)?;
         let asked = load(Split::Test, spec.n_queries)?;
         let provenance =
-            format!("stored: {}; asked for: {}", stored.provenance(), asked.provenance());
+            format!("stored: {}; asked for: {}", provenance_of(&stored), provenance_of(&asked));
         Ok(Self { provenance, stored: stored.into_parts().0, asked: asked.into_parts().0 })
     }
 

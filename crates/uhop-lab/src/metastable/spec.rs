@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uhop::Separation;
 
 use crate::error::Result;
-use crate::spec::{Specification, check};
+use crate::spec::{Specification, check, shipped};
 
 /// Which memories come to rest where, and what is counted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,15 +73,13 @@ pub struct Quick {
     pub n_queries: usize,
 }
 
-const SHIPPED: &str = include_str!("../../specs/metastable.toml");
-
 impl Spec {
     /// The specification that comes with the program.
     ///
     /// # Errors
     /// None unless the program was built with a wrong one, which a test excludes.
     pub fn shipped() -> Result<Self> {
-        Self::parse(SHIPPED, "metastable.toml")
+        Self::parse(shipped::METASTABLE, "metastable.toml")
     }
 }
 

@@ -23,11 +23,12 @@ use uhop::Separation;
 /// | `channel` | ln P(x \| ξ) by the corruption that made the queries | softmax |
 /// | `denoised`, `denoised-mix` | ⟨ξ,Wx⟩ + b, W and b learned to name the sources of copies that were corrupted so, or by the usual mix | softmax |
 /// | `whitened` | ⟨Wξ,Wx⟩, W by ridge whitening with the λ that recalls other copies best | softmax |
+/// | `auto`, `auto-mix` | what [`uhop::choose`] chooses for copies that were corrupted so, or by the usual mix | softmax at the β it chooses |
 /// | `dense-matched-average`, `dense-matched-max` | ⟨ξ,x⟩ | softmax at the effective β of `uhop-dense-…` |
 ///
 /// The matched ones have the temperature of U-Hop and nothing of what it learned: whatever
-/// U-Hop gains over them is not a matter of temperature. `channel`, `whitened` and `denoised`
-/// know what the others do not: which corruption it is.
+/// U-Hop gains over them is not a matter of temperature. `channel`, `whitened`, `denoised` and
+/// `auto` know what the others do not: which corruption it is.
 ///
 /// ```
 /// use uhop_lab::Contender;
@@ -58,6 +59,8 @@ pub enum Contender {
     Whitened,
     Denoised,
     DenoisedMix,
+    Auto,
+    AutoMix,
     DenseMatchedAverage,
     DenseMatchedMax,
 }
@@ -82,6 +85,8 @@ pub(crate) enum Comparison {
     Whitened,
     Denoised,
     DenoisedMix,
+    Auto,
+    AutoMix,
 }
 
 impl Comparison {
@@ -99,6 +104,8 @@ pub(crate) enum Beta {
     None,
     /// The effective β of dense U-Hop with this loss.
     Matched(Loss),
+    /// Chosen together with the similarity.
+    Chosen,
 }
 
 /// The parts of a contender that recalls anything.
@@ -115,8 +122,8 @@ impl Contender {
     /// Its parts; nothing for the query itself.
     pub(crate) fn parts(self) -> Option<Parts> {
         use Comparison::{
-            Channel, Cosine, Denoised, DenoisedMix, Dot, Features, L2, Manhattan, SquaredEuclidean,
-            Whitened,
+            Auto, AutoMix, Channel, Cosine, Denoised, DenoisedMix, Dot, Features, L2, Manhattan,
+            SquaredEuclidean, Whitened,
         };
 
         let entmax = || Separation::entmax(1.5).expect("1.5 is in the domain of alpha");
@@ -141,6 +148,8 @@ impl Contender {
             Self::Whitened => (Whitened, Separation::softmax(), Beta::Free),
             Self::Denoised => (Denoised, Separation::softmax(), Beta::Free),
             Self::DenoisedMix => (DenoisedMix, Separation::softmax(), Beta::Free),
+            Self::Auto => (Auto, Separation::softmax(), Beta::Chosen),
+            Self::AutoMix => (AutoMix, Separation::softmax(), Beta::Chosen),
             Self::DenseMatchedAverage => (Dot, Separation::softmax(), Beta::Matched(Loss::Average)),
             Self::DenseMatchedMax => (Dot, Separation::softmax(), Beta::Matched(Loss::Max)),
         };

@@ -5,7 +5,7 @@ mod contender;
 mod corruption;
 mod problem;
 mod protocol;
-mod shipped;
+pub(crate) mod shipped;
 mod text;
 
 use std::collections::BTreeMap;
@@ -20,6 +20,7 @@ pub(crate) use contender::{Beta, Comparison, Loss, Parts};
 pub use corruption::{CorruptionKind, CorruptionSpec};
 pub(crate) use problem::Problem;
 pub use protocol::{Defect, Protocol, Tuning};
+pub use shipped::specification;
 pub use text::Specification;
 
 /// An experiment: which memories, which queries, which contenders, run how.

@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use super::Spec;
-use crate::{basins, capacity, contribution, metastable};
+use super::shipped;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
@@ -14,10 +13,7 @@ pub(crate) enum Problem {
 }
 
 fn names() -> String {
-    Spec::names()
-        .chain([metastable::NAME, basins::NAME, contribution::NAME, capacity::NAME])
-        .collect::<Vec<_>>()
-        .join(", ")
+    shipped::all().map(|(name, _)| name).collect::<Vec<_>>().join(", ")
 }
 
 impl Problem {

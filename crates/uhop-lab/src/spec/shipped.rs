@@ -1,6 +1,10 @@
 //! The specifications in the binary.
 
-/// Each with its name, in the order of lists.
+use super::problem::Problem;
+use crate::error::Result;
+use crate::{basins, capacity, contribution, metastable};
+
+/// Those on recall, each with its name, in the order of lists.
 pub(super) const SPECS: &[(&str, &str)] = &[
     ("memory-size", include_str!("../../specs/memory-size.toml")),
     ("memory-size-large", include_str!("../../specs/memory-size-large.toml")),
@@ -14,6 +18,41 @@ pub(super) const SPECS: &[(&str, &str)] = &[
     ("iterations", include_str!("../../specs/iterations.toml")),
     ("temperature", include_str!("../../specs/temperature.toml")),
 ];
+
+pub(crate) const METASTABLE: &str = include_str!("../../specs/metastable.toml");
+pub(crate) const BASINS: &str = include_str!("../../specs/basins.toml");
+pub(crate) const CONTRIBUTION: &str = include_str!("../../specs/contribution.toml");
+pub(crate) const CAPACITY: &str = include_str!("../../specs/capacity.toml");
+
+/// Those of experiments of their own kind.
+const OTHERS: &[(&str, &str)] = &[
+    (metastable::NAME, METASTABLE),
+    (basins::NAME, BASINS),
+    (contribution::NAME, CONTRIBUTION),
+    (capacity::NAME, CAPACITY),
+];
+
+/// The text of the specification of any experiment that comes with the program, as it is read from a file.
+///
+/// ```
+/// assert!(uhop_lab::specification("capacity")?.contains("name = \"capacity\""));
+/// assert!(uhop_lab::specification("no-such").is_err());
+/// # Ok::<(), uhop_lab::Error>(())
+/// ```
+///
+/// # Errors
+/// [`is_input`](crate::Error::is_input) for a name that none has.
+pub fn specification(name: &str) -> Result<&'static str> {
+    match all().find(|(own, _)| *own == name) {
+        Some((_, text)) => Ok(text),
+        None => Err(Problem::Unknown { name: name.to_owned() }.into()),
+    }
+}
+
+/// Every experiment and its specification, in the order of lists.
+pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SPECS.iter().chain(OTHERS).copied()
+}
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use std::path::Path;
 use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use uhop_lab::{DataSet, Finished, Result, Row, Run, Spec, Specification as _};
+use uhop_lab::{Contender, DataSet, Finished, Result, Row, Run, Spec, Specification as _};
 
 /// An experiment that takes milliseconds, but has some of everything.
 pub(crate) const SMALL: &str = r#"
@@ -56,6 +56,17 @@ seeds = 1
 
 pub(crate) fn small() -> Spec {
     Spec::parse(SMALL, "small.toml").unwrap()
+}
+
+/// The same with the contenders that know the corruption or learned from copies, which take longer.
+pub(crate) fn informed() -> Spec {
+    use Contender::{Auto, AutoMix, Channel, Denoised, DenoisedMix, Whitened};
+    let mut spec = small();
+    (spec.seeds, spec.n_patterns) = (1, vec![7]);
+    spec.contenders = vec![Channel, Whitened, Denoised, DenoisedMix, Auto, AutoMix];
+    spec.corruption.truncate(2);
+    spec.protocol.retain(|protocol| protocol.defects.is_empty());
+    spec
 }
 
 /// Forty made-up images of 4 x 5 pixels, half of them black.

@@ -60,7 +60,7 @@ fn the_report_shows_every_setting() {
     let out = folder.path();
     let run = Run { spec: &spec, data: std::slice::from_ref(&data), out, jobs: NonZeroUsize::MIN };
     let finished = run.run(&|_| ControlFlow::Continue(())).unwrap();
-    let document = uhop_lab::document(&run, &finished, "a command").unwrap();
+    let document = uhop_lab::document(&run, &finished, "a command", &|| true).unwrap();
     let page = fs::read_to_string(report::write(&document, out).unwrap()).unwrap();
     for contender in &spec.contenders {
         assert!(page.contains(&contender.to_string()), "{contender}");
@@ -75,4 +75,25 @@ fn the_report_shows_every_setting() {
     assert_eq!(blocks(|block| matches!(block, Block::Table(_))), 1 + settings);
     assert_eq!(blocks(|block| matches!(block, Block::Images(_))), spec.corruption.len());
     assert!(document.lead().contains("the Bayes limit"), "{}", document.lead());
+}
+
+/// Learning for the pictures is asked to stop like any other.
+#[test]
+fn a_report_can_be_stopped() {
+    let (spec, data) = (small(), noise());
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path();
+    let run = Run { spec: &spec, data: std::slice::from_ref(&data), out, jobs: NonZeroUsize::MIN };
+    let finished = run.run(&|_| ControlFlow::Continue(())).unwrap();
+    let error = uhop_lab::document(&run, &finished, "a command", &|| false).unwrap_err();
+    assert!(error.is_stopped(), "{error}");
+}
+
+#[test]
+fn two_data_sets_of_one_name_are_refused() {
+    let (spec, data) = (small(), [noise(), noise()]);
+    let folder = tempfile::tempdir().unwrap();
+    let run = Run { spec: &spec, data: &data, out: folder.path(), jobs: NonZeroUsize::MIN };
+    let error = run.run(&|_| ControlFlow::Continue(())).unwrap_err();
+    assert!(error.is_input() && error.to_string().starts_with("noise: two data sets"), "{error}");
 }

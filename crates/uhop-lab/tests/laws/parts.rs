@@ -2,11 +2,11 @@ use std::ops::ControlFlow;
 
 use ndarray::{Array2, s};
 use uhop::stage1::{Optimizer, Params, SeparationLoss, learn};
-use uhop::{Dynamics, LinearMap, Memory, Model, Patterns, Similarity, metrics};
-use uhop_data::Corruption;
+use uhop::{Dynamics, LinearMap, Memory, Model, Patterns, Similarity, choose, metrics};
+use uhop_data::{Corruption, CorruptionMix};
 use uhop_lab::{Contender, Defect, Row, Spec};
 
-use crate::common::{noise, rows, small};
+use crate::common::{informed, noise, rows, small};
 
 /// Rows of one contender under one protocol.
 fn of<'a>(rows: &'a [Row], protocol: &str, contender: &str) -> Vec<&'a Row> {
@@ -16,16 +16,20 @@ fn of<'a>(rows: &'a [Row], protocol: &str, contender: &str) -> Vec<&'a Row> {
     rows
 }
 
-/// What the lab draws for a memory set: its patterns, its queries, and where Stage I starts.
-fn drawn(row: &Row) -> (Patterns<f32>, Array2<f32>, LinearMap<f32>) {
-    let patterns = noise().draw(row.n_patterns as usize, 4 * row.seed).unwrap();
-    let corruption = match row.corruption.as_str() {
+/// What the lab damages the queries of a row with.
+fn corruption(row: &Row) -> Corruption {
+    match row.corruption.as_str() {
         "half-mask" => Corruption::half_mask(),
         "gaussian-std" => Corruption::gaussian_noise(row.level).unwrap(),
         "gaussian-norm" => Corruption::noise_of_norm(row.level).unwrap(),
         _ => Corruption::occluded_half(4, 5).unwrap(),
-    };
-    let queries = corruption.apply(patterns.view(), 4 * row.seed + 1).unwrap();
+    }
+}
+
+/// What the lab draws for a memory set: its patterns, its queries, and where Stage I starts.
+fn drawn(row: &Row) -> (Patterns<f32>, Array2<f32>, LinearMap<f32>) {
+    let patterns = noise().draw(row.n_patterns as usize, 4 * row.seed).unwrap();
+    let queries = corruption(row).apply(patterns.view(), 4 * row.seed + 1).unwrap();
     let start = LinearMap::random_normal(patterns.dim(), patterns.dim(), 4 * row.seed + 3).unwrap();
     (patterns, queries, start)
 }
@@ -103,6 +107,34 @@ fn sound_protocols_are_what_the_library_does() {
                     let found = row.effective_beta.unwrap();
                     assert!((found / model.effective_beta() - 1.0).abs() < 1e-12, "{row:?}");
                 }
+                let expected = error(&Memory::new(patterns, model).unwrap(), &queries);
+                assert!(close(row.error, expected), "{row:?}: {expected}");
+            }
+        }
+    }
+}
+
+/// `auto` is what the library chooses for the corruption and `auto-mix` what it chooses for the mix, each at the β that
+/// comes with the choice even where that of others is tuned.
+#[test]
+fn choices_are_what_the_library_chooses() {
+    let rows = rows(&informed(), &noise());
+    // Under two protocols, and the limit.
+    assert_eq!(rows.len(), 3 * (2 * 6 + 1));
+    for protocol in ["paper", "fair"] {
+        for contender in ["auto", "auto-mix"] {
+            for row in of(&rows, protocol, contender) {
+                let (patterns, queries, _) = drawn(row);
+                let (seed, corruption) = (4 * row.seed + (1 << 62), corruption(row));
+                let choice = if contender == "auto" {
+                    let channel = corruption.channel(20).unwrap();
+                    choose(&patterns, Some(channel), seed, |x, s| corruption.apply(x, s).unwrap())
+                } else {
+                    let mix = CorruptionMix::usual(patterns.view());
+                    choose(&patterns, None, seed, |x, s| mix.apply(x, s).unwrap())
+                };
+                let model = choice.unwrap().model;
+                assert_eq!(row.beta, Some(model.beta()), "{row:?}");
                 let expected = error(&Memory::new(patterns, model).unwrap(), &queries);
                 assert!(close(row.error, expected), "{row:?}: {expected}");
             }
