@@ -1,0 +1,1 @@
+//! Hopfield layers for [burn](https://burn.dev).
