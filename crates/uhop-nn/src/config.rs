@@ -94,7 +94,7 @@ pub enum ValueProjection {
     /// v = W_V value.
     #[default]
     Learned,
-    /// v = W_V W_K pattern: the values are a map of the projected patterns.
+    /// v = W_V W_K value: the values are projected as patterns are, then by a map of their own.
     Connected,
     /// v = value, cut into heads.
     Static,
@@ -343,6 +343,13 @@ impl Widths {
             }
             (None, _) => head_dim,
         };
+        if p.values == ValueProjection::Connected && value_dim != pattern_dim {
+            let problem = format!(
+                "values go through the projection of the patterns, but value_dim is {value_dim} and \
+                 pattern_dim {pattern_dim}; make them equal, or configure values as learned"
+            );
+            return Err(Error::configuration(LAYER, problem));
+        }
         let (width, value_width) = (n_heads * head_dim, n_heads * value_head_dim);
         let output_dim = p.output_dim.unwrap_or(match p.output {
             Projection::Learned => dim,

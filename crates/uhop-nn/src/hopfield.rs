@@ -45,7 +45,7 @@ pub struct Hopfield {
     pub states: Option<Linear>,
     /// W_K, unless patterns are static.
     pub patterns: Option<Linear>,
-    /// W_V, unless values are static; of projected patterns when it is connected.
+    /// W_V, unless values are static; after W_K when it is connected.
     pub values: Option<Linear>,
     /// W_O, unless the output is static.
     pub output: Option<Linear>,
@@ -166,11 +166,7 @@ impl Hopfield {
             output: project(learned(projection.output), value_width, widths.output_dim),
             norm_states: Norm::new(norms.states, widths.dim, device),
             norm_patterns: Norm::new(norms.patterns, widths.pattern_dim, device),
-            norm_values: if connected {
-                None
-            } else {
-                Norm::new(norms.values, widths.value_dim, device)
-            },
+            norm_values: Norm::new(norms.values, widths.value_dim, device),
             norm_projected: Norm::new(norms.projected, widths.head_dim, device),
             feature_map,
             separation: config.association.separation.init(widths.n_heads, device)?,
@@ -189,8 +185,7 @@ impl Hopfield {
     /// As [`HopfieldInput`] and [`HopfieldOutput`] say.
     ///
     /// # Errors
-    /// [`is_shape_mismatch`](Error::is_shape_mismatch); [`is_configuration`](Error::is_configuration)
-    /// for values given to a layer that takes them from the patterns.
+    /// [`is_shape_mismatch`](Error::is_shape_mismatch).
     pub fn forward(&self, input: HopfieldInput) -> Result<HopfieldOutput> {
         self.check_input(&input)?;
         let HopfieldInput { states, patterns, values, padding, blocked } = input;
@@ -198,7 +193,8 @@ impl Hopfield {
         let given = values.unwrap_or_else(|| patterns.clone());
         let raw = project(self.patterns.as_ref(), self.norm_patterns.as_ref(), patterns);
         let values = if self.connected {
-            project(self.values.as_ref(), None, raw.clone())
+            let keys = project(self.patterns.as_ref(), self.norm_values.as_ref(), given);
+            project(self.values.as_ref(), None, keys)
         } else {
             project(self.values.as_ref(), self.norm_values.as_ref(), given)
         };
@@ -396,11 +392,6 @@ impl Hopfield {
             return Err(Error::shape(LAYER, what, &shape, "no axis may be 0"));
         }
         if let Some(values) = &input.values {
-            if self.connected {
-                let problem = "values are given, but it is configured to make them of the patterns; \
-                               leave them out, or configure values as learned";
-                return Err(Error::configuration(LAYER, problem));
-            }
             if values.dims() != [batch, n_patterns, widths.value_dim] {
                 let need = format!(
                     "for patterns of shape {:?} they must be [{batch}, {n_patterns}, {}]",
@@ -409,7 +400,7 @@ impl Hopfield {
                 );
                 return Err(Error::shape(LAYER, "the values", &values.dims(), need));
             }
-        } else if !self.connected && widths.value_dim != widths.pattern_dim {
+        } else if widths.value_dim != widths.pattern_dim {
             let need = format!(
                 "they cannot be values of width value_dim, {}; give values",
                 widths.value_dim

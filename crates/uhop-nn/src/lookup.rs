@@ -5,7 +5,7 @@ use burn::nn::Initializer;
 use burn::tensor::{Bool, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{HopfieldConfig, ValueProjection};
+use crate::config::HopfieldConfig;
 use crate::error::{Error, Result};
 use crate::hopfield::{Hopfield, HopfieldInput, HopfieldOutput};
 
@@ -88,18 +88,12 @@ impl HopfieldLayerConfig {
     /// The layer.
     ///
     /// # Errors
-    /// As [`HopfieldConfig::init`]; no patterns; values of their own where values are made of the
-    /// patterns.
+    /// As [`HopfieldConfig::init`]; no patterns.
     pub fn init(&self, device: &Device) -> Result<HopfieldLayer> {
         if self.n_patterns == 0 {
             return Err(Error::configuration(LAYER, "n_patterns is 0; it must be at least 1"));
         }
         let own = self.values != LookupValues::Patterns;
-        if own && self.hopfield.projection.values == ValueProjection::Connected {
-            let problem = "values are to be made of the patterns, so they cannot be their own; \
-                           configure one or the other";
-            return Err(Error::configuration(LAYER, problem));
-        }
         let hopfield = self.hopfield.init(device)?;
         let rows = |width: usize, trainable: bool| {
             let normal = Initializer::Normal { mean: 0.0, std: 0.02 };
