@@ -43,16 +43,37 @@ pub(super) fn vjp(weights: &[f32], cotangents: &mut [f32], length: usize, family
                 }
                 Family::Entmax(alpha) if alpha <= 2.0 => {
                     if alpha == 2.0 {
-                        each_pair(weights, cotangents, length, |p, g| slopes_vjp(p, g, on_support));
+                        each_pair(
+                            weights,
+                            cotangents,
+                            length,
+                            #[inline(always)]
+                            |p, g| slopes_vjp(p, g, on_support),
+                        );
                     } else if alpha == 1.5 {
-                        each_pair(weights, cotangents, length, |p, g| slopes_vjp(p, g, f32::sqrt));
+                        each_pair(
+                            weights,
+                            cotangents,
+                            length,
+                            #[inline(always)]
+                            |p, g| slopes_vjp(p, g, f32::sqrt),
+                        );
                     } else {
                         let power = 2.0 - alpha;
-                        each_pair(weights, cotangents, length, |p, g| {
-                            slopes_vjp(p, g, |p| {
-                                (exp(power * ln(f64::from(p))) as f32) * on_support(p)
-                            });
-                        });
+                        each_pair(
+                            weights,
+                            cotangents,
+                            length,
+                            #[inline(always)]
+                            |p, g| {
+                                slopes_vjp(
+                                    p,
+                                    g,
+                                    #[inline(always)]
+                                    |p| (exp(power * ln(f64::from(p))) as f32) * on_support(p),
+                                );
+                            },
+                        );
                     }
                 }
                 _ => return false,
@@ -190,7 +211,7 @@ fn sparsemax(row: &mut [Chunk]) {
             }
         }
         let next = (sum(&sums) - 1.0) / sum(&counts);
-        if !(next > tau) {
+        if next <= tau || next.is_nan() {
             break;
         }
         tau = next;
@@ -220,7 +241,7 @@ fn entmax15(row: &mut [Chunk]) {
         }
         let step = 0.5 * (sum(&squares) - 1.0) / sum(&sums);
         let next = tau + step;
-        if !(next > tau) {
+        if next <= tau || next.is_nan() {
             break;
         }
         tau = next;
@@ -270,7 +291,7 @@ fn entmax_of_rows(rows: &mut [f32], length: usize, alpha: f64) {
                 }
                 let step = (total(&powers) - 1.0) / (inverse * total(&slopes));
                 let next = tau + step;
-                if !(next > tau) {
+                if next <= tau || next.is_nan() {
                     break;
                 }
                 tau = next;
