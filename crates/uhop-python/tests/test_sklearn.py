@@ -27,7 +27,7 @@ def checks():
         yield pytest.param(estimator, check, id=name)
 
 
-@pytest.mark.parametrize(("estimator", "check"), checks())
+@pytest.mark.parametrize(("estimator", "check"), list(checks()))
 def test_the_contract(estimator, check, request):
     reason = EXCLUDED.get(request.node.callspec.id)
     if reason:

@@ -63,7 +63,7 @@ def calls():
     yield lambda: pytest.raises(uhop.InvalidInput, memory.retrieve, patterns[:, :2])
 
 
-@pytest.mark.parametrize("call", calls())
+@pytest.mark.parametrize("call", list(calls()))
 def test_references_are_given_back(call):
     marker = np.ones((3, 6))
     before = sys.getrefcount(marker)

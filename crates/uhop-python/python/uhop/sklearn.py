@@ -96,7 +96,8 @@ class AssociativeMemory(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def predict(self, X: Any) -> Array:
         """The label with the most weight."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        shares = self.predict_proba(X)
+        return self.classes_[shares.argmax(axis=1)]
 
     def _states(self, X: Any) -> Array:
         check_is_fitted(self, "memory_")
