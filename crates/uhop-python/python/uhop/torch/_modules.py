@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -49,13 +50,18 @@ class Hopfield(nn.Module):
         self.projections = projections
         n_heads = association.n_heads
         stored_size = sizes.stored or sizes.state
-        projection_size = stored_size if projections.connected else sizes.projection or stored_size
+        projection_size = sizes.projection or stored_size
         head = sizes.head or sizes.state // n_heads
         value = sizes.value or head
         if head < 1:
             raise InvalidInput(f"hopfield: {sizes.state} numbers are too few for {n_heads} heads; name sizes.head")
         if projections.connected and not (projections.stored and projections.projection):
             raise InvalidInput("hopfield: connected values need the projections of stored patterns and to values")
+        if projections.connected and projection_size != stored_size:
+            raise InvalidInput(
+                f"hopfield: connected values need projections as long as stored patterns, {stored_size} numbers, "
+                f"found {projection_size}"
+            )
         self.norm_stored = _norm(norms.stored, stored_size)
         self.norm_state = _norm(norms.state, sizes.state)
         self.norm_projection = _norm(norms.projection, projection_size)
@@ -148,10 +154,10 @@ class Hopfield(nn.Module):
         _check(state, "states")
         key = self.features(stored)
         query = self.project_state(self.norm_state(state))
-        if self.projections.connected:
-            value = self.project_value(key)
-        else:
-            value = self.project_value(self.norm_projection(stored if projection is None else projection))
+        content = self.norm_projection(stored if projection is None else projection)
+        # Connected: the space in which patterns are compared, on the way to values.
+        content = self.project_stored(content) if self.projections.connected else content
+        value = self.project_value(content)
         query, key, value = (self._by_heads(rows) for rows in (query, key, value))
         query, key = self.norm_head(query), self.norm_head(key)
         allowed = _allowed(stored_mask, association_mask, query, key)
@@ -327,7 +333,7 @@ def separation_loss(
     # By differences: 2 − 2⟨u,v⟩ has no digits left where patterns are close.
     square = (features[..., first, :] - features[..., second, :]).square().sum(-1)
     if loss == "average":
-        return (torch.logsumexp(-t * square, -1) - torch.log(torch.tensor(float(len(first))))).mean()
+        return torch.logsumexp(-t * square, -1).mean() - math.log(len(first))
     if loss == "max":
         return (-t * square.amin(-1)).mean()
     raise InvalidInput(f'separation_loss: loss is {loss!r}; it must be "average" or "max"')

@@ -104,7 +104,7 @@ class Projections:
     stored, state, projection : of stored patterns, of states, and to values; without them these are used as they are
     output : of the heads' results to the output
     bias : whether those of what comes in have biases
-    connected : values are made of the projected stored patterns instead of what `projection` comes in
+    connected : what values are made of goes through the projection of stored patterns first
     """
 
     stored: bool = True
