@@ -17,7 +17,15 @@ NOTEBOOK = ROOT / "crates/uhop-python/examples/digits.ipynb"
 
 @pytest.mark.parametrize(
     "name",
-    ["uhop", "uhop._corruption", "uhop._memory", "uhop._separations", "uhop.torch._functions", "uhop.torch._modules", "uhop.sklearn"],
+    [
+        "uhop",
+        "uhop._corruption",
+        "uhop._memory",
+        "uhop._separations",
+        "uhop.torch._functions",
+        "uhop.torch._modules",
+        "uhop.sklearn",
+    ],
 )
 def test_docstrings(name):
     for needed in ("torch", "sklearn"):

@@ -11,7 +11,6 @@ import time
 
 import numpy as np
 import pytest
-
 import uhop
 
 FITS = [
@@ -19,7 +18,11 @@ FITS = [
     ("average", {"batch": 12, "max_steps": 25, "seed": 3}, ["--batch", "12", "--steps", "25", "--seed", "3"]),
     ("average", {"tolerance": 1e-3, "keep_rows": True}, ["--tolerance", "0.001", "--keep-rows"]),
     ("max", {"max_steps": 5, "dim_features": 11}, ["--steps", "5", "--features", "11"]),
-    ("max", {"optimizer": "adam", "rate": 0.02, "max_steps": 5}, ["--optimizer", "adam", "--rate", "0.02", "--steps", "5"]),
+    (
+        "max",
+        {"optimizer": "adam", "rate": 0.02, "max_steps": 5},
+        ["--optimizer", "adam", "--rate", "0.02", "--steps", "5"],
+    ),
     ("whitening", {}, []),
     ("whitening", {"ridge": 0.1, "beta": 2.0}, ["--lambda", "0.1", "--beta", "2"]),
     ("whitening", {"corruption": uhop.Corruption.mask(0.25)}, ["--mask", "0.25"]),

@@ -8,11 +8,10 @@ import subprocess
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
+import uhop
 from conftest import golden
 from hypothesis import given
 from hypothesis import strategies as st
-
-import uhop
 from uhop import _arrays
 
 EPS = {"float32": 2.0**-23, "float64": 2.0**-52}

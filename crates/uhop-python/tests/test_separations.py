@@ -5,11 +5,10 @@ from __future__ import annotations
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
+import uhop
 from conftest import golden
 from hypothesis import given
 from hypothesis import strategies as st
-
-import uhop
 
 FUNCTIONS = {
     "entmax 1": (lambda z, axis: uhop.entmax(z, 1.0, axis), lambda z, g, axis: uhop.entmax_vjp(z, g, 1.0, axis)),
@@ -28,9 +27,7 @@ except ImportError:
     pass
 
 shapes = hnp.array_shapes(min_dims=1, max_dims=4, min_side=1, max_side=5)
-scores = shapes.flatmap(
-    lambda shape: hnp.arrays(np.float64, shape, elements=st.floats(-30, 30, width=32))
-)
+scores = shapes.flatmap(lambda shape: hnp.arrays(np.float64, shape, elements=st.floats(-30, 30, width=32)))
 
 
 def eps(dtype) -> float:

@@ -7,14 +7,13 @@ import pytest
 
 sklearn = pytest.importorskip("sklearn")
 
+import uhop
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
-
-import uhop
 from uhop.sklearn import AssociativeMemory
 
 # Checks that do not apply, and why.

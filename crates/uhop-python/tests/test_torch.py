@@ -121,10 +121,15 @@ def options(arguments):
             get("output_size"),
         ),
         "association": Association(
-            get("num_heads", 1), beta=get("scaling"), dropout=get("dropout", 0.0), zero=get("add_zero_association", False)
+            get("num_heads", 1),
+            beta=get("scaling"),
+            dropout=get("dropout", 0.0),
+            zero=get("add_zero_association", False),
         ),
         "updates": Updates(1 + get("update_steps_max", 0), get("update_steps_eps", 1e-4)),
-        "norms": Norms(norm("stored_pattern"), norm("state_pattern"), norm("pattern_projection"), norm("hopfield_space")),
+        "norms": Norms(
+            norm("stored_pattern"), norm("state_pattern"), norm("pattern_projection"), norm("hopfield_space")
+        ),
         "projections": Projections(
             not get("stored_pattern_as_static", False),
             not get("state_pattern_as_static", False),
@@ -219,7 +224,10 @@ def test_the_static_recipe_is_retrieval():
 
 def test_gradients_reach_every_parameter():
     for module, given in (
-        (Hopfield(Sizes(8), Association(n_heads=2, alpha=1.5), Updates(3)), (torch.ones(2, 5, 8), torch.randn(2, 3, 8))),
+        (
+            Hopfield(Sizes(8), Association(n_heads=2, alpha=1.5), Updates(3)),
+            (torch.ones(2, 5, 8), torch.randn(2, 3, 8)),
+        ),
         (HopfieldPooling(Sizes(8), 3, Association(alpha=2.0)), (torch.randn(2, 5, 8),)),
         (HopfieldLayer(Sizes(8), 4, targets="trainable"), (torch.randn(2, 3, 8),)),
     ):

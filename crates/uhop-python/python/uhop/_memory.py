@@ -96,7 +96,7 @@ class Memory:
             beta,
             None if feature_map is None else matrix(feature_map, "the feature map", rows.dtype),
             None if corruption is None else corruption._corruption,
-            None if ids is None else list(ids),
+            _listed(ids),
             threads,
         )
 
@@ -201,7 +201,8 @@ class Memory:
             rows, observed, max_steps, tolerance, record_energy, record_weights, threads
         )
         retrieved = retrieved[0] if is_single else retrieved
-        return (retrieved, Report(**report)) if return_report else retrieved
+        fields: dict[str, Any] = dict(report)
+        return (retrieved, Report(**fields)) if return_report else retrieved
 
     def scores(self, states: Any, *, threads: int | None = None) -> Array:
         """The scores of states against every pattern, before β: `[n_queries, dim]` → `[n_queries, n_patterns]`."""
@@ -242,27 +243,23 @@ class Memory:
 
     # Changes
 
-    def add(
-        self, patterns: Any, values: Any = None, ids: Ids | None = None, *, threads: int | None = None
-    ) -> Memory:
+    def add(self, patterns: Any, values: Any = None, ids: Ids | None = None, *, threads: int | None = None) -> Memory:
         """Stores more patterns behind those that are there, with values and ids if those have them. A learned W stays,
         but for that of whitening, which is made anew. Returns the memory itself."""
         rows = matrix(patterns, "the patterns", self.dtype)
         if values is not None:
             values = matrix(values, "the values", self.dtype)
-        self._native.add(rows, values, None if ids is None else list(ids), threads)
+        self._native.add(rows, values, _listed(ids), threads)
         return self
 
-    def remove(
-        self, rows: Any = None, *, ids: Ids | None = None, threads: int | None = None
-    ) -> Memory:
+    def remove(self, rows: Any = None, *, ids: Ids | None = None, threads: int | None = None) -> Memory:
         """Removes patterns by their rows, counted from 0, or by their ids; those behind them move up. Returns the
         memory itself."""
         if rows is not None:
             rows = [int(row) for row in np.atleast_1d(rows)]
             if any(row < 0 for row in rows):
                 raise InvalidInput(f"remove: a row is {min(rows)}; rows are counted from 0")
-        self._native.remove(rows, None if ids is None else list(ids), threads)
+        self._native.remove(rows, _listed(ids), threads)
         return self
 
     def copy(self) -> Memory:
@@ -365,6 +362,11 @@ class Memory:
             f"Memory({self.n_patterns} × {self.dim} {self.dtype}, {self.similarity}, "
             f"{self.family!r}, beta={self.beta:g})"
         )
+
+
+def _listed(ids: Ids | None) -> Any:
+    """Ids as the compiled half takes them, of an array too."""
+    return ids.tolist() if isinstance(ids, np.ndarray) else None if ids is None else list(ids)
 
 
 def _from_bytes(file: bytes) -> Memory:

@@ -112,9 +112,7 @@ def entmax(z: Any, alpha: Any = 1.5, axis: int = -1, *, threads: int | None = No
     return _weights(z, axis, lambda rows: _native.entmax_rows(rows.rows, rows.alphas(alpha), threads))
 
 
-def entmax_vjp(
-    z: Any, cotangent: Any, alpha: Any = 1.5, axis: int = -1, *, threads: int | None = None
-) -> Array:
+def entmax_vjp(z: Any, cotangent: Any, alpha: Any = 1.5, axis: int = -1, *, threads: int | None = None) -> Array:
     """Jᵀg of `entmax`, J = ∂p/∂z and g the cotangent, in the shape of `z`; 0 for masked scores."""
     if _is_one(alpha):
         return separate_vjp(Separation.entmax(float(alpha)), z, cotangent, axis, threads=threads)
@@ -166,9 +164,7 @@ def softmax1(z: Any, axis: int = -1, *, threads: int | None = None) -> Array:
 
 def softmax1_vjp(z: Any, cotangent: Any, axis: int = -1, *, threads: int | None = None) -> Array:
     """Jᵀg of `softmax1`."""
-    return _weights(
-        z, axis, lambda rows: _native.softmax1_vjp(rows.rows, rows.cotangent(cotangent), threads)
-    )
+    return _weights(z, axis, lambda rows: _native.softmax1_vjp(rows.rows, rows.cotangent(cotangent), threads))
 
 
 def top_k_softmax(z: Any, k: int, axis: int = -1, *, threads: int | None = None) -> Array:
@@ -181,16 +177,12 @@ def top_k_softmax(z: Any, k: int, axis: int = -1, *, threads: int | None = None)
     return separate(Separation.top_k(k), z, axis, threads=threads)
 
 
-def top_k_softmax_vjp(
-    z: Any, cotangent: Any, k: int, axis: int = -1, *, threads: int | None = None
-) -> Array:
+def top_k_softmax_vjp(z: Any, cotangent: Any, k: int, axis: int = -1, *, threads: int | None = None) -> Array:
     """Jᵀg of `top_k_softmax`."""
     return separate_vjp(Separation.top_k(k), z, cotangent, axis, threads=threads)
 
 
-def separate(
-    separation: Separation, z: Any, axis: int = -1, *, threads: int | None = None
-) -> npt.NDArray[Any]:
+def separate(separation: Separation, z: Any, axis: int = -1, *, threads: int | None = None) -> npt.NDArray[Any]:
     """The weights of any separation."""
     return _weights(z, axis, lambda rows: separation._weights(rows.rows, threads))
 
@@ -199,6 +191,4 @@ def separate_vjp(
     separation: Separation, z: Any, cotangent: Any, axis: int = -1, *, threads: int | None = None
 ) -> npt.NDArray[Any]:
     """Jᵀg of any separation."""
-    return _weights(
-        z, axis, lambda rows: separation._vjp(rows.rows, rows.cotangent(cotangent), threads)
-    )
+    return _weights(z, axis, lambda rows: separation._vjp(rows.rows, rows.cotangent(cotangent), threads))

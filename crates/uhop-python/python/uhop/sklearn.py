@@ -67,17 +67,13 @@ class AssociativeMemory(ClassifierMixin, TransformerMixin, BaseEstimator):
             threads=self.threads,
         )
         if self.loss is not None:
-            self.memory_.fit(
-                self.loss, seed=self.seed, corruption=self.corruption, threads=self.threads
-            )
+            self.memory_.fit(self.loss, seed=self.seed, corruption=self.corruption, threads=self.threads)
         return self
 
     def transform(self, X: Any) -> Array:
         """The rows that X recalls, `[n_samples, n_features]`."""
         X = self._states(X)
-        return self.memory_.retrieve(
-            X, max_steps=self.max_steps, tolerance=self.tolerance, threads=self.threads
-        )
+        return self.memory_.retrieve(X, max_steps=self.max_steps, tolerance=self.tolerance, threads=self.threads)
 
     def predict_proba(self, X: Any) -> Array:
         """The weight of each label, `[n_samples, n_classes]`: the sum over the stored rows that have it."""
@@ -85,9 +81,7 @@ class AssociativeMemory(ClassifierMixin, TransformerMixin, BaseEstimator):
         if not hasattr(self, "classes_"):
             raise AttributeError("this memory was fitted without labels, y; fit it with them to predict")
         if self.max_steps > 1:
-            X = self.memory_.retrieve(
-                X, max_steps=self.max_steps - 1, tolerance=self.tolerance, threads=self.threads
-            )
+            X = self.memory_.retrieve(X, max_steps=self.max_steps - 1, tolerance=self.tolerance, threads=self.threads)
         weights = self.memory_.weights(X, threads=self.threads).astype(np.float64)
         shares = np.zeros((len(X), len(self.classes_)))
         for label in range(len(self.classes_)):

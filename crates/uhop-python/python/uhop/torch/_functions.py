@@ -112,9 +112,7 @@ class _Retrieve(torch.autograd.Function):
     """One step by the dot product."""
 
     @staticmethod
-    def forward(
-        ctx: Any, queries: Tensor, patterns: Tensor, values: Tensor, beta: Tensor, alpha: float
-    ) -> Tensor:
+    def forward(ctx: Any, queries: Tensor, patterns: Tensor, values: Tensor, beta: Tensor, alpha: float) -> Tensor:
         ctx.save_for_backward(queries, patterns, values, beta)
         ctx.alpha = alpha
         own = None if values is patterns else _numbers(values)
@@ -136,5 +134,3 @@ class _Retrieve(torch.autograd.Function):
             torch.as_tensor(of_beta, dtype=beta.dtype).reshape(beta.shape),
             None,
         )
-
-

@@ -191,9 +191,7 @@ def _check(rows: Tensor, what: str) -> None:
         raise InvalidInput(f"hopfield: {what} have shape {list(rows.shape)}; give [batch, n, size]")
 
 
-def _allowed(
-    stored_mask: Tensor | None, association_mask: Tensor | None, query: Tensor, key: Tensor
-) -> Tensor | None:
+def _allowed(stored_mask: Tensor | None, association_mask: Tensor | None, query: Tensor, key: Tensor) -> Tensor | None:
     """True where a state may associate with a stored pattern, as far as something is masked."""
     (batch, _, n_states, _), n_stored = query.shape, key.shape[2]
     allowed = None
