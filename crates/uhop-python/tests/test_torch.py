@@ -43,8 +43,25 @@ def test_gradcheck_of_entmax_with_masks_and_alphas():
     mask[0] = True
     alphas = torch.tensor([[1.0], [1.5], [2.0]], dtype=torch.float64)
     assert gradcheck(lambda z: entmax(z.masked_fill(mask, -torch.inf), alphas), randn(3, 5))
-    with pytest.raises(uhop.InvalidInput, match="alpha requires a gradient"):
-        entmax(randn(3, 5), alphas.requires_grad_())
+
+
+@pytest.mark.parametrize("shape", [(), (3, 1), (1,)])
+def test_gradcheck_of_alpha(shape):
+    alphas = 1.2 + torch.arange(3, dtype=torch.float64).reshape(3, 1) / 4
+    alphas = (alphas if shape == (3, 1) else alphas[0].reshape(shape)).requires_grad_()
+    assert gradcheck(entmax, (randn(3, 5), alphas))
+
+
+def test_the_slope_at_softmax_is_the_limit():
+    z = randn(4, 6, grad=False)
+    for alpha in (1.0, 1.0 + 1e-6):
+        at = torch.tensor(alpha, dtype=torch.float64, requires_grad=True)
+        g = randn(4, 6, seed=1, grad=False)
+        (entmax(z, at) * g).sum().backward()
+        # One-sided, as there is no α below 1: the second derivative is below 10.
+        step = 1e-4
+        found = (g * (entmax(z, 1.0 + step) - entmax(z, 1.0))).sum() / step
+        assert abs(at.grad - found) <= 20 * step
 
 
 @pytest.mark.parametrize("similarity", ["dot", "cosine", "euclidean"])

@@ -45,7 +45,7 @@ def _plain(x: Any, what: str) -> Array:
 def dtype_for(x: Array, what: str) -> np.dtype[Any]:
     """The type that a memory keeps these numbers in: float32 or float64, whichever holds them exactly."""
     name = x.dtype.name
-    if name == "float64" or name == "float32":
+    if name in ("float64", "float32"):
         return np.dtype(name)
     if name in _SMALL or is_half(x):
         return np.dtype(np.float32)

@@ -16,14 +16,12 @@ from .._separations import entmax_vjp as _entmax_vjp
 
 
 def entmax(z: Tensor, alpha: float | Tensor = 1.5, dim: int = -1) -> Tensor:
-    """α-entmax along `dim`, with its gradient for `z`; −∞ is a masked score. `alpha` is a number, or a tensor with one
-    for each row that broadcasts to `z`; it gets no gradient.
+    """α-entmax along `dim`, with gradients for `z` and α; −∞ is a masked score. `alpha` is a number, or a tensor with
+    one for each row that broadcasts to `z`.
 
     >>> entmax(torch.tensor([-2.0, 0.0, 0.5]), alpha=2.0)
     tensor([0.0000, 0.2500, 0.7500])
     """
-    if isinstance(alpha, Tensor) and alpha.requires_grad:
-        raise InvalidInput("entmax: alpha requires a gradient, and has none here; detach it")
     _on_cpu(z, "the scores")
     return _Entmax.apply(z, alpha, dim)
 
@@ -98,14 +96,40 @@ class _Entmax(torch.autograd.Function):
     def forward(ctx: Any, z: Tensor, alpha: float | Tensor, dim: int) -> Tensor:
         ctx.alpha = _numbers(alpha) if isinstance(alpha, Tensor) else alpha
         ctx.dim = dim
-        ctx.save_for_backward(z)
-        return _like(_entmax(_numbers(z), ctx.alpha, dim), z)
+        weights = _like(_entmax(_numbers(z), ctx.alpha, dim), z)
+        ctx.save_for_backward(z, weights, alpha if isinstance(alpha, Tensor) else None)
+        return weights
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> Any:
-        (z,) = ctx.saved_tensors
-        return _like(_entmax_vjp(_numbers(z), _numbers(g), ctx.alpha, ctx.dim), z), None, None
+        z, weights, alpha = ctx.saved_tensors
+        of_z = _like(_entmax_vjp(_numbers(z), _numbers(g), ctx.alpha, ctx.dim), z)
+        of_alpha = None
+        if alpha is not None and ctx.needs_input_grad[1]:
+            slopes = _slopes(weights.double(), alpha.double(), ctx.dim)
+            rows = (g.double() * slopes).sum(ctx.dim, keepdim=True)
+            of_alpha = rows.sum_to_size(alpha.shape).to(alpha.dtype)
+        return of_z, of_alpha, None
+
+
+# Below this α − 1 the slope at 1 is nearer than the one that divides by its square: both are off by about 1e-5.
+_NEAR_SOFTMAX = 1e-5
+
+
+def _slopes(p: Tensor, alpha: Tensor, dim: int) -> Tensor:
+    """∂p/∂α of every weight (Correia, Niculae, Martins 2019, prop. 1)."""
+    is_there = p > 0
+    log = torch.where(is_there, p, 1.0).log()
+    entropy = p * log
+    skewed = torch.where(is_there, ((2.0 - alpha) * log).exp(), 0.0)
+    skewed = skewed / skewed.sum(dim, keepdim=True).clamp_min(1e-300)
+    square = entropy * log
+    at_softmax = 0.5 * (p * square.sum(dim, keepdim=True) - square)
+    is_near = alpha - 1.0 < _NEAR_SOFTMAX
+    step = torch.where(is_near, 1.0, alpha - 1.0)
+    slope = (p - skewed) / step**2 - (entropy - skewed * entropy.sum(dim, keepdim=True)) / step
+    return torch.where(is_near, at_softmax, slope)
 
 
 class _Retrieve(torch.autograd.Function):

@@ -135,7 +135,7 @@ class Hopfield(nn.Module):
         stored_mask: Tensor | None = None,
         association_mask: Tensor | None = None,
     ) -> Tensor:
-        """The weights p of the last update, `[batch, n_heads, n_states, n_stored]`, and of the pattern of zeros last."""
+        """The weights p of the last update, `[batch, n_heads, n_states, n_stored]`; of the pattern of zeros last."""
         return self._associate(stored, state, projection, stored_mask, association_mask)[0]
 
     def features(self, stored: Tensor) -> Tensor:
@@ -246,7 +246,7 @@ class HopfieldPooling(nn.Module):
 
 
 class HopfieldLayer(nn.Module):
-    """States that come in associate with learned stored patterns: `[batch, n_states, size]` → `[batch, n_states, output]`.
+    """States that come in associate with learned patterns: `[batch, n_states, size]` → `[batch, n_states, output]`.
 
     targets : `"stored"`, values made of the stored patterns; `"trainable"` or `"fixed"`, of patterns of their own that
         are learned or stay as they were drawn
@@ -307,13 +307,13 @@ def separation_loss(
     loss: Literal["average", "max"] = "average",
     t: float = 2.0,
 ) -> Tensor:
-    """The separation loss of U-Hop for the stored patterns of a module (Wu, Hu, Hsiao, Liu 2024), to be added to that of
-    the task or minimised before it:
+    """The separation loss of U-Hop for the stored patterns of a module (Wu, Hu, Hsiao, Liu 2024), to be added to that
+    of the task or minimised before it:
 
         average: log mean exp(−t‖φ(u) − φ(v)‖²) over pairs u ≠ v;  max: −t min ‖φ(u) − φ(v)‖²
 
-    φ = Φ/‖Φ‖, Φ the projection of stored patterns by which the module compares. `stored` is `[batch, n_stored, size]`, and
-    the loss the mean over the batch; a `HopfieldLayer` has stored patterns of its own.
+    φ = Φ/‖Φ‖, Φ the projection of stored patterns by which the module compares. `stored` is `[batch, n_stored, size]`,
+    and the loss the mean over the batch; a `HopfieldLayer` has stored patterns of its own.
 
     >>> layer = HopfieldLayer(Sizes(8), quantity=5)
     >>> separation_loss(layer).backward()
