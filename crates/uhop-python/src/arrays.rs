@@ -34,7 +34,7 @@ impl<'py> Matrix<'py> {
 pub(crate) fn rows<'py, T: Number>(
     array: &Bound<'py, PyAny>,
 ) -> PyResult<PyReadonlyArray2<'py, T>> {
-    Ok(array.extract()?)
+    array.extract()
 }
 
 /// Rows checked as patterns, copied once: what Python changes later does not change a memory.

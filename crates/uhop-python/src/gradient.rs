@@ -8,6 +8,9 @@ use crate::arrays::{Matrix, Number, detached, matrix, patterns, rows};
 use crate::error::{Failure, Result};
 use crate::separations::Separation;
 
+/// For the patterns, the values, the queries, and β.
+type Gradients<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>, f64);
+
 /// The vector-Jacobian product of x⁺ = pᵀV, p = separation(β·Ξx): gradients for the patterns, the values, the
 /// queries, and β.
 #[pyfunction]
@@ -22,7 +25,7 @@ pub(crate) fn retrieve_vjp<'py>(
     separation: &Separation,
     beta: f64,
     threads: Option<usize>,
-) -> Result<(Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>, f64)> {
+) -> Result<Gradients<'py>> {
     match Matrix::of(patterns)? {
         Matrix::F32(_) => {
             gradients::<f32>(py, [patterns, values, queries, cotangent], separation, beta, threads)
@@ -39,7 +42,7 @@ fn gradients<'py, T: Number>(
     separation: &Separation,
     beta: f64,
     threads: Option<usize>,
-) -> Result<(Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>, f64)> {
+) -> Result<Gradients<'py>> {
     let [stored, values, queries, cotangent] = arrays;
     let (stored, values) = (rows::<T>(stored)?, rows::<T>(values)?);
     let (queries, cotangent) = (rows::<T>(queries)?, rows::<T>(cotangent)?);
