@@ -21,7 +21,8 @@ pub(crate) enum Ending {
     Failed,
 }
 
-/// Builds the wheel in the profile of the tests, so that what is compiled for them is there, and runs its tests.
+/// Builds the wheel in the profile of the tests and with the features of what they share, so that what is compiled for them
+/// is there, and runs its tests.
 pub(crate) fn run(root: &Path) -> io::Result<Ending> {
     let Some(python) = ["python3", "python"].into_iter().find(|name| is_able(name)) else {
         return Ok(Ending::Skipped("Python 3.10 or later with venv is not there".to_owned()));
@@ -36,7 +37,17 @@ pub(crate) fn run(root: &Path) -> io::Result<Ending> {
         fs::remove_dir_all(&wheels)?;
     }
     let manifest = format!("{PACKAGE}/Cargo.toml");
-    let build = ["--profile", "dev", "--locked", "--quiet", "--manifest-path", &manifest, "--out"];
+    let build = [
+        "--profile",
+        "dev",
+        "--features",
+        "check",
+        "--locked",
+        "--quiet",
+        "--manifest-path",
+        &manifest,
+        "--out",
+    ];
     let maturin = |task: &str, out: &Path, options: &[&str]| {
         let mut command = Command::new(programs.join("maturin"));
         command.arg(task).args(build).arg(out).args(options).current_dir(root);
