@@ -110,6 +110,35 @@ def test_strides_and_byte_order_change_nothing(seed, data):
     assert np.array_equal(memory.retrieve(other(queries)), expected)
 
 
+anything = st.one_of(
+    hnp.scalar_dtypes(),
+    hnp.array_dtypes(max_size=2),
+    st.sampled_from([np.dtype(object), np.dtype(np.longdouble), np.dtype("S3"), np.dtype("m8[s]")]),
+).flatmap(lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)))
+
+
+@given(patterns=anything, queries=anything)
+def test_whatever_array_comes_is_stored_or_refused(patterns, queries):
+    for memory in (uhop.Memory(np.eye(3)), None):
+        try:
+            memory = uhop.Memory(patterns) if memory is None else memory
+            found = memory.retrieve(queries)
+        except uhop.InvalidInput as error:
+            assert "\n" not in str(error)
+        else:
+            assert found.shape == (*queries.shape[:-1], memory.dim) and np.isfinite(found).all()
+
+
+@given(scores=anything, axis=st.integers(-3, 3))
+def test_whatever_scores_come_are_separated_or_refused(scores, axis):
+    try:
+        weights = uhop.entmax(scores, 1.5, axis)
+    except uhop.InvalidInput as error:
+        assert "\n" not in str(error)
+    else:
+        assert weights.shape == scores.shape and (weights >= 0).all()
+
+
 def test_what_is_contiguous_is_not_copied():
     for dtype in ("float32", "float64"):
         queries = rows(0, 5, 3, dtype)
@@ -307,6 +336,10 @@ def test_half_a_file_is_never_seen(tmp_path):
         (lambda m: m.retrieve(np.eye(2), np.ones((3, 2), bool)), r"\[3, 2\]"),
         (lambda m: m.retrieve(np.eye(2), record_energy=True), "return_report"),
         (lambda m: m.retrieve(np.eye(2), threads=0), "n_threads is 0"),
+        (lambda m: m.retrieve(np.eye(2), max_steps=-1), "max_steps is -1"),
+        (lambda m: m.weights(np.eye(2), threads=-1), "threads is -1"),
+        (lambda m: m.fit(seed=-1), "seed is -1"),
+        (lambda m: uhop.top_k_softmax([1.0], -1), "k is -1"),
         (lambda m: m.add([[1.0]]), r"\[1, 1\]"),
         (lambda m: m.add([[1.0, 2.0]], ids=[3]), "ids"),
         (lambda m: m.remove([0, 1]), "at least one pattern"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -86,3 +87,13 @@ def bools(x: Any, what: str) -> Array:
     if flags.dtype != np.bool_ and not np.isin(flags, (0, 1)).all():
         raise InvalidInput(f"{what} hold other numbers than 1 (observed) and 0")
     return native(flags, np.bool_)
+
+
+def count(value: Any, name: str) -> Any:
+    """A whole number of at least 0, or None."""
+    if value is None:
+        return None
+    number = operator.index(value)
+    if not 0 <= number < 2**64:
+        raise InvalidInput(f"{name} is {number}; it must be a whole number from 0 to {2**64 - 1}")
+    return number

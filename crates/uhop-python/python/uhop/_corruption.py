@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _native
-from ._arrays import matrix
+from ._arrays import count, matrix
 
 
 class Corruption:
@@ -57,7 +57,7 @@ class Corruption:
     def apply(self, patterns: Any, seed: int = 0) -> npt.NDArray[np.float32]:
         """Damaged copies of patterns, `[n_patterns, dim]`; row i depends on the seed, i and row i alone."""
         rows = matrix(patterns, "the patterns", np.float32)
-        return self._corruption._apply(rows, seed)
+        return self._corruption._apply(rows, count(seed, "seed"))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Corruption) and self._corruption == other._corruption

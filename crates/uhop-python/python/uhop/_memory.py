@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _native
-from ._arrays import Array, bools, matrix, states
+from ._arrays import Array, bools, count, matrix, states
 from ._corruption import Corruption
 from ._native import InvalidInput, Separation
 
@@ -97,7 +97,7 @@ class Memory:
             None if feature_map is None else matrix(feature_map, "the feature map", rows.dtype),
             None if corruption is None else corruption._corruption,
             _listed(ids),
-            threads,
+            count(threads, "threads"),
         )
 
     @classmethod
@@ -155,24 +155,48 @@ class Memory:
         """
         self._native.fit(
             loss,
-            max_steps,
-            batch,
+            count(max_steps, "max_steps"),
+            count(batch, "batch"),
             optimizer,
             rate,
             tolerance,
-            dim_features,
+            count(dim_features, "dim_features"),
             keep_rows,
             ridge,
             beta,
-            seed,
+            count(seed, "seed"),
             None if corruption is None else corruption._corruption,
             progress,
-            threads,
+            count(threads, "threads"),
         )
         return self
 
     # Recall
 
+    @overload
+    def retrieve(
+        self,
+        queries: Any,
+        mask: Any = None,
+        max_steps: int = 1,
+        tolerance: float | None = None,
+        return_report: Literal[False] = False,
+        *,
+        threads: int | None = None,
+    ) -> Array: ...
+    @overload
+    def retrieve(
+        self,
+        queries: Any,
+        mask: Any = None,
+        max_steps: int = 1,
+        tolerance: float | None = None,
+        *,
+        return_report: Literal[True],
+        record_energy: bool = False,
+        record_weights: bool = False,
+        threads: int | None = None,
+    ) -> tuple[Array, Report]: ...
     def retrieve(
         self,
         queries: Any,
@@ -198,7 +222,13 @@ class Memory:
         if (record_energy or record_weights) and not return_report:
             raise InvalidInput("retrieve: what is recorded is in the report; set return_report=True")
         retrieved, report = self._native.retrieve(
-            rows, observed, max_steps, tolerance, record_energy, record_weights, threads
+            rows,
+            observed,
+            count(max_steps, "max_steps"),
+            tolerance,
+            record_energy,
+            record_weights,
+            count(threads, "threads"),
         )
         retrieved = retrieved[0] if is_single else retrieved
         fields: dict[str, Any] = dict(report)
@@ -223,7 +253,7 @@ class Memory:
 
     def _of_states(self, method: Callable[..., Array], given: Any, threads: int | None) -> Array:
         rows, is_single = states(given, "the states", self.dtype)
-        result = method(rows, threads)
+        result = method(rows, count(threads, "threads"))
         return result[0] if is_single else result
 
     # Theory
@@ -234,12 +264,12 @@ class Memory:
         >>> Memory([[2.0, 0.0], [1.0, 1.0]]).separation()
         array([2., 0.])
         """
-        return self._native.separation(threads)
+        return self._native.separation(count(threads, "threads"))
 
     def certified(self, *, threads: int | None = None) -> npt.NDArray[np.bool_] | None:
         """Which patterns are certain to be recalled exactly in one step, `[n_patterns]`: β·Δ_μ ≥ 1/(α−1). None for
         softmax, whose weights never reach 0."""
-        return self._native.certified(threads)
+        return self._native.certified(count(threads, "threads"))
 
     # Changes
 
@@ -249,7 +279,7 @@ class Memory:
         rows = matrix(patterns, "the patterns", self.dtype)
         if values is not None:
             values = matrix(values, "the values", self.dtype)
-        self._native.add(rows, values, _listed(ids), threads)
+        self._native.add(rows, values, _listed(ids), count(threads, "threads"))
         return self
 
     def remove(self, rows: Any = None, *, ids: Ids | None = None, threads: int | None = None) -> Memory:
@@ -259,7 +289,7 @@ class Memory:
             rows = [int(row) for row in np.atleast_1d(rows)]
             if any(row < 0 for row in rows):
                 raise InvalidInput(f"remove: a row is {min(rows)}; rows are counted from 0")
-        self._native.remove(rows, _listed(ids), threads)
+        self._native.remove(rows, _listed(ids), count(threads, "threads"))
         return self
 
     def copy(self) -> Memory:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _native
-from ._arrays import Array, as_numpy, dtype_for, is_half, native
+from ._arrays import Array, as_numpy, count, dtype_for, is_half, native
 from ._native import InvalidInput, Separation
 
 
@@ -109,7 +109,7 @@ def entmax(z: Any, alpha: Any = 1.5, axis: int = -1, *, threads: int | None = No
     """
     if _is_one(alpha):
         return separate(Separation.entmax(float(alpha)), z, axis, threads=threads)
-    return _weights(z, axis, lambda rows: _native.entmax_rows(rows.rows, rows.alphas(alpha), threads))
+    return _weights(z, axis, lambda rows: _native.entmax_rows(rows.rows, rows.alphas(alpha), count(threads, "threads")))
 
 
 def entmax_vjp(z: Any, cotangent: Any, alpha: Any = 1.5, axis: int = -1, *, threads: int | None = None) -> Array:
@@ -119,7 +119,7 @@ def entmax_vjp(z: Any, cotangent: Any, alpha: Any = 1.5, axis: int = -1, *, thre
 
     def run(rows: _Rows) -> Array:
         g = rows.cotangent(cotangent)
-        return _native.entmax_rows_vjp(rows.rows, g, rows.alphas(alpha), threads)
+        return _native.entmax_rows_vjp(rows.rows, g, rows.alphas(alpha), count(threads, "threads"))
 
     return _weights(z, axis, run)
 
@@ -159,12 +159,14 @@ def softmax1(z: Any, axis: int = -1, *, threads: int | None = None) -> Array:
     >>> softmax1(np.array([0.0, 0.0])).round(3)
     array([0.333, 0.333])
     """
-    return _weights(z, axis, lambda rows: _native.softmax1(rows.rows, threads))
+    return _weights(z, axis, lambda rows: _native.softmax1(rows.rows, count(threads, "threads")))
 
 
 def softmax1_vjp(z: Any, cotangent: Any, axis: int = -1, *, threads: int | None = None) -> Array:
     """Jᵀg of `softmax1`."""
-    return _weights(z, axis, lambda rows: _native.softmax1_vjp(rows.rows, rows.cotangent(cotangent), threads))
+    return _weights(
+        z, axis, lambda rows: _native.softmax1_vjp(rows.rows, rows.cotangent(cotangent), count(threads, "threads"))
+    )
 
 
 def top_k_softmax(z: Any, k: int, axis: int = -1, *, threads: int | None = None) -> Array:
@@ -174,21 +176,23 @@ def top_k_softmax(z: Any, k: int, axis: int = -1, *, threads: int | None = None)
     >>> top_k_softmax(np.array([1.0, 3.0, 2.0, 3.0]), 2)
     array([0. , 0.5, 0. , 0.5])
     """
-    return separate(Separation.top_k(k), z, axis, threads=threads)
+    return separate(Separation.top_k(count(k, "k")), z, axis, threads=threads)
 
 
 def top_k_softmax_vjp(z: Any, cotangent: Any, k: int, axis: int = -1, *, threads: int | None = None) -> Array:
     """Jᵀg of `top_k_softmax`."""
-    return separate_vjp(Separation.top_k(k), z, cotangent, axis, threads=threads)
+    return separate_vjp(Separation.top_k(count(k, "k")), z, cotangent, axis, threads=threads)
 
 
 def separate(separation: Separation, z: Any, axis: int = -1, *, threads: int | None = None) -> npt.NDArray[Any]:
     """The weights of any separation."""
-    return _weights(z, axis, lambda rows: separation._weights(rows.rows, threads))
+    return _weights(z, axis, lambda rows: separation._weights(rows.rows, count(threads, "threads")))
 
 
 def separate_vjp(
     separation: Separation, z: Any, cotangent: Any, axis: int = -1, *, threads: int | None = None
 ) -> npt.NDArray[Any]:
     """Jᵀg of any separation."""
-    return _weights(z, axis, lambda rows: separation._vjp(rows.rows, rows.cotangent(cotangent), threads))
+    return _weights(
+        z, axis, lambda rows: separation._vjp(rows.rows, rows.cotangent(cotangent), count(threads, "threads"))
+    )

@@ -37,6 +37,8 @@ class Hopfield(nn.Module):
     torch.Size([3, 2, 8])
     """
 
+    beta: Tensor
+
     def __init__(
         self,
         sizes: Sizes,
