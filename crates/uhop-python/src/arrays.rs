@@ -1,5 +1,9 @@
 //! NumPy arrays in and out without a copy.
 
+use std::num::NonZeroUsize;
+use std::sync::OnceLock;
+use std::thread;
+
 use ndarray::{Array1, Array2, ArrayView2};
 use numpy::{Element, IntoPyArray, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -66,8 +70,17 @@ pub(crate) fn on_threads<R: Send>(
     threads: Option<usize>,
     work: impl FnOnce() -> Result<R> + Send,
 ) -> Result<R> {
-    match threads {
+    match threads.or_else(threads_of_a_fork) {
         None => work(),
         Some(n_threads) => Threads::new(n_threads).map_err(Failure::from)?.install(work),
     }
+}
+
+/// In a process that was forked from one that had used the usual threads, how many to start: those of the other process did
+/// not come with it, and waiting for them would never end.
+fn threads_of_a_fork() -> Option<usize> {
+    static USED_BY: OnceLock<u32> = OnceLock::new();
+    let process = std::process::id();
+    let is_fork = *USED_BY.get_or_init(|| process) != process;
+    is_fork.then(|| thread::available_parallelism().map_or(1, NonZeroUsize::get))
 }

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use uhop::{Channel, Patterns, Scalar};
 use uhop_data::{CorruptionMix, sample};
 
-use crate::arrays::{matrix, row, rows};
+use crate::arrays::{detached, matrix, row, rows};
 use crate::error::Result;
 
 /// A way in which queries are corrupted. Values are meant to lie between 0 and 1.
@@ -52,6 +52,19 @@ impl Corruption {
         Ok(Self(uhop_data::Corruption::occluded_half(height, width)?))
     }
 
+    /// A rectangle of each image of this height and width is set to 0: the lines and columns from the first number up to
+    /// the second.
+    #[staticmethod]
+    fn occluded_region(
+        height: usize,
+        width: usize,
+        lines: (usize, usize),
+        columns: (usize, usize),
+    ) -> Result<Self> {
+        let (lines, columns) = (lines.0..lines.1, columns.0..columns.1);
+        Ok(Self(uhop_data::Corruption::occluded_region((height, width), lines, columns)?))
+    }
+
     /// Corrupted copies of the rows of a `float32` matrix.
     #[pyo3(signature = (patterns: "numpy.ndarray", seed=0) -> "numpy.ndarray")]
     fn _apply<'py>(
@@ -62,7 +75,7 @@ impl Corruption {
     ) -> Result<Bound<'py, PyAny>> {
         let patterns = rows::<f32>(patterns)?;
         let view = patterns.as_array();
-        let copies = py.detach(|| self.0.apply(view, seed))?;
+        let copies = detached(py, None, || Ok(self.0.apply(view, seed)?))?;
         Ok(matrix(py, copies))
     }
 

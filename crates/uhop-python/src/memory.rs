@@ -14,7 +14,7 @@ use uhop::{
 use uhop_data::Kind;
 use uhop_data::store::{self, Writer};
 
-use crate::arrays::{Matrix, Number, detached, matrix, on_threads, patterns, row, rows};
+use crate::arrays::{Matrix, Number, detached, matrix, patterns, row, rows};
 use crate::damage::Corruption;
 use crate::error::{Failure, Result};
 use crate::fit::{Loss, Options, Rule};
@@ -98,7 +98,7 @@ impl Memory {
     /// checksums, so that a large file opens at once.
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf, trust: bool) -> Result<Self> {
-        py.detach(|| {
+        detached(py, None, || {
             must_be_named_memory(&path)?;
             let snapshot = store::read(&path)?;
             let bytes = snapshot.base_bytes()?;
@@ -115,7 +115,7 @@ impl Memory {
 
     /// Writes the memory file.
     fn save(&self, py: Python<'_>, path: PathBuf) -> Result<()> {
-        py.detach(|| {
+        detached(py, None, || {
             must_be_named_memory(&path)?;
             let holds_memory = || match store::read(&path).and_then(|file| file.base_bytes()) {
                 Ok(bytes) => is_memory(&bytes),
@@ -135,14 +135,14 @@ impl Memory {
 
     /// The bytes of the memory file.
     fn to_bytes<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyBytes>> {
-        let bytes = py.detach(|| with_saved!(self, saved => saved.to_bytes()))?;
+        let bytes = detached(py, None, || Ok(with_saved!(self, saved => saved.to_bytes())?))?;
         Ok(PyBytes::new(py, &bytes))
     }
 
     /// The memory in the bytes of a file.
     #[staticmethod]
     fn from_bytes(py: Python<'_>, bytes: Vec<u8>) -> Result<Self> {
-        Ok(Self::holding(py.detach(|| AnyMemory::from_bytes(bytes))?))
+        Ok(Self::holding(detached(py, None, || Ok(AnyMemory::from_bytes(bytes)?))?))
     }
 
     /// A memory of its own with what is in this one; what is large is shared.
@@ -575,7 +575,7 @@ fn added<T: Number>(
         };
         change = change.with_ids(ids)?;
     }
-    py.detach(|| on_threads(threads, || Ok(saved.clone().with_changes(&[change])?)))
+    detached(py, threads, || Ok(saved.clone().with_changes(&[change])?))
 }
 
 fn checked<T: Number>(array: &Bound<'_, PyAny>) -> Result<Patterns<T>> {

@@ -257,6 +257,26 @@ def test_a_memory_survives_files_and_pickles(tmp_path):
     assert again.read_bytes() == path.read_bytes()
 
 
+def test_corruptions_are_those_of_the_library():
+    patterns = np.ones((3, 16), np.float32)
+    for corruption in (
+        uhop.Corruption.half_mask(),
+        uhop.Corruption.mask(0.5),
+        uhop.Corruption.salt_and_pepper(0.5),
+        uhop.Corruption.gaussian_noise(0.5),
+        uhop.Corruption.noise_of_norm(0.5),
+        uhop.Corruption.occluded_half(4, 4),
+        uhop.Corruption.occluded_region(4, 4, (1, 3), (0, 2)),
+    ):
+        damaged = corruption.apply(patterns, seed=1)
+        assert damaged.shape == patterns.shape and not np.array_equal(damaged, patterns)
+        assert np.array_equal(damaged, corruption.apply(patterns.astype(np.float64), seed=1))
+        assert pickle.loads(pickle.dumps(corruption)) == corruption
+        assert repr(corruption).startswith("Corruption(")
+    square = uhop.Corruption.occluded_region(4, 4, (1, 3), (0, 2)).apply(patterns[:1]).reshape(4, 4)
+    assert (square[1:3, :2] == 0).all() and square.sum() == 12
+
+
 def test_every_family_of_weights():
     for separation in (
         uhop.Separation.entmax(1.3),

@@ -59,6 +59,14 @@ def test_recall_without_labels():
         AssociativeMemory().transform(digits)
 
 
+def test_a_corruption_is_a_parameter():
+    memory = AssociativeMemory("channel", corruption=uhop.Corruption.gaussian_noise(0.5))
+    digits, labels = uhop.digits()
+    search = GridSearchCV(memory, {"alpha": [1.0, 2.0]}, cv=2).fit(digits[:60], labels[:60])
+    assert sklearn.clone(memory).corruption == memory.corruption
+    assert search.best_estimator_.memory_.similarity == "channel"
+
+
 def test_names_of_features_stay():
     memory = AssociativeMemory().fit(np.eye(3))
     assert memory.get_feature_names_out(["a", "b", "c"]).tolist() == ["a", "b", "c"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +50,26 @@ def test_threads_agree_bit_by_bit():
     with ThreadPoolExecutor(8) as pool:
         found = pool.map(lambda n: memory.retrieve(queries, threads=n), [None, 1, 2, 3] * 4)
         assert all(np.array_equal(expected, one) for one in found)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked there")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own():
+    patterns = np.random.default_rng(1).random((200, 16))
+    memory = uhop.Memory(patterns)
+    expected = memory.retrieve(patterns)
+    child = os.fork()
+    if child == 0:
+        # Never back into the tests: whatever happens, the process ends here, by an alarm if it waits.
+        signal.alarm(30)
+        try:
+            found = memory.retrieve(patterns)
+            memory.fit("max", max_steps=1)
+            os._exit(0 if np.array_equal(found, expected) else 1)
+        except BaseException:
+            os._exit(2)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
 
 
 def calls():

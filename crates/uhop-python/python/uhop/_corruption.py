@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,45 +20,56 @@ class Corruption:
     (2, 784)
     """
 
-    __slots__ = ("_corruption",)
+    __slots__ = ("_corruption", "_made")
 
-    def __init__(self, corruption: _native.Corruption) -> None:
-        self._corruption = corruption
+    def __init__(self, name: str, *parameters: Any) -> None:
+        """By the name of one of the constructors below, which are there to be called."""
+        make: Callable[..., _native.Corruption] = getattr(_native.Corruption, name)
+        self._corruption = make(*parameters)
+        self._made = (name, *parameters)
 
     @classmethod
     def half_mask(cls) -> Corruption:
         """Each number is set to 0 with probability 1/2 and doubled otherwise, as published."""
-        return cls(_native.Corruption.half_mask())
+        return cls("half_mask")
 
     @classmethod
     def mask(cls, share: float) -> Corruption:
         """Each number is set to 0 with this probability."""
-        return cls(_native.Corruption.mask(share))
+        return cls("mask", share)
 
     @classmethod
     def salt_and_pepper(cls, share: float) -> Corruption:
         """Each number is set to 0 or 1 with this probability, either as likely."""
-        return cls(_native.Corruption.salt_and_pepper(share))
+        return cls("salt_and_pepper", share)
 
     @classmethod
     def gaussian_noise(cls, std: float) -> Corruption:
         """Gaussian noise of this standard deviation; results below 0 change sign, those above 1 become 1."""
-        return cls(_native.Corruption.gaussian_noise(std))
+        return cls("gaussian_noise", std)
 
     @classmethod
     def noise_of_norm(cls, norm: float) -> Corruption:
         """Gaussian noise of this Euclidean norm for each row."""
-        return cls(_native.Corruption.noise_of_norm(norm))
+        return cls("noise_of_norm", norm)
 
     @classmethod
     def occluded_half(cls, height: int, width: int) -> Corruption:
         """The lower half of each image, of this height and width, is set to 0."""
-        return cls(_native.Corruption.occluded_half(height, width))
+        return cls("occluded_half", height, width)
+
+    @classmethod
+    def occluded_region(cls, height: int, width: int, lines: tuple[int, int], columns: tuple[int, int]) -> Corruption:
+        """A rectangle of each image is set to 0: the lines and columns from the first number up to the second."""
+        return cls("occluded_region", height, width, lines, columns)
 
     def apply(self, patterns: Any, seed: int = 0) -> npt.NDArray[np.float32]:
         """Damaged copies of patterns, `[n_patterns, dim]`; row i depends on the seed, i and row i alone."""
         rows = matrix(patterns, "the patterns", np.float32)
         return self._corruption._apply(rows, count(seed, "seed"))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Corruption, self._made)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Corruption) and self._corruption == other._corruption
