@@ -48,6 +48,12 @@ class Corruption:
         The lower half of each image of this height and width is set to 0.
         """
     @staticmethod
+    def occluded_region(height: SupportsIndex, width: SupportsIndex, lines: tuple[SupportsIndex, SupportsIndex], columns: tuple[SupportsIndex, SupportsIndex]) -> Corruption:
+        """
+        A rectangle of each image of this height and width is set to 0: the lines and columns from the first number up to
+        the second.
+        """
+    @staticmethod
     def salt_and_pepper(share: SupportsFloat | SupportsIndex) -> Corruption:
         """
         Each number is set to 0 or 1 with this probability, either as likely.
