@@ -19,6 +19,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 REQUIREMENTS = HERE / "requirements.txt"
 OLDEST_PYTHON = (3, 11)
+# Whose threads are counted by a variable; uhop's are rayon's.
+LIBRARIES = ("OMP", "OPENBLAS", "MKL", "RAYON")
 
 
 class Missing(Exception):
@@ -47,6 +49,13 @@ def worker() -> Path:
     return ROOT / "target" / "release" / "peer"
 
 
+def package(python: Path) -> None:
+    """The Python package of this source, in the environment."""
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install = [*pip, "--no-deps", "--force-reinstall", str(ROOT / "crates" / "uhop-python")]
+    do(install, "maturin must be within reach of pip")
+
+
 def do(command: list[str], hint: str) -> None:
     """Runs a command in the root of the repository."""
     try:
@@ -66,10 +75,12 @@ def main() -> int:
             raise Missing("Python is older than the packages allow; use 3.11 or later")
         python = environment(ROOT / "target" / "peers" / "environment")
         binary = worker()
+        if "python" in (options.only or ("python",)):
+            package(python)
     except Missing as missing:
         print(f"run.py: {missing}", file=sys.stderr)
         return 1
-    threads = {f"{name}_NUM_THREADS": str(options.threads) for name in ("OMP", "OPENBLAS", "MKL")}
+    threads = {f"{name}_NUM_THREADS": str(options.threads) for name in LIBRARIES}
     told = {"PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1", "UHOP_PEER": str(binary)}
     command = [str(python), "-m", "comparison", *sys.argv[1:]]
     return subprocess.run(command, env={**os.environ, **threads, **told}, check=False).returncode

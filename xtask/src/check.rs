@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::{Outcome, tidy};
+use crate::{Outcome, python, tidy};
 
 /// What a step runs.
 enum Action {
@@ -19,6 +19,8 @@ enum Action {
     Optional(&'static str, &'static [&'static str]),
     /// `cargo` with these arguments and rustdoc's warnings as errors.
     Doc(&'static [&'static str]),
+    /// The Python package, where there is a Python and a package index.
+    Python,
 }
 
 struct Step {
@@ -51,6 +53,8 @@ const STEPS: &[Step] = &[
         ]),
     },
     Step { name: "test", action: Action::Cargo(&["test", "--workspace", "--locked"]) },
+    // After the tests: it takes what they compiled, and the binary that they made.
+    Step { name: "python", action: Action::Python },
     Step {
         name: "doc",
         // Libraries only: the binary `uhop` and the library `uhop` would write the same pages.
@@ -86,6 +90,11 @@ pub(crate) fn run(root: &Path, out: &mut dyn Write) -> io::Result<Outcome> {
                     Ending::Skipped(format!("{tool} is not installed"))
                 }
             }
+            Action::Python => match python::run(root)? {
+                python::Ending::Passed => Ending::Passed,
+                python::Ending::Skipped(reason) => Ending::Skipped(reason),
+                python::Ending::Failed => Ending::Failed,
+            },
             Action::Doc(arguments) => {
                 let mut command = cargo_command(&cargo, root, arguments);
                 command.env(
@@ -116,6 +125,7 @@ pub(crate) fn run(root: &Path, out: &mut dyn Write) -> io::Result<Outcome> {
 fn command_line(action: &Action) -> String {
     match action {
         Action::Tidy => "cargo xtask tidy".to_owned(),
+        Action::Python => "cargo xtask python".to_owned(),
         Action::Cargo(arguments) | Action::Optional(_, arguments) => {
             format!("cargo {}", arguments.join(" "))
         }

@@ -5,6 +5,7 @@
 
 mod check;
 mod fuzz;
+mod python;
 mod tidy;
 
 use std::ffi::OsString;
@@ -16,10 +17,11 @@ const HELP: &str = "\
 Usage: cargo xtask <task>
 
 Tasks:
-  check  every check, cheapest first: fmt, tidy, deny, clippy, test, doc
-  tidy   the repository rules alone
-  fuzz   [TARGET] [SECONDS]: any bytes through every reader; needs cargo-fuzz
-  help   this text
+  check   every check, cheapest first: fmt, tidy, deny, clippy, test, python, doc
+  tidy    the repository rules alone
+  python  the wheel of the Python package, built and tested; needs Python and a package index
+  fuzz    [TARGET] [SECONDS]: any bytes through every reader; needs cargo-fuzz
+  help    this text
 ";
 
 /// What one task came to.
@@ -54,6 +56,14 @@ fn run(out: &mut dyn Write) -> io::Result<Outcome> {
         }
         ["check"] => check::run(&workspace_root(), out),
         ["fuzz", ref words @ ..] => fuzz::run(&workspace_root(), words, out),
+        ["python"] => Ok(match python::run(&workspace_root())? {
+            python::Ending::Passed => Outcome::Passed,
+            python::Ending::Skipped(reason) => {
+                writeln!(out, "python: skipped, {reason}")?;
+                Outcome::Passed
+            }
+            python::Ending::Failed => Outcome::Failed("python: failed".to_owned()),
+        }),
         ["tidy"] => tidy::run(&workspace_root(), out),
         _ => {
             Ok(Outcome::Failed(format!("unknown task: cargo xtask {}\n\n{HELP}", words.join(" "))))

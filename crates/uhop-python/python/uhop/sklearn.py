@@ -1,0 +1,111 @@
+"""A scikit-learn estimator: recall as a transformer, labels by association as a classifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._arrays import Array
+from ._corruption import Corruption
+from ._memory import Loss, Memory, Similarity
+
+
+class AssociativeMemory(ClassifierMixin, TransformerMixin, BaseEstimator):
+    """Stores the training rows; `transform` recalls rows, `predict` gives the label with the most weight.
+
+    Parameters are those of `Memory` and its `fit`; `loss=None` learns nothing. Distances are compared unless another
+    similarity is named, as rows of a table differ in their lengths. A learned map takes the place of the similarity.
+
+    >>> model = AssociativeMemory(beta=9.0).fit([[0.0, 0.0], [1.0, 1.0]], ["low", "high"])
+    >>> model.predict([[0.9, 0.8]]).tolist()
+    ['high']
+    """
+
+    def __init__(
+        self,
+        similarity: Similarity = "euclidean",
+        alpha: float = 1.0,
+        beta: float = 1.0,
+        *,
+        loss: Loss | None = None,
+        corruption: Corruption | None = None,
+        max_steps: int = 1,
+        tolerance: float | None = None,
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> None:
+        self.similarity = similarity
+        self.alpha = alpha
+        self.beta = beta
+        self.loss = loss
+        self.corruption = corruption
+        self.max_steps = max_steps
+        self.tolerance = tolerance
+        self.seed = seed
+        self.threads = threads
+
+    def fit(self, X: Any, y: Any = None) -> AssociativeMemory:
+        """Stores the rows of X, `[n_samples, n_features]`, with labels if there are any."""
+        if y is None:
+            X = validate_data(self, X, dtype=[np.float64, np.float32])
+            self.__dict__.pop("classes_", None)
+        else:
+            X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
+            check_classification_targets(y)
+            self.classes_, self.labels_ = np.unique(y, return_inverse=True)
+        is_channel = self.similarity == "channel"
+        self.memory_ = Memory(
+            X,
+            similarity="dot" if self.loss is not None else self.similarity,
+            alpha=self.alpha,
+            beta=self.beta,
+            corruption=self.corruption if is_channel and self.loss is None else None,
+            threads=self.threads,
+        )
+        if self.loss is not None:
+            self.memory_.fit(self.loss, seed=self.seed, corruption=self.corruption, threads=self.threads)
+        return self
+
+    def transform(self, X: Any) -> Array:
+        """The rows that X recalls, `[n_samples, n_features]`."""
+        X = self._states(X)
+        return self.memory_.retrieve(X, max_steps=self.max_steps, tolerance=self.tolerance, threads=self.threads)
+
+    def predict_proba(self, X: Any) -> Array:
+        """The weight of each label, `[n_samples, n_classes]`: the sum over the stored rows that have it."""
+        X = self._states(X)
+        if not hasattr(self, "classes_"):
+            raise AttributeError("this memory was fitted without labels, y; fit it with them to predict")
+        if self.max_steps > 1:
+            X = self.memory_.retrieve(X, max_steps=self.max_steps - 1, tolerance=self.tolerance, threads=self.threads)
+        weights = self.memory_.weights(X, threads=self.threads).astype(np.float64)
+        shares = np.zeros((len(X), len(self.classes_)))
+        for label in range(len(self.classes_)):
+            shares[:, label] = weights[:, self.labels_ == label].sum(axis=1)
+        return shares / shares.sum(axis=1, keepdims=True)
+
+    def predict(self, X: Any) -> Array:
+        """The label with the most weight."""
+        shares = self.predict_proba(X)
+        return self.classes_[shares.argmax(axis=1)]
+
+    def _states(self, X: Any) -> Array:
+        check_is_fitted(self, "memory_")
+        return validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
+        """The names of the features that went in: recall keeps them."""
+        check_is_fitted(self, "memory_")
+        from sklearn.utils.validation import _check_feature_names_in
+
+        return _check_feature_names_in(self, input_features)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = False
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
