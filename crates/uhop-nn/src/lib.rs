@@ -8,8 +8,8 @@
 //!
 //! Each is `config → init → forward`; configurations are serialisable, and what has no meaning is an
 //! [`Error`] of one line. Rows are patterns, `[batch, n, dim]`; in every mask `true` is what is left
-//! out. `docs/layers.md` goes from the paper's Algorithm 2 to code, and from each argument of
-//! `hopfield-layers` to its place here.
+//! out. The [`guide`] goes from the paper's Algorithm 2 to code, and from each argument of
+//! `hopfield-layers` to its place here or to why it has none.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -46,6 +46,9 @@ mod normalization;
 mod pooling;
 mod separation;
 mod separation_loss;
+
+#[doc = include_str!("../../../docs/layers.md")]
+pub mod guide {}
 
 pub use burn;
 
