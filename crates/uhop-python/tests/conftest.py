@@ -28,7 +28,7 @@ def golden(name: str) -> Any:
 
 @pytest.fixture(scope="session")
 def command() -> Path:
-    """The binary `uhop` of the same source: `UHOP_COMMAND`, or what cargo built last, as by the tests of the workspace."""
+    """The binary `uhop` of the same source: `UHOP_COMMAND`, or what the tests of the workspace built."""
     named = os.environ.get("UHOP_COMMAND")
     for path in (named, ROOT / "target/debug/uhop"):
         if path and Path(path).exists():
