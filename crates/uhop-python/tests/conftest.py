@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +28,9 @@ def golden(name: str) -> Any:
 
 @pytest.fixture(scope="session")
 def command() -> Path:
-    """The binary `uhop` of the same source: `UHOP_COMMAND`, or what cargo built last."""
+    """The binary `uhop` of the same source: `UHOP_COMMAND`, or what the tests of the workspace built."""
     named = os.environ.get("UHOP_COMMAND")
-    for path in (named, ROOT / "target/debug/uhop", shutil.which("uhop")):
+    for path in (named, ROOT / "target/debug/uhop"):
         if path and Path(path).exists():
             return Path(path)
     pytest.skip("the command uhop is not built; build it with: cargo build -p uhop-cli")
