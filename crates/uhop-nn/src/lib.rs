@@ -46,6 +46,8 @@ mod normalization;
 mod pooling;
 mod separation;
 mod separation_loss;
+pub mod train;
+pub mod vision;
 
 pub use burn;
 
