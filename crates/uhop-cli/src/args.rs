@@ -314,7 +314,7 @@ pub(crate) struct TrainClassifyArgs {
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = seeds)]
     pub(crate) seeds: usize,
 
-    /// Passes over the images [default: 25; 30 for small]
+    /// Passes over the images [default: 25; 20 for small]
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) epochs: Option<NonZeroUsize>,
 
@@ -357,7 +357,7 @@ pub(crate) enum PresetArg {
     Published,
     /// 64 patches, a transformer block, as many parameters moved as often by every model
     Fair,
-    /// As fair, with 16 patches and narrow, for the built-in digits
+    /// As fair, with 4 patches and narrow, for the built-in digits
     Small,
 }
 

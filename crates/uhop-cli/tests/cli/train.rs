@@ -67,7 +67,7 @@ fn a_training_writes_rows_and_checkpoints_and_another_goes_on() {
     assert!(stdout(&resumed).contains("uhop-sparse"), "{}", stdout(&resumed));
     assert_eq!(rows(here), whole);
 
-    let other = [&RUN[..], &["--resume", "--patch-size", "14"]].concat();
+    let other = [&RUN[..], &["--resume", "--patch-size", "7"]].concat();
     let other = uhop(here, &other).output().unwrap();
     assert_eq!(other.status.code(), Some(1));
     assert!(stderr(&other).contains("is of another run"), "{}", stderr(&other));

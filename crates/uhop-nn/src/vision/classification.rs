@@ -27,7 +27,7 @@ use crate::train::{
 /// let samples = Samples::new(images, labels, shape, 2)?;
 ///
 /// let mut classification = Preset::Small.of("dense".parse()?, shape, 2);
-/// classification.training.epochs = 2;
+/// classification.training.epochs = 5;
 /// let task = Task { train: &samples, test: &samples, seed: 0, checkpoint: None, data: "greys" };
 /// let trained = classification.start(&task, &mut |_| ControlFlow::Continue(()))?;
 /// assert_eq!(trained.epochs.last().unwrap().test_accuracy, Some(1.0));

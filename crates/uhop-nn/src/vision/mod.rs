@@ -5,7 +5,7 @@
 //! | --- | --- | --- | --- |
 //! | [`Published`](Preset::Published) | the patches, in one layer; CIFAR's only patch is the image | before W_Q and W_K | 50 passes before training, moves the embedding too |
 //! | [`Fair`](Preset::Fair) | 64 patches and itself, in a transformer block | between projections and scores, as the layers of this crate have it | before each epoch, moves Φ alone |
-//! | [`Small`](Preset::Small) | as `Fair`, 16 patches, narrow | as `Fair` | as `Fair` |
+//! | [`Small`](Preset::Small) | as `Fair`, 4 patches, narrow | as `Fair` | as `Fair` |
 //!
 //! # What the released code does
 //!

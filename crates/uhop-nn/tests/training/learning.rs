@@ -5,14 +5,14 @@ use uhop_nn::vision::{BodyConfig, Preset};
 
 use crate::{digits, epochs, preset, task};
 
-/// 200 digits that it has not seen; the models reach 91 % and more.
+/// On 200 digits that they have not seen, after 800 that they have.
 #[test]
 fn small_models_learn_the_digits() {
     let (train, test) = (digits(0, 800), digits(800, 200));
     for contender in ["dense", "uhop-sparse"] {
-        let measured = epochs(&preset(Preset::Small, contender, 30), &task(&train, &test, 0));
-        let (first, last) = (measured[0], measured[29]);
-        assert!(last.test_accuracy.unwrap() > 0.9, "{contender}: {last:?}");
+        let measured = epochs(&preset(Preset::Small, contender, 20), &task(&train, &test, 0));
+        let (first, last) = (measured[0], measured[19]);
+        assert!(last.test_accuracy.unwrap() > 0.85, "{contender}: {last:?}");
         assert!(last.train_loss.unwrap() < 0.2 * first.train_loss.unwrap(), "{contender}");
         assert!(last.test_loss.unwrap() < 0.5 * first.test_loss.unwrap(), "{contender}");
         if contender.starts_with("uhop") {

@@ -74,7 +74,8 @@ fn the_feature_maps_are_found_where_there_are_some() {
 #[test]
 fn what_has_no_meaning_is_refused() {
     let device = Device::flex();
-    let good = Preset::Small.of("dense".parse().unwrap(), RGB, 2).model;
+    let mut good = Preset::Small.of("dense".parse().unwrap(), RGB, 2).model;
+    good.patch_size = 2;
     let changed = |change: fn(&mut uhop_nn::vision::ViHConfig)| {
         let mut config = good.clone();
         change(&mut config);
