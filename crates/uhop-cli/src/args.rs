@@ -314,7 +314,7 @@ pub(crate) struct TrainClassifyArgs {
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = seeds)]
     pub(crate) seeds: usize,
 
-    /// Passes over the images [default: 25; 20 for small]
+    /// Passes over the images [default: 25; 12 for small]
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) epochs: Option<NonZeroUsize>,
 
@@ -322,7 +322,7 @@ pub(crate) struct TrainClassifyArgs {
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) stage1_epochs: Option<NonZeroUsize>,
 
-    /// Width of a token, which the heads must divide [default: 512; 64 for small]
+    /// Width of a token, which the heads must divide [default: 512; 128 for small]
     #[arg(long, value_name = "D", value_parser = count)]
     pub(crate) dim: Option<NonZeroUsize>,
 

@@ -21,7 +21,7 @@ pub enum Preset {
     /// 64 patches, a transformer block, the same value path and as many updates for every model.
     Fair,
     /// As [`Fair`](Self::Fair) for the 1,000 built-in digits, of which there are too few to learn from small patches: 4
-    /// patches, d = 64.
+    /// patches, d = 128.
     Small,
 }
 
@@ -62,7 +62,7 @@ impl Preset {
             }
             Self::Small => {
                 let patch_size = (image.width / 2).max(1);
-                let size = Size { patch_size, dim: 64, n_heads: 4, epochs: 20, batch_size: 32 };
+                let size = Size { patch_size, dim: 128, n_heads: 8, epochs: 12, batch_size: 32 };
                 fair(contender, image, n_classes, &size)
             }
         }
