@@ -20,7 +20,7 @@ const PATCH: usize = 49;
 const WIDTH: usize = 64;
 const BATCH: usize = 100;
 const N_TRAIN: usize = 800;
-const N_OUTER: usize = 12;
+const N_OUTER: usize = 6;
 const N_INNER: usize = 5;
 
 /// x ← x + Hopfield(x); x ← x + MLP(norm(x)). The layer normalises what it is given itself.
@@ -123,11 +123,11 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let gradients = GradientsParams::from_grads(loss.backward(), &model);
                 model = outer.step(1e-3, model, gradients);
             }
-            if epoch % 3 == 0 {
+            if epoch % 2 == 0 {
                 let logits = model.valid().forward(test.clone())?;
                 let right = logits.argmax(1).flatten::<1>(0, 1).equal(test_labels.clone());
                 let right: f32 = right.float().mean().into_scalar();
-                write!(out, "  epoch {epoch:2}: task {:.3}", sum / (N_TRAIN / BATCH) as f32)?;
+                write!(out, "  epoch {epoch}: task {:.3}", sum / (N_TRAIN / BATCH) as f32)?;
                 if let Some(separation) = separation {
                     write!(out, ", separation {separation:.3}")?;
                 }

@@ -59,12 +59,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     writeln!(out, "the three prototypes that weigh most for the first unseen digits:")?;
     let layer = layer.valid();
-    for i in 0..5 {
+    for (i, label) in test_labels.iter().enumerate().take(5) {
         let input = HopfieldLayerInput::new(test.clone().narrow(0, i, 1).unsqueeze());
         let weights: Vec<f32> = layer.forward(input)?.weights.into_data().iter().collect();
         let mut order: Vec<usize> = (0..n_patterns).collect();
         order.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]));
-        write!(out, "  a {}:", test_labels[i])?;
+        write!(out, "  a {label}:")?;
         for &j in &order[..3] {
             write!(out, "  {:4.1} % a {}", 100.0 * weights[j], classes[j])?;
         }

@@ -8,8 +8,8 @@
 //!
 //! Each is `config → init → forward`; configurations are serialisable, and what has no meaning is an
 //! [`Error`] of one line. Rows are patterns, `[batch, n, dim]`; in every mask `true` is what is left
-//! out. `docs/layers.md` goes from the paper's Algorithm 2 to code, and from each argument of
-//! `hopfield-layers` to its place here.
+//! out. The [`guide`] goes from the paper's Algorithm 2 to code, and from each argument of
+//! `hopfield-layers` to its place here or to why it has none.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -48,6 +48,9 @@ mod separation;
 mod separation_loss;
 pub mod train;
 pub mod vision;
+
+#[doc = include_str!("../../../docs/layers.md")]
+pub mod guide {}
 
 pub use burn;
 

@@ -24,6 +24,9 @@ const LOWEST: f64 = -1e30;
 /// A distance from the best score at which no weight is left, in all families here.
 const FAR: f64 = -1e4;
 
+/// Closer to 1 than this a learned α is taken to be no closer.
+const LEAST_EPSILON: f64 = 1e-4;
+
 /// Halvings of a bracket of width at most 1, until it is as narrow as `f64` can say.
 const HALVINGS: usize = 60;
 
@@ -45,7 +48,7 @@ pub(crate) fn weights(scores: Tensor<4>, family: Family) -> Tensor<4> {
 /// α-entmax with an α for each head, `[n_heads]`.
 pub(crate) fn entmax_of_heads(scores: Tensor<4>, alpha: Tensor<1>) -> Tensor<4> {
     let n_heads = alpha.dims()[0];
-    entmax(scores, alpha.reshape([1, n_heads, 1, 1]) - 1.0)
+    entmax(scores, (alpha.reshape([1, n_heads, 1, 1]) - 1.0).clamp_min(LEAST_EPSILON))
 }
 
 /// How far each score lies below the best of its row, and where there is no score.

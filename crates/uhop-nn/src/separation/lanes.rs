@@ -14,52 +14,95 @@ type Chunk<T = f32> = [T; LANES];
 /// Replaces scores by weights, rows of `length` entries each; false, with nothing done, when there is
 /// no loop for this family.
 pub(super) fn weights(rows: &mut [f32], length: usize, family: Family) -> bool {
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            match family {
-                Family::Softmax => each(rows, length, softmax),
-                Family::SoftmaxOne => each(rows, length, softmax_one),
-                Family::Entmax(2.0) => each(rows, length, sparsemax),
-                Family::Entmax(1.5) => each(rows, length, entmax15),
-                Family::Entmax(alpha) if (LEAST_ALPHA..2.0).contains(&alpha) => {
-                    entmax_of_rows(rows, length, alpha);
-                }
-                _ => return false,
-            }
-            true
-        },
-    )
+    pulp::Arch::new().dispatch(Weights { rows, length, family })
 }
 
 /// Replaces the cotangents of weights by those of scores, likewise.
 pub(super) fn vjp(weights: &[f32], cotangents: &mut [f32], length: usize, family: Family) -> bool {
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            match family {
-                Family::Softmax | Family::SoftmaxOne | Family::TopK(_) => {
-                    each_pair(weights, cotangents, length, softmax_vjp);
-                }
-                Family::Entmax(alpha) if alpha <= 2.0 => {
-                    if alpha == 2.0 {
-                        each_pair(weights, cotangents, length, |p, g| slopes_vjp(p, g, on_support));
-                    } else if alpha == 1.5 {
-                        each_pair(weights, cotangents, length, |p, g| slopes_vjp(p, g, f32::sqrt));
-                    } else {
-                        let power = 2.0 - alpha;
-                        each_pair(weights, cotangents, length, |p, g| {
-                            slopes_vjp(p, g, |p| {
-                                (exp(power * ln(f64::from(p))) as f32) * on_support(p)
-                            });
-                        });
-                    }
-                }
-                _ => return false,
+    pulp::Arch::new().dispatch(Gradients { weights, cotangents, length, family })
+}
+
+/// A block of rows. A type of its own, because a closure is not always inlined where the instructions
+/// are.
+struct Weights<'a> {
+    rows: &'a mut [f32],
+    length: usize,
+    family: Family,
+}
+
+impl pulp::WithSimd for Weights<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> bool {
+        let Self { rows, length, family } = self;
+        match family {
+            Family::Softmax => each(rows, length, softmax),
+            Family::SoftmaxOne => each(rows, length, softmax_one),
+            Family::Entmax(2.0) => each(rows, length, sparsemax),
+            Family::Entmax(1.5) => each(rows, length, entmax15),
+            Family::Entmax(alpha) if (LEAST_ALPHA..2.0).contains(&alpha) => {
+                entmax_of_rows(rows, length, alpha);
             }
-            true
-        },
-    )
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// A block of rows and their cotangents.
+struct Gradients<'a> {
+    weights: &'a [f32],
+    cotangents: &'a mut [f32],
+    length: usize,
+    family: Family,
+}
+
+impl pulp::WithSimd for Gradients<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> bool {
+        let Self { weights, cotangents, length, family } = self;
+        match family {
+            Family::Softmax | Family::SoftmaxOne | Family::TopK(_) => {
+                each_pair(weights, cotangents, length, softmax_vjp);
+            }
+            Family::Entmax(2.0) => each_pair(
+                weights,
+                cotangents,
+                length,
+                #[inline(always)]
+                |p, g| slopes_vjp(p, g, on_support),
+            ),
+            Family::Entmax(1.5) => each_pair(
+                weights,
+                cotangents,
+                length,
+                #[inline(always)]
+                |p, g| slopes_vjp(p, g, f32::sqrt),
+            ),
+            Family::Entmax(alpha) if alpha < 2.0 => {
+                let power = 2.0 - alpha;
+                each_pair(
+                    weights,
+                    cotangents,
+                    length,
+                    #[inline(always)]
+                    |p, g| {
+                        slopes_vjp(
+                            p,
+                            g,
+                            #[inline(always)]
+                            |p| (exp(power * ln(f64::from(p))) as f32) * on_support(p),
+                        );
+                    },
+                );
+            }
+            _ => return false,
+        }
+        true
+    }
 }
 
 /// Below it τ, near −1 whatever the scores, has lost the digits of the weights.
@@ -84,14 +127,14 @@ fn each_pair(
     weights: &[f32],
     cotangents: &mut [f32],
     length: usize,
-    vjp_of: impl Fn(&[Chunk], &mut [Chunk]),
+    vjp_of: impl Fn(&mut [Chunk], &mut [Chunk]),
 ) {
     let mut p = vec![[0.0; LANES]; length.div_ceil(LANES)];
     let mut g = p.clone();
     for (row, cotangent) in weights.chunks_exact(length).zip(cotangents.chunks_exact_mut(length)) {
         p.as_flattened_mut()[..length].copy_from_slice(row);
         g.as_flattened_mut()[..length].copy_from_slice(cotangent);
-        vjp_of(&p, &mut g);
+        vjp_of(&mut p, &mut g);
         cotangent.copy_from_slice(&g.as_flattened()[..length]);
     }
 }
@@ -113,6 +156,7 @@ fn best(row: &[Chunk]) -> Best {
         for lane in 0..LANES {
             let z = chunk[lane];
             best[lane] = if z > best[lane] { z } else { best[lane] };
+            // 0 for what is below +∞, 1 for the rest and for NaN.
             invalid[lane] += if z < f32::INFINITY { 0.0 } else { 1.0 };
         }
     }
@@ -155,12 +199,16 @@ fn softmax_one(row: &mut [Chunk]) {
 
 #[inline(always)]
 fn exponentials(row: &mut [Chunk], best: f32) -> f32 {
+    row.as_flattened_mut().iter_mut().for_each(|z| *z = exp_f32(*z - best));
+    sum_of(row)
+}
+
+#[inline(always)]
+fn sum_of(row: &[Chunk]) -> f32 {
     let mut totals = [0.0; LANES];
     for chunk in row {
         for lane in 0..LANES {
-            let power = exp_f32(chunk[lane] - best);
-            chunk[lane] = power;
-            totals[lane] += power;
+            totals[lane] += chunk[lane];
         }
     }
     sum(&totals)
@@ -190,7 +238,7 @@ fn sparsemax(row: &mut [Chunk]) {
             }
         }
         let next = (sum(&sums) - 1.0) / sum(&counts);
-        if !(next > tau) {
+        if next <= tau || next.is_nan() {
             break;
         }
         tau = next;
@@ -207,20 +255,23 @@ fn sparsemax(row: &mut [Chunk]) {
 #[inline(always)]
 fn entmax15(row: &mut [Chunk]) {
     let Some(best) = best_or_done(row) else { return };
+    row.as_flattened_mut().iter_mut().for_each(|z| *z = 0.5 * (*z - best));
     let mut tau = -1.0_f32;
     for _ in 0..MOST_STEPS {
         let (mut sums, mut squares) = ([0.0_f32; LANES], [0.0_f32; LANES]);
         for chunk in row.iter() {
+            let mut above = *chunk;
+            for x in &mut above {
+                *x = (*x - tau).max(0.0);
+            }
             for lane in 0..LANES {
-                let above = 0.5 * (chunk[lane] - best) - tau;
-                let above = if above > 0.0 { above } else { 0.0 };
-                sums[lane] += above;
-                squares[lane] += above * above;
+                sums[lane] += above[lane];
+                squares[lane] += above[lane] * above[lane];
             }
         }
         let step = 0.5 * (sum(&squares) - 1.0) / sum(&sums);
         let next = tau + step;
-        if !(next > tau) {
+        if next <= tau || next.is_nan() {
             break;
         }
         tau = next;
@@ -229,10 +280,9 @@ fn entmax15(row: &mut [Chunk]) {
             break;
         }
     }
-    for z in row.as_flattened_mut() {
-        let above = 0.5 * (*z - best) - tau;
-        let above = if above > 0.0 { above } else { 0.0 };
-        *z = above * above;
+    for x in row.as_flattened_mut() {
+        let above = (*x - tau).max(0.0);
+        *x = above * above;
     }
 }
 
@@ -243,34 +293,34 @@ fn entmax15(row: &mut [Chunk]) {
 fn entmax_of_rows(rows: &mut [f32], length: usize, alpha: f64) {
     let epsilon = alpha - 1.0;
     let inverse = 1.0 / epsilon;
-    let mut scaled = vec![[f64::NEG_INFINITY; LANES]; length.div_ceil(LANES)];
+    let n_chunks = length.div_ceil(LANES);
+    let mut scaled = vec![[f64::NEG_INFINITY; LANES]; n_chunks];
+    let mut powers = vec![[0.0_f64; LANES]; n_chunks];
+    let mut slopes = powers.clone();
     each(
         rows,
         length,
         #[inline(always)]
         |row| {
             let Some(best) = best_or_done(row) else { return };
-            for (chunk, row) in scaled.iter_mut().zip(row.iter()) {
-                for lane in 0..LANES {
-                    chunk[lane] = epsilon * (f64::from(row[lane]) - f64::from(best));
-                }
+            let best = f64::from(best);
+            for (x, z) in scaled.as_flattened_mut().iter_mut().zip(row.as_flattened()) {
+                *x = epsilon * (f64::from(*z) - best);
             }
             let mut tau = -1.0;
             for _ in 0..MOST_STEPS {
-                let (mut slopes, mut powers) = ([0.0; LANES], [0.0; LANES]);
-                for chunk in scaled.iter() {
-                    for lane in 0..LANES {
-                        let above = chunk[lane] - tau;
-                        let inside = above > f64::MIN_POSITIVE;
-                        let above = if inside { above } else { 1.0 };
-                        let power = exp(inverse * ln(above));
-                        powers[lane] += if inside { power } else { 0.0 };
-                        slopes[lane] += if inside { power / above } else { 0.0 };
-                    }
+                let terms = powers.as_flattened_mut().iter_mut().zip(slopes.as_flattened_mut());
+                for (x, (power, slope)) in scaled.as_flattened().iter().zip(terms) {
+                    let above = x - tau;
+                    let inside = above > f64::MIN_POSITIVE;
+                    let above = if inside { above } else { 1.0 };
+                    let value = exp(inverse * ln(above));
+                    *power = if inside { value } else { 0.0 };
+                    *slope = if inside { value / above } else { 0.0 };
                 }
-                let step = (total(&powers) - 1.0) / (inverse * total(&slopes));
+                let step = (total_of(&powers) - 1.0) / (inverse * total_of(&slopes));
                 let next = tau + step;
-                if !(next > tau) {
+                if next <= tau || next.is_nan() {
                     break;
                 }
                 tau = next;
@@ -278,13 +328,11 @@ fn entmax_of_rows(rows: &mut [f32], length: usize, alpha: f64) {
                     break;
                 }
             }
-            for (chunk, row) in scaled.iter().zip(row.iter_mut()) {
-                for lane in 0..LANES {
-                    let above = chunk[lane] - tau;
-                    let inside = above > f64::MIN_POSITIVE;
-                    let power = exp(inverse * ln(if inside { above } else { 1.0 }));
-                    row[lane] = if inside { power as f32 } else { 0.0 };
-                }
+            for (x, p) in scaled.as_flattened().iter().zip(row.as_flattened_mut()) {
+                let above = x - tau;
+                let inside = above > f64::MIN_POSITIVE;
+                let value = exp(inverse * ln(if inside { above } else { 1.0 }));
+                *p = if inside { value as f32 } else { 0.0 };
             }
         },
     );
@@ -292,7 +340,7 @@ fn entmax_of_rows(rows: &mut [f32], length: usize, alpha: f64) {
 
 /// Jᵀg = p ∘ (g − ⟨p, g⟩).
 #[inline(always)]
-fn softmax_vjp(p: &[Chunk], g: &mut [Chunk]) {
+fn softmax_vjp(p: &mut [Chunk], g: &mut [Chunk]) {
     let mut means = [0.0; LANES];
     for (p, g) in p.iter().zip(g.iter()) {
         for lane in 0..LANES {
@@ -309,21 +357,21 @@ fn softmax_vjp(p: &[Chunk], g: &mut [Chunk]) {
 
 /// Jᵀg = s ∘ (g − ⟨s, g⟩/Σs).
 #[inline(always)]
-fn slopes_vjp(p: &[Chunk], g: &mut [Chunk], slope: impl Fn(f32) -> f32) {
+fn slopes_vjp(p: &mut [Chunk], g: &mut [Chunk], slope: impl Fn(f32) -> f32) {
+    p.as_flattened_mut().iter_mut().for_each(|p| *p = slope(*p));
     let (mut sums, mut totals) = ([0.0; LANES], [0.0; LANES]);
-    for (p, g) in p.iter().zip(g.iter()) {
+    for (s, g) in p.iter().zip(g.iter()) {
         for lane in 0..LANES {
-            let s = slope(p[lane]);
-            sums[lane] += s * g[lane];
-            totals[lane] += s;
+            sums[lane] += s[lane] * g[lane];
+            totals[lane] += s[lane];
         }
     }
     let total = sum(&totals);
     // Nothing was left: every slope is 0.
     let mean = if total > 0.0 { sum(&sums) / total } else { 0.0 };
-    for (p, g) in p.iter().zip(g) {
+    for (s, g) in p.iter().zip(g) {
         for lane in 0..LANES {
-            g[lane] = slope(p[lane]) * (g[lane] - mean);
+            g[lane] = s[lane] * (g[lane] - mean);
         }
     }
 }
@@ -339,8 +387,14 @@ fn sum(lanes: &Chunk) -> f32 {
 }
 
 #[inline(always)]
-fn total(lanes: &Chunk<f64>) -> f64 {
-    lanes.iter().sum()
+fn total_of(row: &[Chunk<f64>]) -> f64 {
+    let mut totals = [0.0; LANES];
+    for chunk in row {
+        for lane in 0..LANES {
+            totals[lane] += chunk[lane];
+        }
+    }
+    totals.iter().sum()
 }
 
 /// exp(x) for x ≤ 0, to two ulps; 0 where it is no normal number.
@@ -358,10 +412,8 @@ fn exp_f32(x: f32) -> f32 {
     let shifted = clamped * std::f32::consts::LOG2_E + ROUNDER;
     let n = shifted - ROUNDER;
     let r = clamped - n * LN_2_HIGH - n * LN_2_LOW;
-    let mut tail = 1.987_569_2e-4;
-    for coefficient in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_6e-1, 0.5] {
-        tail = tail * r + coefficient;
-    }
+    let tail = 8.333_452e-3 + r * (1.398_199_9e-3 + r * 1.987_569_2e-4);
+    let tail = 0.5 + r * (1.666_666_6e-1 + r * (4.166_579_6e-2 + r * tail));
     let mantissa = tail * (r * r) + r + 1.0;
     let exponent = shifted.to_bits().wrapping_sub(ROUNDER.to_bits()) << 23;
     let power = f32::from_bits(mantissa.to_bits().wrapping_add(exponent));
@@ -381,24 +433,13 @@ fn exp(x: f64) -> f64 {
     let shifted = clamped * std::f64::consts::LOG2_E + ROUNDER;
     let n = shifted - ROUNDER;
     let r = clamped - n * LN_2_HIGH - n * LN_2_LOW;
-    let mut value = 1.0 / 6_227_020_800.0;
-    for factorial in [
-        479_001_600.0,
-        39_916_800.0,
-        3_628_800.0,
-        362_880.0,
-        40_320.0,
-        5_040.0,
-        720.0,
-        120.0,
-        24.0,
-        6.0,
-        2.0,
-        1.0,
-        1.0,
-    ] {
-        value = value * r + 1.0 / factorial;
-    }
+    // Written out: a loop in here is not unrolled in time for the rows to become vectors.
+    let high = 1.0 / 479_001_600.0 + r * (1.0 / 6_227_020_800.0);
+    let high = 1.0 / 3_628_800.0 + r * (1.0 / 39_916_800.0 + r * high);
+    let high = 1.0 / 40_320.0 + r * (1.0 / 362_880.0 + r * high);
+    let high = 1.0 / 720.0 + r * (1.0 / 5_040.0 + r * high);
+    let high = 1.0 / 24.0 + r * (1.0 / 120.0 + r * high);
+    let value = 1.0 + r * (1.0 + r * (0.5 + r * (1.0 / 6.0 + r * high)));
     let exponent = shifted.to_bits().wrapping_sub(ROUNDER.to_bits()) << 52;
     let power = f64::from_bits(value.to_bits().wrapping_add(exponent));
     if x < LEAST { 0.0 } else { power }
@@ -420,10 +461,11 @@ fn ln(x: f64) -> f64 {
     let mantissa = f64::from_bits((offset & ((1 << 52) - 1)).wrapping_add(SQRT_HALF_BITS));
     let s = (mantissa - 1.0) / (mantissa + 1.0);
     let square = s * s;
-    let mut value = 2.0 / 21.0;
-    for odd in [19.0, 17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0, 1.0] {
-        value = value * square + 2.0 / odd;
-    }
+    let high = 2.0 / 19.0 + square * (2.0 / 21.0);
+    let high = 2.0 / 15.0 + square * (2.0 / 17.0 + square * high);
+    let high = 2.0 / 11.0 + square * (2.0 / 13.0 + square * high);
+    let high = 2.0 / 7.0 + square * (2.0 / 9.0 + square * high);
+    let value = 2.0 + square * (2.0 / 3.0 + square * (2.0 / 5.0 + square * high));
     n * LN_2_HIGH + (value * s + n * LN_2_LOW)
 }
 

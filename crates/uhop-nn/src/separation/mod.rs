@@ -92,7 +92,7 @@ impl SeparationConfig {
             Self::Softmax => Family::Softmax,
             Self::SoftmaxOne => Family::SoftmaxOne,
             Self::Sparsemax => Family::Entmax(2.0),
-            Self::Entmax { alpha } if alpha == 1.0 => Family::Softmax,
+            Self::Entmax { alpha: 1.0 } => Family::Softmax,
             Self::Entmax { alpha } => {
                 Separation::entmax(alpha)?;
                 Family::Entmax(alpha)

@@ -18,20 +18,20 @@ use crate::common::{assert_close, device, tensor, values};
 /// exponential, for each of at most 5 updates.
 const TOLERANCE: f64 = 10.0 * 6.0 * 5.0 * f64::EPSILON;
 
+const FILE: &str = "../../../shared/golden/hopfield_layers.json";
+
 fn cases() -> Option<Vec<Value>> {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden/hopfield_layers.json");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        eprintln!("skipped: {} is not there", path.display());
-        return None;
-    };
-    let golden: Value = serde_json::from_str(&text).unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
+    let golden: Value = serde_json::from_str(&std::fs::read_to_string(path).ok()?).unwrap();
     Some(golden["cases"].as_array().unwrap().clone())
 }
 
 #[test]
 fn layers_are_those_of_hopfield_layers() {
-    let Some(cases) = cases() else { return };
+    let Some(cases) = cases() else {
+        eprintln!("skipped: {FILE} is not there");
+        return;
+    };
     assert_eq!(cases.len(), 13);
     for case in &cases {
         let name = case["name"].as_str().unwrap();

@@ -74,7 +74,7 @@ fn padding_is_no_pattern_and_a_sample_of_one_is_left_out() {
     let layer = HopfieldConfig::retrieval(DIM, 1.0).init(&device()).unwrap();
     // All but four of the first sample, all but one of the second.
     let flags: Vec<bool> =
-        (0..2 * N_PATTERNS).map(|i| i >= N_PATTERNS + 1 || (4..N_PATTERNS).contains(&i)).collect();
+        (0..2 * N_PATTERNS).map(|i| i > N_PATTERNS || (4..N_PATTERNS).contains(&i)).collect();
     let padding = Tensor::<2, Bool>::from_data(TensorData::new(flags, [2, N_PATTERNS]), &device());
     for (loss, _) in losses() {
         let padded = layer.separation_loss(patterns.clone(), Some(padding.clone()), &loss).unwrap();

@@ -1,5 +1,7 @@
 //! The layers from outside, in `f64` on the CPU.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not see as tests")]
+
 mod common;
 mod errors;
 mod golden;
