@@ -108,3 +108,9 @@ impl From<uhop_data::Error> for Failure {
         Self::user(error.to_string())
     }
 }
+
+impl From<uhop_nn::train::Error> for Failure {
+    fn from(error: uhop_nn::train::Error) -> Self {
+        Self::user(error.to_string())
+    }
+}

@@ -27,6 +27,7 @@ mod retrieve;
 mod sample;
 mod shell;
 mod tables;
+mod train;
 
 use std::process::ExitCode;
 
@@ -70,6 +71,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Some(Verb::Corrupt(args)) => corrupt::run(&args),
         Some(Verb::Sample(args)) => sample::run(&args),
         Some(Verb::Experiment(args)) => experiment::run(&args),
+        Some(Verb::Train(args)) => train::run(&args),
         Some(Verb::Completions(args)) => shell::completions(&args),
         Some(Verb::Man(args)) => shell::man(&args),
     }

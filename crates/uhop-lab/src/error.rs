@@ -34,6 +34,8 @@ pub(crate) enum Kind {
     Folder { path: PathBuf, problem: String },
     #[error("{what}: {source}")]
     Memory { what: String, source: uhop::Error },
+    #[error("{what}: {source}")]
+    Training { what: String, source: uhop_nn::train::Error },
     #[error("{what}: {problem}")]
     Data { what: String, problem: String },
     #[error(transparent)]
@@ -85,6 +87,10 @@ impl Error {
 
     pub(crate) fn stopped(done: usize, all: usize) -> Self {
         Self::new(Kind::Stopped { done, all })
+    }
+
+    pub(crate) fn training(what: impl Into<String>, source: uhop_nn::train::Error) -> Self {
+        Self::new(Kind::Training { what: what.into(), source })
     }
 
     pub(crate) fn memory(what: impl Into<String>, source: uhop::Error) -> Self {

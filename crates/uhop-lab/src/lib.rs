@@ -20,6 +20,7 @@
 pub mod basins;
 mod bayes;
 pub mod capacity;
+pub mod classification;
 pub mod contribution;
 mod data;
 mod document;

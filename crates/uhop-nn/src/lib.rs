@@ -46,6 +46,8 @@ mod normalization;
 mod pooling;
 mod separation;
 mod separation_loss;
+pub mod train;
+pub mod vision;
 
 #[doc = include_str!("../../../docs/layers.md")]
 pub mod guide {}

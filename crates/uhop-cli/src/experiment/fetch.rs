@@ -1,4 +1,4 @@
-//! Data sets from the hub, for experiments that ask for them.
+//! Data sets from the hub, for experiments and trainings that ask for them.
 
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ pub(super) fn data_sets(spec: &Spec, console: &Console) -> Result<Vec<DataSet>, 
 }
 
 /// The folder with these splits of a data set, which are fetched if they are not in the cache.
-pub(super) fn folder(
+pub(crate) fn folder(
     dataset: Dataset,
     splits: &[Split],
     console: &Console,

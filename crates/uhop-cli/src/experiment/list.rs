@@ -1,7 +1,7 @@
 //! `uhop experiment list`: what can be run.
 
 use serde::Serialize;
-use uhop_lab::{Spec, basins, capacity, contribution, metastable};
+use uhop_lab::{Spec, basins, capacity, classification, contribution, metastable};
 
 use crate::args::ExperimentListArgs;
 use crate::console::Console;
@@ -50,5 +50,9 @@ fn entries() -> uhop_lab::Result<Vec<Entry>> {
     entries.push(Entry { name, title, n_patterns, seeds: Some(seeds) });
     let capacity::Spec { name, title, limit, seeds, .. } = capacity::Spec::shipped()?;
     entries.push(Entry { name, title, n_patterns: vec![limit], seeds: Some(seeds) });
+    for spec in [classification::Spec::classification()?, classification::Spec::convergence()?] {
+        let classification::Spec { name, title, seeds, .. } = spec;
+        entries.push(Entry { name, title, n_patterns: vec![], seeds: Some(seeds) });
+    }
     Ok(entries)
 }

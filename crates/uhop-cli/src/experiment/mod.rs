@@ -1,7 +1,7 @@
 //! `uhop experiment`: measurements of the lab, listed and run.
 
 #[cfg(feature = "hub")]
-mod fetch;
+pub(crate) mod fetch;
 mod list;
 mod run;
 mod show;

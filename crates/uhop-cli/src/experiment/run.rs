@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use serde::Serialize;
 use uhop_lab::{
-    DataSet, Observer, Run, Spec, Specification, basins, capacity, contribution, correlations,
-    document, metastable, report, summaries,
+    DataSet, Observer, Run, Spec, Specification, basins, capacity, classification, contribution,
+    correlations, document, metastable, report, summaries,
 };
 
 #[cfg(feature = "hub")]
@@ -47,6 +47,16 @@ pub(super) struct Data {
 pub(crate) fn run(args: &ExperimentRunArgs) -> Result<(), Failure> {
     match args.name.as_str() {
         basins::NAME => whole::basins(args),
+        classification::CLASSIFICATION => {
+            let (shipped, document) =
+                (classification::Spec::classification as fn() -> _, classification::table_document);
+            whole::classification(args, shipped, document)
+        }
+        classification::CONVERGENCE => {
+            let (shipped, document) =
+                (classification::Spec::convergence as fn() -> _, classification::curves_document);
+            whole::classification(args, shipped, document)
+        }
         contribution::NAME => whole::contribution(args),
         capacity::NAME => whole::capacity(args),
         metastable::NAME => whole::metastable(args),

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 #[cfg(feature = "hub")]
 use uhop_data::datasets::{Dataset, Split};
+use uhop_lab::classification::{self, MakeDocument};
 use uhop_lab::metastable::{self, Digits, States};
 use uhop_lab::{DataSet, Written, basins, capacity, contribution};
 
@@ -118,6 +119,45 @@ pub(super) fn contribution(args: &ExperimentRunArgs) -> Result<(), Failure> {
     }
     let (name, provenance) = (data.name().to_owned(), data.provenance().to_owned());
     say(args, &written, Some(spec.seeds), vec![Data { name, provenance }], begun, &table)
+}
+
+/// What separation buys a classifier: a table, or curves of learning.
+pub(super) fn classification(
+    args: &ExperimentRunArgs,
+    shipped: fn() -> uhop_lab::Result<classification::Spec>,
+    document: MakeDocument,
+) -> Result<(), Failure> {
+    let console = Console::new(args.output_args);
+    let mut spec = spec(args, shipped)?;
+    if let Some(seeds) = args.seeds {
+        spec.seeds = seeds;
+    }
+    let data = match &args.data {
+        Some(folder) => classification::Data::find(folder, &spec.datasets)?,
+        #[cfg(feature = "hub")]
+        None if args.fetch => {
+            let mut all = Vec::new();
+            for &dataset in &spec.datasets {
+                let folder = fetch::folder(dataset, &[Split::Train, Split::Test], &console)?;
+                all.extend(classification::Data::find(&folder, &[dataset])?);
+            }
+            all
+        }
+        None => vec![classification::Data::sample()],
+    };
+    for set in &data {
+        console.note(&format!("{}: {}", set.name(), set.provenance()));
+    }
+    let out = folder(args);
+    let run = classification::Run { spec: &spec, data: &data, out: &out, jobs: jobs(args) };
+    let begun = Instant::now();
+    let written = with_bar(args, |observer| run.run(&command(), document, observer))?;
+    let table = crate::train::table(&classification::lines(&written.found));
+    let data = data.iter().map(|set| {
+        let (name, provenance) = (set.name().to_owned(), set.provenance().to_owned());
+        Data { name, provenance }
+    });
+    say(args, &written, Some(spec.seeds), data.collect(), begun, &table)
 }
 
 fn line(states: &States) -> Vec<String> {

@@ -140,6 +140,8 @@ fn experiments_of_their_own_kind_write_rows_and_a_report() {
             Some(1),
             2 * 4 + 4 * 12,
         ),
+        ("classification", 2 + 4 + 5 * 3, "dataset,provenance,setup,", Some(1), 2 + 5),
+        ("convergence", 4 * 2 * 5, "dataset,provenance,setup,", Some(2), 4 * 2),
     ] {
         let run = ["experiment", "run", name, "--quick", "--no-progress"];
         let document = json(here, &run);

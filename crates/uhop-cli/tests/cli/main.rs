@@ -15,6 +15,7 @@ mod shell;
 #[cfg(unix)]
 mod snapshots;
 mod streams;
+mod train;
 #[cfg(unix)]
 mod tutorial;
 mod usage;

@@ -2,7 +2,7 @@
 
 use super::problem::Problem;
 use crate::error::Result;
-use crate::{basins, capacity, contribution, metastable};
+use crate::{basins, capacity, classification, contribution, metastable};
 
 /// Those on recall, each with its name, in the order of lists.
 pub(super) const SPECS: &[(&str, &str)] = &[
@@ -23,6 +23,8 @@ pub(crate) const METASTABLE: &str = include_str!("../../specs/metastable.toml");
 pub(crate) const BASINS: &str = include_str!("../../specs/basins.toml");
 pub(crate) const CONTRIBUTION: &str = include_str!("../../specs/contribution.toml");
 pub(crate) const CAPACITY: &str = include_str!("../../specs/capacity.toml");
+pub(crate) const CLASSIFICATION: &str = include_str!("../../specs/classification.toml");
+pub(crate) const CONVERGENCE: &str = include_str!("../../specs/convergence.toml");
 
 /// Those of experiments of their own kind.
 const OTHERS: &[(&str, &str)] = &[
@@ -30,6 +32,8 @@ const OTHERS: &[(&str, &str)] = &[
     (basins::NAME, BASINS),
     (contribution::NAME, CONTRIBUTION),
     (capacity::NAME, CAPACITY),
+    (classification::CLASSIFICATION, CLASSIFICATION),
+    (classification::CONVERGENCE, CONVERGENCE),
 ];
 
 /// The text of the specification of any experiment that comes with the program, as it is read from a file.

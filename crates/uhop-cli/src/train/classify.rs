@@ -1,0 +1,278 @@
+//! `uhop train classify`: image classifiers of Hopfield layers.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use comfy_table::Table;
+use serde::Serialize;
+#[cfg(feature = "hub")]
+use uhop_data::datasets::Split;
+use uhop_lab::classification::{self, Data, Limits, Line, MeanSpread, Row, Setup};
+use uhop_nn::train::{Epoch, Event, Stage};
+use uhop_nn::vision::{Contender, Preset, Task, Trained};
+
+use crate::args::{PresetArg, TrainClassifyArgs};
+use crate::console::Console;
+#[cfg(feature = "hub")]
+use crate::experiment::fetch;
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::tables;
+
+/// What docs/json.md describes.
+#[derive(Serialize)]
+struct Document {
+    command: &'static str,
+    version: &'static str,
+    data: String,
+    provenance: String,
+    setup: String,
+    csv: String,
+    parquet: String,
+    rows: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    model: String,
+    seeds: usize,
+    epochs: u64,
+    parameters: u64,
+    task_updates: u64,
+    separation_updates: u64,
+    separation_loss: Option<Mean>,
+    best_train_accuracy: Mean,
+    best_test_accuracy: Mean,
+    last_test_accuracy: Mean,
+    seconds: f64,
+}
+
+/// In percent where it is an accuracy.
+#[derive(Serialize)]
+struct Mean {
+    mean: f64,
+    deviation: Option<f64>,
+}
+
+impl From<MeanSpread> for Mean {
+    fn from(MeanSpread { mean, deviation }: MeanSpread) -> Self {
+        Self { mean, deviation }
+    }
+}
+
+const LEFT: &str = "what was learned is kept, and the same command with --resume goes on from it";
+
+pub(crate) fn run(args: &TrainClassifyArgs) -> Result<(), Failure> {
+    let console = Console::new(args.output_args);
+    let setup = setup(args);
+    let paths = checkpoints(args)?;
+    let data = data(args, &console)?;
+    console.note(&format!("{}: {}", data.name(), data.provenance()));
+    fs::create_dir_all(&args.out).map_err(|error| Failure::unwritable(&args.out, &error))?;
+    let (name, hash) = data.id();
+    let identity = format!("{name} {hash}");
+    let mut rows = Vec::new();
+    interrupt::hold();
+    for (contender, seed, path) in &paths {
+        let task = Task {
+            train: data.train(),
+            test: data.test(),
+            seed: *seed,
+            checkpoint: Some(path),
+            data: &identity,
+        };
+        let trained = trained(args, &setup, *contender, &task, &console)?;
+        rows.extend(classification::rows(&data, &setup.name(), *contender, *seed, &trained));
+        if !rows.is_empty() {
+            classification::write(&args.out, &rows)?;
+        }
+        interrupt::check_leaving(LEFT)?;
+    }
+    let (csv, parquet) = classification::write(&args.out, &rows)?;
+    say(args, &setup, &data, &rows, (&csv, &parquet))
+}
+
+/// One model and one seed, from the start or from a checkpoint.
+fn trained(
+    args: &TrainClassifyArgs,
+    setup: &Setup,
+    contender: Contender,
+    task: &Task<'_>,
+    console: &Console,
+) -> Result<Trained, Failure> {
+    let shape = task.train.shape();
+    let classification = setup.classification(contender, shape, task.train.n_classes());
+    let label = format!("{contender}, seed {}", task.seed);
+    let bar = console.timed_bar(&label);
+    let mut observer = |event: Event<'_>| {
+        match event {
+            Event::Step(step) => {
+                bar.set_length(step.all);
+                bar.set_position(step.done);
+                bar.set_message(format!("epoch {}, loss {:.3}", step.epoch, step.loss));
+            }
+            Event::Epoch(epoch) => {
+                bar.suspend(|| console.note(&format!("{label}: {}", shown(epoch))))
+            }
+        }
+        if interrupt::check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    let is_there = task.checkpoint.is_some_and(Path::exists);
+    let trained = if args.resume && is_there {
+        classification.resume(task, &mut observer)
+    } else {
+        classification.start(task, &mut observer)
+    };
+    bar.finish_and_clear();
+    trained.map_err(|error| {
+        let lost = error.is_not_finite() && is_there;
+        Failure::from(error).hint_if(lost, "the checkpoint is of the last epoch before it")
+    })
+}
+
+/// An epoch in one line.
+fn shown(epoch: &Epoch) -> String {
+    let Epoch { stage, epoch: number, seconds, .. } = *epoch;
+    let mut parts = Vec::new();
+    if let (Some(loss), Some(accuracy)) = (epoch.train_loss, epoch.train_accuracy) {
+        parts.push(format!("train loss {loss:.3}, {:.1} %", 100.0 * accuracy));
+    }
+    if let (Some(loss), Some(accuracy)) = (epoch.test_loss, epoch.test_accuracy) {
+        parts.push(format!("test loss {loss:.3}, {:.1} %", 100.0 * accuracy));
+    }
+    if let Some(loss) = epoch.separation_loss {
+        parts.push(format!("separation loss {loss:.3}"));
+    }
+    parts.push(format!("{seconds:.1} s"));
+    let what = match stage {
+        Stage::Separation => "Stage I, epoch",
+        Stage::Task => "epoch",
+    };
+    format!("{what} {number}: {}", parts.join("; "))
+}
+
+fn say(
+    args: &TrainClassifyArgs,
+    setup: &Setup,
+    data: &Data,
+    rows: &[Row],
+    (csv, parquet): (&Path, &Path),
+) -> Result<(), Failure> {
+    let console = Console::new(args.output_args);
+    let lines = classification::lines(rows);
+    let (csv, parquet) = (csv.display().to_string(), parquet.display().to_string());
+    if !args.output_args.json {
+        let files = format!("rows         {csv}, {parquet}: {} epochs\n", rows.len());
+        let checkpoints = format!("checkpoints  {}\n", args.out.join("*.checkpoint").display());
+        return console.data(&format!("{}\n\n{files}{checkpoints}", table(&lines)));
+    }
+    let entry = |line: Line| Entry {
+        model: line.contender,
+        seeds: line.seeds,
+        epochs: line.epochs,
+        parameters: line.n_parameters,
+        task_updates: line.updates.0,
+        separation_updates: line.updates.1,
+        separation_loss: line.separation_loss.map(Mean::from),
+        best_train_accuracy: line.best_train.into(),
+        best_test_accuracy: line.best_test.into(),
+        last_test_accuracy: line.last_test.into(),
+        seconds: line.seconds.mean,
+    };
+    console.json(&Document {
+        command: "train classify",
+        version: env!("CARGO_PKG_VERSION"),
+        data: data.name().to_owned(),
+        provenance: data.provenance().to_owned(),
+        setup: setup.name(),
+        csv,
+        parquet,
+        rows: lines.into_iter().map(entry).collect(),
+    })
+}
+
+/// Accuracies in percent, mean and standard deviation over the seeds.
+pub(crate) fn table(lines: &[Line]) -> Table {
+    let mut table = tables::ruled();
+    table.set_header([
+        "setup",
+        "model",
+        "seeds",
+        "parameters",
+        "train, best %",
+        "test, best %",
+        "test, last %",
+        "minutes a seed",
+    ]);
+    for line in lines {
+        table.add_row(classification::shown(line));
+    }
+    table
+}
+
+fn setup(args: &TrainClassifyArgs) -> Setup {
+    let preset = match args.preset {
+        Some(PresetArg::Published) => Preset::Published,
+        Some(PresetArg::Fair) => Preset::Fair,
+        Some(PresetArg::Small) => Preset::Small,
+        None if args.data.is_none() => Preset::Small,
+        None => Preset::Fair,
+    };
+    let [epochs, stage1_epochs, dim, patch_size, n_train, n_test] = [
+        args.epochs,
+        args.stage1_epochs,
+        args.dim,
+        args.patch_size,
+        args.train_images,
+        args.test_images,
+    ]
+    .map(|n| n.map(std::num::NonZeroUsize::get));
+    let of_preset = Setup::of(preset, args.model.clone());
+    Setup { epochs, stage1_epochs, dim, patch_size, n_train, n_test, ..of_preset }
+}
+
+fn data(args: &TrainClassifyArgs, console: &Console) -> Result<Data, Failure> {
+    let [train, test] = [args.train_images, args.test_images].map(|n| n.map(|n| n.get()));
+    let limits = Limits { train, test };
+    let Some(dataset) = args.data else {
+        let sample = Data::sample();
+        return Ok(if limits == Limits::default() { sample } else { sample.first(limits)? });
+    };
+    #[cfg(feature = "hub")]
+    if args.fetch {
+        let folder = fetch::folder(dataset, &[Split::Train, Split::Test], console)?;
+        return Ok(Data::load(&folder, dataset, limits)?);
+    }
+    #[cfg(not(feature = "hub"))]
+    let _ = console;
+    let Some(folder) = &args.data_dir else {
+        let message = format!("--data {dataset} without a folder that it is in");
+        return Err(Failure::user(message).hint("give the folder with --data-dir DIR"));
+    };
+    Ok(Data::load(folder, dataset, limits)?)
+}
+
+/// A checkpoint for each model and seed; without --resume none of them may be there.
+fn checkpoints(args: &TrainClassifyArgs) -> Result<Vec<(Contender, u64, PathBuf)>, Failure> {
+    let of = |(contender, seed): (Contender, u64)| {
+        (contender, seed, args.out.join(format!("{contender}-seed-{seed}.checkpoint")))
+    };
+    let mut models: Vec<Contender> = Vec::new();
+    for &contender in &args.model {
+        if !models.contains(&contender) {
+            models.push(contender);
+        }
+    }
+    let seeds = || 0..args.seeds as u64;
+    let all = models.into_iter().flat_map(|model| seeds().map(move |seed| (model, seed)));
+    let all: Vec<_> = all.map(of).collect();
+    match all.iter().find(|(_, _, path)| !args.resume && path.exists()) {
+        None => Ok(all),
+        Some((_, _, path)) => {
+            let message = format!("{} is there already", path.display());
+            let hint = "add --resume to go on from it, or choose another folder with --out DIR";
+            Err(Failure::user(message).hint(hint))
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! `uhop train`: models whose layers are associative memories.
+
+mod classify;
+
+pub(crate) use classify::table;
+
+use crate::args::{TrainArgs, TrainVerb};
+use crate::failure::Failure;
+
+pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
+    match &args.verb {
+        TrainVerb::Classify(args) => classify::run(args),
+    }
+}

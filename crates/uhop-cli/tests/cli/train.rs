@@ -1,0 +1,96 @@
+//! `uhop train`: what it writes, resumes and refuses.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{documented, fields, stderr, stdout, uhop};
+
+const RUN: [&str; 12] = [
+    "train",
+    "classify",
+    "--model",
+    "dense,uhop-sparse",
+    "--epochs",
+    "2",
+    "--dim",
+    "16",
+    "--train-images",
+    "64",
+    "--test-images",
+    "40",
+];
+
+/// rows.csv without its last column, the seconds.
+fn rows(folder: &Path) -> Vec<String> {
+    let text = fs::read_to_string(folder.join("uhop-train/rows.csv")).unwrap();
+    text.lines().map(|line| line.rsplit_once(',').unwrap().0.to_owned()).collect()
+}
+
+#[test]
+fn a_training_writes_rows_and_checkpoints_and_another_goes_on() {
+    let folder = TempDir::new().unwrap();
+    let here = folder.path();
+    let output = uhop(here, &[&RUN[..], &["--json"]].concat()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("uhop-sparse, seed 0: epoch 2: train loss"),
+        "{}",
+        stderr(&output)
+    );
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let [top, row] = documented("train classify");
+    assert_eq!(fields(&document), top);
+    let models = document["rows"].as_array().unwrap();
+    assert_eq!(models.len(), 2);
+    for model in models {
+        assert_eq!(fields(model), row);
+    }
+    assert_eq!(document["setup"], "small, epochs 2, n_train 64, n_test 40, dim 16");
+    let whole = rows(here);
+    // A header, and two epochs of each model.
+    assert_eq!(whole.len(), 1 + 2 * 2);
+    assert!(here.join("uhop-train/rows.parquet").is_file());
+
+    let again = uhop(here, &RUN).output().unwrap();
+    assert_eq!(again.status.code(), Some(1));
+    assert!(
+        stderr(&again).contains("dense-seed-0.checkpoint is there already"),
+        "{}",
+        stderr(&again)
+    );
+    fs::remove_file(here.join("uhop-train/uhop-sparse-seed-0.checkpoint")).unwrap();
+    let resumed = uhop(here, &[&RUN[..], &["--resume", "--quiet"]].concat()).output().unwrap();
+    assert_eq!((resumed.status.code(), stderr(&resumed)), (Some(0), ""));
+    assert!(stdout(&resumed).contains("uhop-sparse"), "{}", stdout(&resumed));
+    assert_eq!(rows(here), whole);
+
+    let other = [&RUN[..], &["--resume", "--patch-size", "7"]].concat();
+    let other = uhop(here, &other).output().unwrap();
+    assert_eq!(other.status.code(), Some(1));
+    assert!(stderr(&other).contains("is of another run"), "{}", stderr(&other));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_training_keeps_what_it_learned() {
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    let folder = TempDir::new().unwrap();
+    let here = folder.path();
+    let run = ["train", "classify", "--model", "dense", "--epochs", "99999", "--quiet"];
+    let child = uhop(here, &run).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let checkpoint = here.join("uhop-train/dense-seed-0.checkpoint");
+    while !checkpoint.exists() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let line = format!("kill -INT {}", child.id());
+    assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let expected = "error: interrupted; what was learned is kept, and the same command with --resume goes on from it\n";
+    assert_eq!((output.status.code(), stderr(&output)), (Some(130), expected));
+    assert!(rows(here).len() > 1);
+}

@@ -1,0 +1,212 @@
+//! The specification: which data, which setups of which models, how many seeds.
+
+use serde::{Deserialize, Serialize};
+use uhop_data::datasets::Dataset;
+use uhop_nn::train::{ImageShape, Stage1};
+use uhop_nn::vision::{Classification, Contender, Preset};
+
+use crate::error::Result;
+use crate::spec::{Specification, check, shipped};
+
+/// Which data, which setups of which models, how many seeds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Its name.
+    #[serde(deserialize_with = "check::name")]
+    pub name: String,
+    /// One line for lists and titles.
+    #[serde(deserialize_with = "check::title")]
+    pub title: String,
+    /// What is done and how to read it, for reports.
+    pub method: String,
+    /// The data sets to use of those that are there.
+    #[serde(deserialize_with = "check::datasets", serialize_with = "check::names")]
+    pub datasets: Vec<Dataset>,
+    /// Trainings of each model, by the seeds from 0.
+    #[serde(deserialize_with = "check::seeds")]
+    pub seeds: usize,
+    /// What is trained how.
+    #[serde(deserialize_with = "check::some")]
+    pub setup: Vec<Setup>,
+    /// What is smaller in a quick run.
+    pub quick: Quick,
+}
+
+/// Models of one preset, and what differs from it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Setup {
+    /// The preset.
+    pub preset: Preset,
+    /// The models.
+    #[serde(deserialize_with = "check::some")]
+    pub contenders: Vec<Contender>,
+    /// Passes over the samples.
+    #[serde(default, deserialize_with = "check::count_if_any")]
+    pub epochs: Option<usize>,
+    /// Passes of Stage I where it comes before the training.
+    #[serde(default, deserialize_with = "check::count_if_any")]
+    pub stage1_epochs: Option<usize>,
+    /// Samples to learn from: the first.
+    #[serde(default, deserialize_with = "check::count_if_any")]
+    pub n_train: Option<usize>,
+    /// Samples to test on: the first.
+    #[serde(default, deserialize_with = "check::count_if_any")]
+    pub n_test: Option<usize>,
+    /// Width of a token.
+    #[serde(default, deserialize_with = "check::count_if_any")]
+    pub dim: Option<usize>,
+    /// Height and width of a patch.
+    #[serde(default, deserialize_with = "check::count_if_any")]
+    pub patch_size: Option<usize>,
+}
+
+/// What is smaller in a quick run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quick {
+    /// Trainings of each model.
+    #[serde(deserialize_with = "check::seeds")]
+    pub seeds: usize,
+    /// What is trained how.
+    #[serde(deserialize_with = "check::some")]
+    pub setup: Vec<Setup>,
+}
+
+impl Spec {
+    /// The specification of the table of accuracies.
+    ///
+    /// # Errors
+    /// None unless the program was built with a wrong one, which a test excludes.
+    pub fn classification() -> Result<Self> {
+        Self::parse(shipped::CLASSIFICATION, "classification.toml")
+    }
+
+    /// The specification of the curves of learning.
+    ///
+    /// # Errors
+    /// None unless the program was built with a wrong one, which a test excludes.
+    pub fn convergence() -> Result<Self> {
+        Self::parse(shipped::CONVERGENCE, "convergence.toml")
+    }
+}
+
+impl Specification for Spec {
+    fn contradiction(&self) -> Option<(&'static str, String)> {
+        let names: Vec<String> = self.setup.iter().map(Setup::name).collect();
+        let twice = (1..names.len()).find(|&i| names[..i].contains(&names[i]))?;
+        Some(("setup", format!("two are called {:?}; make them one", names[twice])))
+    }
+
+    fn quick(&self) -> Self {
+        let Quick { seeds, setup } = self.quick.clone();
+        Self { seeds, setup, ..self.clone() }
+    }
+}
+
+impl Setup {
+    /// A preset as it is.
+    pub fn of(preset: Preset, contenders: Vec<Contender>) -> Self {
+        Self {
+            preset,
+            contenders,
+            epochs: None,
+            stage1_epochs: None,
+            n_train: None,
+            n_test: None,
+            dim: None,
+            patch_size: None,
+        }
+    }
+
+    /// The preset and what differs from it, for rows.
+    ///
+    /// ```
+    /// use uhop_lab::classification::Setup;
+    /// use uhop_nn::vision::Preset;
+    ///
+    /// let setup = Setup { epochs: Some(5), dim: Some(64), ..Setup::of(Preset::Fair, vec![]) };
+    /// assert_eq!(setup.name(), "fair, epochs 5, dim 64");
+    /// ```
+    pub fn name(&self) -> String {
+        let differs = [
+            ("epochs", self.epochs),
+            ("stage1_epochs", self.stage1_epochs),
+            ("n_train", self.n_train),
+            ("n_test", self.n_test),
+            ("dim", self.dim),
+            ("patch_size", self.patch_size),
+        ];
+        let differs = differs.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        differs.fold(self.preset.name().to_owned(), |name, (key, value)| {
+            format!("{name}, {key} {value}")
+        })
+    }
+
+    /// Model and training of a contender.
+    pub fn classification(
+        &self,
+        contender: Contender,
+        image: ImageShape,
+        n_classes: usize,
+    ) -> Classification {
+        let mut classification = self.preset.of(contender, image, n_classes);
+        if let Some(dim) = self.dim {
+            classification.model.set_dim(dim);
+        }
+        if let Some(patch_size) = self.patch_size {
+            classification.model.patch_size = patch_size;
+        }
+        let training = &mut classification.training;
+        if let Some(epochs) = self.epochs {
+            training.epochs = epochs;
+        }
+        // Before each epoch, however many there are.
+        if let Stage1::Alternating { epochs, .. } | Stage1::Task { epochs, .. } =
+            &mut training.stage1
+        {
+            *epochs = training.epochs;
+        }
+        if let (Some(passes), Stage1::Before { epochs, .. }) =
+            (self.stage1_epochs, &mut training.stage1)
+        {
+            *epochs = passes;
+        }
+        classification
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_specifications_are_some_and_smaller_in_quick_runs() {
+        for (spec, name) in [
+            (Spec::classification().unwrap(), "classification"),
+            (Spec::convergence().unwrap(), "convergence"),
+        ] {
+            assert_eq!(spec.name, name);
+            assert!(spec.quick().seeds <= spec.seeds);
+            assert_eq!(spec.contradiction(), None);
+            assert_eq!(spec.quick().contradiction(), None);
+        }
+    }
+
+    #[test]
+    fn what_differs_from_a_preset_reaches_model_and_training() {
+        let image = ImageShape { height: 32, width: 32, channels: 3 };
+        let mut setup = Setup::of(Preset::Published, vec![]);
+        (setup.epochs, setup.stage1_epochs) = (Some(3), Some(2));
+        (setup.dim, setup.patch_size) = (Some(48), Some(16));
+        let made = setup.classification("uhop-dense".parse().unwrap(), image, 10);
+        assert_eq!((made.model.dim, made.model.n_patches().unwrap()), (48, 4));
+        assert!(matches!(made.training.stage1, Stage1::Before { epochs: 2, .. }));
+        assert_eq!(made.training.epochs, 3);
+        assert!(made.n_parameters().is_ok());
+        let fair = Setup { epochs: Some(3), ..Setup::of(Preset::Fair, vec![]) };
+        let made = fair.classification("dense".parse().unwrap(), image, 10);
+        assert!(matches!(made.training.stage1, Stage1::Task { epochs: 3, .. }));
+    }
+}

@@ -1,0 +1,104 @@
+//! The state of a run as one file.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use burn::module::Module;
+use burn::optim::ModuleOptimizer;
+use burn::store::ModuleRecord;
+use burn::tensor::Bytes;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+use uhop_data::store;
+
+use super::epoch::{Epoch, Sums};
+use super::error::{Error, Result};
+
+/// What a run is at, but for its parameters and moments.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Progress {
+    /// 1; another number is another format.
+    pub(super) format: u32,
+    /// What the run is of, as one text.
+    pub(super) identity: String,
+    /// The place among the epochs of the plan, from 0.
+    pub(super) epoch: usize,
+    /// The place among the steps of the epoch, from 0.
+    pub(super) step: usize,
+    pub(super) task_updates: u64,
+    pub(super) separation_updates: u64,
+    pub(super) sums: Sums,
+    pub(super) epochs: Vec<Epoch>,
+}
+
+/// The version of what [`save`] writes.
+pub(super) const FORMAT: u32 = 1;
+
+const KEY: &str = "uhop-training";
+const MODEL: &str = "model";
+const OPTIMIZER: &str = "optimizer";
+
+/// Writes all of it, or leaves what is there.
+pub(super) fn save<M: Module>(
+    path: &Path,
+    progress: &Progress,
+    model: &M,
+    optimizer: &ModuleOptimizer,
+) -> Result<()> {
+    let failed =
+        |error: &dyn std::fmt::Display| Error::checkpoint(path, format!("cannot write: {error}"));
+    let model = model.clone().into_record().into_bytes().map_err(|error| failed(&error))?;
+    let optimizer = optimizer.into_bytes().map_err(|error| failed(&error))?;
+    let text = serde_json::to_string(progress).map_err(|error| failed(&error))?;
+    let view = |bytes: &'_ [u8]| -> Vec<u8> { bytes.to_vec() };
+    let (model, optimizer) = (view(&model), view(&optimizer));
+    let tensors = [(MODEL, &model), (OPTIMIZER, &optimizer)].map(|(name, bytes)| {
+        TensorView::new(Dtype::U8, vec![bytes.len()], bytes).map(|tensor| (name, tensor))
+    });
+    let tensors =
+        tensors.into_iter().collect::<Result<Vec<_>, _>>().map_err(|error| failed(&error))?;
+    let metadata = HashMap::from([(KEY.to_owned(), text)]);
+    let bytes = safetensors::serialize(tensors, Some(metadata)).map_err(|error| failed(&error))?;
+    store::replace(path, |out| out.write_all(&bytes))?;
+    Ok(())
+}
+
+/// Reads it, into a model and an optimizer of the same kinds.
+pub(super) fn load<M: Module>(
+    path: &Path,
+    identity: &str,
+    model: M,
+    optimizer: ModuleOptimizer,
+) -> Result<(Progress, M, ModuleOptimizer)> {
+    let damaged = |error: &dyn std::fmt::Display| {
+        Error::checkpoint(path, format!("not a checkpoint as it was written: {error}"))
+    };
+    let snapshot = store::read(path)?;
+    let bytes = snapshot.base_bytes()?;
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| damaged(&error))?;
+    let text = metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
+    let text = text.ok_or_else(|| damaged(&format!("no {KEY} in its metadata")))?;
+    let progress: Progress = serde_json::from_str(text).map_err(|error| damaged(&error))?;
+    if progress.format != FORMAT {
+        let problem = format!("its format is {}; this version reads {FORMAT}", progress.format);
+        return Err(Error::checkpoint(path, problem));
+    }
+    if progress.identity != identity {
+        let problem = format!(
+            "is of another run; resume with the same data, model, seed and options, or choose another \
+             folder (there: {}; here: {identity})",
+            progress.identity
+        );
+        return Err(Error::checkpoint(path, problem));
+    }
+    let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error))?;
+    let part =
+        |name| tensors.tensor(name).map(|tensor| Bytes::from_bytes_vec(tensor.data().to_vec()));
+    let record = ModuleRecord::from_bytes(part(MODEL).map_err(|error| damaged(&error))?)
+        .map_err(|error| damaged(&error))?;
+    let model = model.try_load_record(record).map_err(|error| damaged(&error))?;
+    let optimizer = optimizer
+        .from_bytes(part(OPTIMIZER).map_err(|error| damaged(&error))?)
+        .map_err(|error| damaged(&error))?;
+    Ok((progress, model, optimizer))
+}
