@@ -112,8 +112,7 @@ fn line(rows: &[Row], of: &Row) -> Option<Line> {
     let best = |of: fn(&Row) -> Option<f64>| {
         over_seeds(&|seed| of_seed(seed).filter_map(of).reduce(f64::max).map(percent))
     };
-    let last =
-        |of: fn(&Row) -> Option<f64>| over_seeds(&|seed| of_seed(seed).filter_map(of).last());
+    let last = |of: fn(&Row) -> Option<f64>| over_seeds(&|seed| of_seed(seed).rev().find_map(of));
     let end = own.last()?;
     Some(Line {
         dataset: of.dataset.clone(),

@@ -18,6 +18,10 @@ fn patches_are_rectangles_of_pixels() {
     config.positions = false;
     config.patch_size = 2;
     config.set_dim(12);
+    let BodyConfig::Blocks { hopfield, .. } = &mut config.body else {
+        panic!("the small preset has blocks");
+    };
+    hopfield.projection.n_heads = 4;
     let mut model = config.init(0, &device).unwrap();
     model.embedding.weight = burn::module::Param::from_tensor(Tensor::eye(12, &device));
     model.embedding.bias = None;
