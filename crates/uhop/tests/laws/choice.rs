@@ -1,6 +1,6 @@
 //! Laws of the choice by recall: what is first recalls best, and says truly how well.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use uhop::{Candidate, Channel, Choice, Dynamics, Memory, Scalar, choose, metrics};
 
 use crate::channel::pictures;
@@ -27,11 +27,12 @@ fn the_first_is_the_model_and_its_error_that_of_other_copies() {
         assert_eq!(model.beta(), tried[0].beta);
         let last = tried.iter().any(|tried| tried.what == Candidate::Channel);
         assert_eq!(last, channel.is_some());
-        // The copies of the seed after the one that β was tuned on: all 40 patterns, once each.
+        // The copies of the seed after the one that β was tuned on: all 40 patterns, 25 times each.
         let memory = Memory::new(stored(&patterns), model).unwrap();
-        let copies = folded(patterns.view(), 8);
+        let sources = concatenate(Axis(0), &[patterns.view(); 25]).unwrap();
+        let copies = folded(sources.view(), 8);
         let recalled = memory.retrieve(copies.view(), &Dynamics::one_step()).unwrap().retrieved;
-        let errors = metrics::sum_squared_error(patterns.view(), recalled.view(), None).unwrap();
+        let errors = metrics::sum_squared_error(sources.view(), recalled.view(), None).unwrap();
         assert_eq!(errors.mean().unwrap(), tried[0].error);
     }
 }
