@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
-use uhop_lab::{BAYES, DataSet, Row, Spec, Specification as _};
+use uhop_lab::{BAYES, Contender, DataSet, Row, Spec, Specification as _};
 
-use crate::common::{noise, rows, small};
+use crate::common::{informed, noise, rows, small};
 
 /// Mean over the seeds of how far each contender is above the Bayes limit of the same queries, with
 /// its standard error, by cell.
@@ -46,6 +46,18 @@ fn no_contender_is_below_the_bayes_limit() {
     }
 }
 
+const LEARN_FROM_COPIES: [Contender; 4] =
+    [Contender::Denoised, Contender::DenoisedMix, Contender::Auto, Contender::AutoMix];
+
+#[test]
+fn what_learns_from_copies_is_not_below_the_limit() {
+    let mut spec = informed();
+    spec.seeds = 3;
+    spec.corruption.truncate(1);
+    assert!(LEARN_FROM_COPIES.iter().all(|contender| spec.contenders.contains(contender)));
+    nothing_is_below(&rows(&spec, &noise()));
+}
+
 /// The quick form of every experiment that comes with the program, on the built-in digits; smaller
 /// still, because tests are not optimised.
 #[test]
@@ -53,6 +65,8 @@ fn every_experiment_runs_on_the_digits_and_none_is_below_the_limit() {
     for name in Spec::names() {
         let mut spec = Spec::shipped(name).unwrap().quick();
         spec.seeds = 3;
+        // What learns from copies takes the longest by far: below.
+        spec.contenders.retain(|contender| !LEARN_FROM_COPIES.contains(contender));
         spec.n_patterns = vec![*spec.n_patterns.first().unwrap().min(&20)];
         spec.stage1.steps = spec.stage1.steps.iter().map(|&steps| steps.min(20)).collect();
         spec.stage1.steps.dedup();
