@@ -3,10 +3,10 @@
 use serde::Serialize;
 use uhop::saved::{Decision, Learning};
 use uhop::{Candidate, Model, Patterns, Scalar, Tried, choose};
+use uhop_data::Damage;
 use uhop_lab::short;
 
 use crate::console::Console;
-use crate::damage::Damage;
 use crate::failure::Failure;
 use crate::tables;
 

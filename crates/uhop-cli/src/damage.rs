@@ -1,9 +1,8 @@
-//! The corruption that options name, the similarity that knows it, and damaged copies of patterns.
+//! The corruption that options name, and the similarity that knows it.
 
-use ndarray::{Array2, ArrayView2};
 use uhop::{Channel, Patterns, Scalar};
 use uhop_data::image_folder::Shape;
-use uhop_data::{Corruption, CorruptionMix};
+use uhop_data::{Corruption, Damage};
 
 use crate::args::{CorruptionArgs, ModelArgs, SimilarityArg};
 use crate::failure::Failure;
@@ -74,53 +73,13 @@ pub(crate) fn must_be_of_a_channel(args: &ModelArgs) -> Result<(), Failure> {
         .hint("add --similarity channel, or to fit --auto or --loss denoising, or leave the corruption out"))
 }
 
-/// The corruption that queries have, or a mix of several, for patterns that it was checked with.
-pub(crate) struct Damage {
-    mix: CorruptionMix,
-    description: String,
-    channel: Option<Channel>,
-}
-
-impl Damage {
-    /// The corruption that the options name, or the usual mix where they name none.
-    pub(crate) fn new<T: Scalar>(
-        args: Option<&CorruptionArgs>,
-        images: Option<Shape>,
-        patterns: &Patterns<T>,
-    ) -> Result<Self, Failure> {
-        let rows = patterns.view().mapv(|x| x.widen() as f32);
-        let (mix, description, channel) = match args {
-            Some(args) => {
-                let (corruption, description) = corruption(args, images, patterns.dim())?;
-                let channel = corruption.channel(patterns.dim())?;
-                (CorruptionMix::new(vec![corruption])?, description, Some(channel))
-            }
-            None => {
-                let mix = CorruptionMix::usual(rows.view());
-                let description = format!("a mix: {mix}");
-                (mix, description, None)
-            }
-        };
-        mix.apply(rows.view(), 0)?;
-        Ok(Self { mix, description, channel })
-    }
-
-    /// Plain words.
-    pub(crate) fn description(&self) -> &str {
-        &self.description
-    }
-
-    /// Its likelihood, if it is one corruption.
-    pub(crate) fn channel(&self) -> Option<&Channel> {
-        self.channel.as_ref()
-    }
-
-    /// Damaged copies of rows of the patterns it was checked with.
-    pub(crate) fn apply<T: Scalar>(&self, rows: ArrayView2<'_, T>, seed: u64) -> Array2<T> {
-        let rows = rows.mapv(|x| x.widen() as f32);
-        let copies = self.mix.apply(rows.view(), seed).expect(
-            "whether rows can be damaged was found out before, and does not depend on the seed",
-        );
-        copies.mapv(|x| T::narrow(f64::from(x)))
-    }
+/// The damage that the options name, or the usual mix where they name none.
+pub(crate) fn damage<T: Scalar>(
+    args: Option<&CorruptionArgs>,
+    images: Option<Shape>,
+    patterns: &Patterns<T>,
+) -> Result<Damage, Failure> {
+    let Some(args) = args else { return Ok(Damage::unknown(patterns)?) };
+    let (corruption, description) = corruption(args, images, patterns.dim())?;
+    Ok(Damage::known(corruption, patterns)?.described(description))
 }

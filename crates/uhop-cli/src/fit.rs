@@ -9,11 +9,11 @@ use uhop::stage1::{self, Batches, Copies, Denoising, Optimizer, Params, Separati
 use uhop::{LinearMap, Memory, Model, Patterns, Similarity};
 use uhop_data::image_folder::Shape;
 use uhop_data::store::Writer;
-use uhop_data::{Kind, Matrix};
+use uhop_data::{Damage, Kind, Matrix};
 
 use crate::args::{FitArgs, LossArg, OptimizerArg, Stage1Args};
 use crate::console::Console;
-use crate::damage::{self, Damage};
+use crate::damage::{self, damage};
 use crate::failure::Failure;
 use crate::input::Rows;
 use crate::learning::{
@@ -104,7 +104,7 @@ fn fit<T: StoredTensor>(
     let mut choice = None;
     if args.auto {
         let patterns = saved.memory().patterns();
-        let damage = Damage::new(args.model.corruption.as_ref(), images, patterns)?;
+        let damage = damage(args.model.corruption.as_ref(), images, patterns)?;
         let chosen = choosing::chosen(patterns, &damage, args.stage1.seed, &console)?;
         choice = Some(chosen.decision.clone());
         saved = saved.with_model(chosen.model)?.with_decision(chosen.decision);
@@ -115,7 +115,7 @@ fn fit<T: StoredTensor>(
     let mut summary = None;
     if let Some(loss) = args.stage1.loss {
         let patterns = saved.memory().patterns();
-        let damage = || Damage::new(args.model.corruption.as_ref(), images, patterns);
+        let damage = || damage(args.model.corruption.as_ref(), images, patterns);
         let learned = match loss {
             LossArg::Average => {
                 separate(&args.stage1, SeparationLoss::average(), patterns, &console)?

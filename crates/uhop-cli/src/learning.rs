@@ -7,9 +7,9 @@ use indicatif::ProgressBar;
 use ndarray::ArrayView2;
 use uhop::stage1::{Denoising, HeldOut, Params, Progress, Report, denoise, learn};
 use uhop::{AsymmetricMap, LinearMap, Patterns, Scalar};
+use uhop_data::Damage;
 
 use crate::console::Console;
-use crate::damage::Damage;
 use crate::failure::Failure;
 use crate::interrupt;
 

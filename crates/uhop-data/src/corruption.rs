@@ -1,6 +1,7 @@
 //! Corrupted copies of patterns, to be used as queries.
 
 mod channel;
+mod damage;
 mod mix;
 mod problem;
 
@@ -13,6 +14,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
 use crate::{Error, Result};
+pub use damage::Damage;
 pub use mix::CorruptionMix;
 pub(crate) use problem::Problem;
 

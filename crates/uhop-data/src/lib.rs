@@ -65,7 +65,7 @@ pub mod safetensors;
 pub mod sample;
 pub mod store;
 
-pub use corruption::{Corruption, CorruptionMix};
+pub use corruption::{Corruption, CorruptionMix, Damage};
 pub use error::{Error, Result};
 pub use images::Images;
 pub use kind::{Kind, ReadOptions, WriteOptions};

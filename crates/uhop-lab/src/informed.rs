@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::ArrayView2;
 use uhop::stage1::{Copies, Denoising, Optimizer, RIDGES, Start, choose_ridge, denoise};
-use uhop::{AsymmetricMap, Channel, Patterns, Similarity, choose};
-use uhop_data::{Corruption, CorruptionMix};
+use uhop::{Patterns, Similarity, choose};
+use uhop_data::{Corruption, Damage};
 
 use crate::error::{Error, Result};
 use crate::seeds::{Use, seed_of};
@@ -37,76 +37,70 @@ impl Made {
 }
 
 impl Informed {
-    /// The similarity for `damage`, from copies that are not among the queries.
+    /// The similarity for a corruption, from copies that are not among the queries.
     pub(crate) fn make(
         self,
         patterns: &Patterns<f32>,
-        damage: Corruption,
+        corruption: Corruption,
         seed: u64,
     ) -> Result<Made> {
-        let copies = |rows: ArrayView2<'_, f32>, seed| {
-            damage.apply(rows, seed).expect("what was done to the queries")
-        };
+        let known = || Damage::known(corruption, patterns);
         match self {
-            Self::Channel => Ok(Made::free(Similarity::Channel(damage.channel(patterns.dim())?))),
-            Self::Whitened => {
-                let copies = Copies::draw(patterns, seed_of(seed, Use::Choice), copies);
-                let chosen = copies.and_then(|copies| choose_ridge(patterns, &RIDGES, &copies));
-                let failed = |error| Error::memory(format!("whitening for {damage}"), error);
-                Ok(Made::free(Similarity::Kernel(chosen.map_err(failed)?.map)))
+            Self::Channel => {
+                Ok(Made::free(Similarity::Channel(corruption.channel(patterns.dim())?)))
             }
-            Self::Denoised => denoised(patterns, seed, copies)
-                .map(|map| Made::free(Similarity::Asymmetric(map)))
-                .map_err(|error| Error::memory(format!("denoising for {damage}"), error)),
-            Self::Auto => {
-                let channel = damage.channel(patterns.dim())?;
-                auto(patterns, Some(channel), seed, copies)
-                    .map_err(|error| Error::memory(format!("the choice for {damage}"), error))
-            }
+            Self::Whitened => whitened(patterns, &known()?, seed),
+            Self::Denoised => denoised(patterns, &known()?, seed),
+            Self::Auto => auto(patterns, &known()?, seed),
         }
     }
 }
 
-/// The similarity learned from the [usual mix](CorruptionMix::usual) of corruptions.
+/// The similarity learned from the [usual mix](uhop_data::CorruptionMix::usual) of corruptions.
 pub(crate) fn denoised_mix(patterns: &Patterns<f32>, seed: u64) -> Result<Made> {
-    let mix = CorruptionMix::usual(patterns.view());
-    let copies = |rows: ArrayView2<'_, f32>, seed| {
-        mix.apply(rows, seed).expect("patterns that the mix was made for")
-    };
-    denoised(patterns, seed, copies)
-        .map(|map| Made::free(Similarity::Asymmetric(map)))
-        .map_err(|error| Error::memory(format!("denoising for {mix}"), error))
+    denoised(patterns, &Damage::unknown(patterns)?, seed)
 }
 
-/// What is chosen for the [usual mix](CorruptionMix::usual) of corruptions.
+/// What is chosen for the [usual mix](uhop_data::CorruptionMix::usual) of corruptions.
 pub(crate) fn auto_mix(patterns: &Patterns<f32>, seed: u64) -> Result<Made> {
-    let mix = CorruptionMix::usual(patterns.view());
-    let copies = |rows: ArrayView2<'_, f32>, seed| {
-        mix.apply(rows, seed).expect("patterns that the mix was made for")
-    };
-    auto(patterns, None, seed, copies)
-        .map_err(|error| Error::memory(format!("the choice for {mix}"), error))
+    auto(patterns, &Damage::unknown(patterns)?, seed)
 }
 
-/// The model that is chosen, whose separation is softmax.
-fn auto(
-    patterns: &Patterns<f32>,
-    channel: Option<Channel>,
-    seed: u64,
-    corrupt: impl Fn(ArrayView2<'_, f32>, u64) -> Array2<f32>,
-) -> uhop::Result<Made> {
-    let model = choose(patterns, channel, seed_of(seed, Use::Choice), corrupt)?.model;
-    Ok(Made { similarity: model.similarity().clone(), beta: Some(model.beta()) })
+/// The closed form, with the λ that tells copies apart best.
+fn whitened(patterns: &Patterns<f32>, damage: &Damage, seed: u64) -> Result<Made> {
+    let make = || -> uhop::Result<Made> {
+        let copies = copies(patterns, damage, seed)?;
+        Ok(Made::free(Similarity::Kernel(choose_ridge(patterns, &RIDGES, &copies)?.map)))
+    };
+    make().map_err(|error| failed("whitening", damage, error))
 }
 
 /// Learned from the better of two starts.
-fn denoised(
-    patterns: &Patterns<f32>,
-    seed: u64,
-    corrupt: impl Fn(ArrayView2<'_, f32>, u64) -> Array2<f32>,
-) -> uhop::Result<AsymmetricMap<f32>> {
-    let copies = Copies::draw(patterns, seed_of(seed, Use::Choice), &corrupt)?;
-    let start = Start::best(patterns, &copies)?.map;
-    let params = Denoising::new(Optimizer::adam(RATE)?, STEPS, seed_of(seed, Use::Steps))?;
-    Ok(denoise(patterns, start, &params, corrupt, |_| ControlFlow::Continue(()))?.map)
+fn denoised(patterns: &Patterns<f32>, damage: &Damage, seed: u64) -> Result<Made> {
+    let corrupt = |rows: ArrayView2<'_, f32>, seed| damage.apply(rows, seed);
+    let make = || -> uhop::Result<Made> {
+        let start = Start::best(patterns, &copies(patterns, damage, seed)?)?.map;
+        let params = Denoising::new(Optimizer::adam(RATE)?, STEPS, seed_of(seed, Use::Steps))?;
+        let report = denoise(patterns, start, &params, corrupt, |_| ControlFlow::Continue(()))?;
+        Ok(Made::free(Similarity::Asymmetric(report.map)))
+    };
+    make().map_err(|error| failed("denoising", damage, error))
+}
+
+/// The model that is chosen, whose separation is softmax.
+fn auto(patterns: &Patterns<f32>, damage: &Damage, seed: u64) -> Result<Made> {
+    let corrupt = |rows: ArrayView2<'_, f32>, seed| damage.apply(rows, seed);
+    let channel = damage.channel().cloned();
+    let choice = choose(patterns, channel, seed_of(seed, Use::Choice), corrupt);
+    let model = choice.map_err(|error| failed("the choice", damage, error))?.model;
+    Ok(Made { similarity: model.similarity().clone(), beta: Some(model.beta()) })
+}
+
+fn copies(patterns: &Patterns<f32>, damage: &Damage, seed: u64) -> uhop::Result<Copies<f32>> {
+    let corrupt = |rows: ArrayView2<'_, f32>, seed| damage.apply(rows, seed);
+    Copies::draw(patterns, seed_of(seed, Use::Choice), corrupt)
+}
+
+fn failed(what: &str, damage: &Damage, error: uhop::Error) -> Error {
+    Error::memory(format!("{what} for {}", damage.description()), error)
 }

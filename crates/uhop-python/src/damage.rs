@@ -1,9 +1,8 @@
 //! Corruptions: of queries, and of the copies by which a memory learns.
 
-use ndarray::{Array2, ArrayView2};
 use pyo3::prelude::*;
 use uhop::{Channel, Patterns, Scalar};
-use uhop_data::{CorruptionMix, sample};
+use uhop_data::{Damage, sample};
 
 use crate::arrays::{detached, matrix, row, rows};
 use crate::error::Result;
@@ -89,56 +88,16 @@ impl Corruption {
     pub(crate) fn channel(&self, dim: usize) -> Result<Channel> {
         Ok(self.0.channel(dim)?)
     }
-}
 
-/// The corruption that queries have, or a mix of several where it is not known, for patterns that it was
-/// checked with.
-pub(crate) struct Damage {
-    mix: CorruptionMix,
-    description: String,
-    channel: Option<Channel>,
-}
-
-impl Damage {
-    /// The corruption that is given, or the usual mix where none is.
-    pub(crate) fn new<T: Scalar>(
-        corruption: Option<&Corruption>,
+    /// As learning needs it; the usual mix where it is not known.
+    pub(crate) fn damage<T: Scalar>(
+        known: Option<&Self>,
         patterns: &Patterns<T>,
-    ) -> Result<Self> {
-        let rows = patterns.view().mapv(|x| x.widen() as f32);
-        let (mix, description, channel) = match corruption {
-            Some(Corruption(corruption)) => {
-                let description = corruption.to_string();
-                let channel = corruption.channel(patterns.dim())?;
-                (CorruptionMix::new(vec![*corruption])?, description, Some(channel))
-            }
-            None => {
-                let mix = CorruptionMix::usual(rows.view());
-                let description = format!("a mix: {mix}");
-                (mix, description, None)
-            }
-        };
-        mix.apply(rows.view(), 0)?;
-        Ok(Self { mix, description, channel })
-    }
-
-    /// Plain words.
-    pub(crate) fn description(&self) -> &str {
-        &self.description
-    }
-
-    /// Its likelihood, if it is one corruption.
-    pub(crate) fn channel(&self) -> Option<&Channel> {
-        self.channel.as_ref()
-    }
-
-    /// Corrupted copies of rows of the patterns it was checked with.
-    pub(crate) fn apply<T: Scalar>(&self, rows: ArrayView2<'_, T>, seed: u64) -> Array2<T> {
-        let rows = rows.mapv(|x| x.widen() as f32);
-        let copies = self.mix.apply(rows.view(), seed).expect(
-            "whether rows can be corrupted was found out before, and does not depend on the seed",
-        );
-        copies.mapv(|x| T::narrow(f64::from(x)))
+    ) -> Result<Damage> {
+        Ok(match known {
+            Some(Self(corruption)) => Damage::known(*corruption, patterns)?,
+            None => Damage::unknown(patterns)?,
+        })
     }
 }
 

@@ -3,9 +3,10 @@
 use uhop::saved::{Decision, Learning, SavedMemory};
 use uhop::stage1::{self, Batches, Copies, Denoising, Optimizer, Params, SeparationLoss, Start};
 use uhop::{Candidate, LinearMap, Model, Patterns, Separation, Similarity, choose};
+use uhop_data::Damage;
 
 use crate::arrays::Number;
-use crate::damage::{Corruption, Damage};
+use crate::damage::Corruption;
 use crate::error::{Failure, Result};
 use crate::watched::Observer;
 
@@ -269,7 +270,7 @@ impl Options {
     }
 
     fn damage<T: Number>(&self, patterns: &Patterns<T>) -> Result<Damage> {
-        Damage::new(self.corruption.as_ref(), patterns)
+        Corruption::damage(self.corruption.as_ref(), patterns)
     }
 
     /// Corrupted copies to judge by, by a seed that no step of learning takes.
