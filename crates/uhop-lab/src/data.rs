@@ -57,20 +57,7 @@ impl DataSet {
     /// [`is_input`](Error::is_input) when none is there, or one cannot be read.
     pub fn find(folder: &Path, spec: &Spec) -> Result<Vec<Self>> {
         let largest = spec.n_patterns.iter().copied().max().unwrap_or(0);
-        let (mut found, mut missing) = (Vec::new(), None);
-        for &dataset in &spec.datasets {
-            match Self::load(folder, dataset, largest) {
-                Ok(set) => found.push(set),
-                Err(error) if is_missing(&error) => {
-                    missing.get_or_insert(error);
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        match missing {
-            Some(error) if found.is_empty() => Err(error.into()),
-            _ => Ok(found),
-        }
+        those_there(&spec.datasets, |dataset| Self::load(folder, dataset, largest))
     }
 
     /// One data set in a folder, of which `largest` images are stored at once.
@@ -188,6 +175,27 @@ impl DataSet {
         order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
         Patterns::new(self.rows.select(Axis(0), &order[..n_patterns]))
             .map_err(|error| Error::memory(&self.name, error))
+    }
+}
+
+/// What `load` makes of those data sets that are there; the first that is not is the error when none is.
+pub(crate) fn those_there<T>(
+    datasets: &[Dataset],
+    load: impl Fn(Dataset) -> uhop_data::Result<T>,
+) -> Result<Vec<T>> {
+    let (mut found, mut missing) = (Vec::new(), None);
+    for &dataset in datasets {
+        match load(dataset) {
+            Ok(set) => found.push(set),
+            Err(error) if is_missing(&error) => {
+                missing.get_or_insert(error);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match missing {
+        Some(error) if found.is_empty() => Err(error.into()),
+        _ => Ok(found),
     }
 }
 

@@ -1,14 +1,12 @@
 //! Labelled images to learn from and to test on.
 
-use std::error::Error as _;
-use std::io;
 use std::path::Path;
 
 use uhop_data::datasets::{Dataset, LabelledImages, Split};
 use uhop_data::sample;
 use uhop_nn::train::{ImageShape, Samples};
 
-use crate::data::fingerprint;
+use crate::data::{fingerprint, provenance_of, those_there};
 use crate::error::{Error, Result};
 
 /// Labelled images to learn from and to test on, and where they come from.
@@ -73,26 +71,13 @@ impl Data {
     /// # Errors
     /// [`is_input`](crate::Error::is_input) when none is there, or one cannot be read.
     pub fn find(folder: &Path, datasets: &[Dataset]) -> Result<Vec<Self>> {
-        let (mut found, mut missing) = (Vec::new(), None);
-        for &dataset in datasets {
-            match Self::read(folder, dataset, Limits::default()) {
-                Ok(data) => found.push(data),
-                Err(error) if is_missing(&error) => {
-                    missing.get_or_insert(error);
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        match missing {
-            Some(error) if found.is_empty() => Err(error.into()),
-            _ => Ok(found),
-        }
+        those_there(datasets, |dataset| Self::read(folder, dataset, Limits::default()))
     }
 
     fn read(folder: &Path, dataset: Dataset, limits: Limits) -> uhop_data::Result<Self> {
         let train = dataset.load(folder, Split::Train, limits.train)?;
         let test = dataset.load(folder, Split::Test, limits.test)?;
-        let provenance = format!("{}; {}", provenance(&train), provenance(&test));
+        let provenance = format!("{}; {}", provenance_of(&train), provenance_of(&test));
         let shape = dataset.shape();
         let shape = ImageShape {
             height: shape.height as usize,
@@ -158,20 +143,4 @@ impl Data {
         let images = [&self.train, &self.test].map(|samples| samples.images().to_owned());
         (self.name.clone(), fingerprint(&words, &[&images[0], &images[1]]))
     }
-}
-
-/// Which copy it is, and how many of its images were read.
-fn provenance(images: &LabelledImages) -> String {
-    let provenance = images.provenance();
-    let n = images.patterns().nrows();
-    match n < provenance.n_available {
-        true => format!("{provenance}, the first {n} of them used"),
-        false => provenance.to_string(),
-    }
-}
-
-/// Whether a data set is not in a folder, rather than damaged.
-fn is_missing(error: &uhop_data::Error) -> bool {
-    let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::NotFound)
 }
