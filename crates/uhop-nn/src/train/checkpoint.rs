@@ -50,9 +50,7 @@ pub(super) fn save<M: Module>(
     let model = model.clone().into_record().into_bytes().map_err(|error| failed(&error))?;
     let optimizer = optimizer.into_bytes().map_err(|error| failed(&error))?;
     let text = serde_json::to_string(progress).map_err(|error| failed(&error))?;
-    let view = |bytes: &'_ [u8]| -> Vec<u8> { bytes.to_vec() };
-    let (model, optimizer) = (view(&model), view(&optimizer));
-    let tensors = [(MODEL, &model), (OPTIMIZER, &optimizer)].map(|(name, bytes)| {
+    let tensors = [(MODEL, &*model), (OPTIMIZER, &*optimizer)].map(|(name, bytes)| {
         TensorView::new(Dtype::U8, vec![bytes.len()], bytes).map(|tensor| (name, tensor))
     });
     let tensors =
