@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use crate::channel::Channel;
 use crate::dynamics::Dynamics;
@@ -29,7 +29,7 @@ const RATE: f64 = 0.1;
 pub struct Choice<T> {
     /// Softmax of the best similarity, at its β.
     pub model: Model<T>,
-    /// Everything tried, the best first; of equal ones the simpler.
+    /// Everything tried: the chosen one, then the others by their errors; of equal ones the simpler first.
     pub tried: Vec<Tried>,
 }
 
@@ -39,7 +39,7 @@ pub struct Choice<T> {
 pub struct Tried {
     /// What it is.
     pub what: Candidate,
-    /// The β with the smallest error on the first copies.
+    /// The β with the smallest error on the first copies; 1 for the likelihood of the corruption.
     pub beta: f64,
     /// Σ (recalled − stored)² of a copy, mean over copies from which β was not tuned.
     pub error: f64,
@@ -90,8 +90,14 @@ impl Candidate {
 ///
 /// `corrupt` makes queries of rows `[n, dim]`, of the same shape, from a seed. It is called for at most 1,024
 /// copies twice: λ is the one that tells the first copies apart best ([`Copies::judge`]), β that one or, where
-/// the error goes on falling, 2, 4, 8, … times it; the errors are those of the second copies. Where the likelihood of the corruption is known, its `channel` is tried as well; where it is not, what 100
-/// steps of [`denoise`] learn. The recall is that of one step by softmax.
+/// the error goes on falling, 2, 4, 8, … times it; the errors are those of the second copies. Where a `channel`
+/// is given, it is tried as well; where none is, what 100 steps of [`denoise`] learn. The recall is that of one
+/// step by softmax.
+///
+/// A channel that is a likelihood is tried at β = 1, the posterior mean, than which nothing has a smaller
+/// expected error. It is chosen unless the error of another is smaller by more than three standard errors of
+/// the difference: where nearly all copies are recalled by both, chance alone decides between them. A
+/// [calibrated](Channel::calibrated) one is tried as the others are.
 ///
 /// The time is that of some forty products of the copies with the patterns, of an eigendecomposition of
 /// min(`n_patterns`, `dim`)³, and of the steps.
@@ -145,29 +151,77 @@ pub fn choose<T: Scalar>(
         (None, None) => {}
     }
 
-    let mut tried: Vec<(Tried, Model<T>)> = Vec::with_capacity(candidates.len());
+    let mut tried: Vec<Tested<T>> = Vec::with_capacity(candidates.len());
     for (what, similarity) in candidates {
-        let beta = copies.judge(patterns, &similarity)?.beta;
-        let model = Model::dense(beta)?.with_similarity(similarity);
-        let memory = sharpened(Memory::new(patterns.clone(), model)?, &copies)?;
-        let error = error_of(&memory, &held_out)?;
-        tried.push((Tried { what, beta: memory.model().beta(), error }, memory.model().clone()));
+        tried.push(test(patterns, what, similarity, (&copies, &held_out))?);
     }
     // Stable: of equal errors the simpler comes first.
-    tried.sort_by(|(a, _), (b, _)| a.error.total_cmp(&b.error));
-    let model = tried[0].1.clone();
-    Ok(Choice { model, tried: tried.into_iter().map(|(tried, _)| tried).collect() })
+    tried.sort_by(|a, b| a.tried.error.total_cmp(&b.tried.error));
+    if let Some(i) = tried.iter().position(Tested::is_posterior_mean)
+        && !is_worse(&tried[i].errors, &tried[0].errors)
+    {
+        tried[..=i].rotate_right(1);
+    }
+    let model = tried[0].model.clone();
+    Ok(Choice { model, tried: tried.into_iter().map(|tested| tested.tried).collect() })
+}
+
+/// One similarity, its model, and the error of each copy of the second draw.
+struct Tested<T> {
+    tried: Tried,
+    model: Model<T>,
+    errors: Array1<f64>,
+}
+
+impl<T: Scalar> Tested<T> {
+    fn is_posterior_mean(&self) -> bool {
+        is_likelihood(self.model.similarity())
+    }
+}
+
+fn is_likelihood<T: Scalar>(similarity: &Similarity<T>) -> bool {
+    matches!(similarity, Similarity::Channel(channel) if channel.is_likelihood())
+}
+
+fn test<T: Scalar>(
+    patterns: &Patterns<T>,
+    what: Candidate,
+    similarity: Similarity<T>,
+    (copies, held_out): (&Copies<T>, &Copies<T>),
+) -> Result<Tested<T>> {
+    let memory = if is_likelihood(&similarity) {
+        Memory::new(patterns.clone(), Model::dense(1.0)?.with_similarity(similarity))?
+    } else {
+        let beta = copies.judge(patterns, &similarity)?.beta;
+        let model = Model::dense(beta)?.with_similarity(similarity);
+        sharpened(Memory::new(patterns.clone(), model)?, copies)?
+    };
+    let errors = errors_of(&memory, held_out)?;
+    let (beta, error) = (memory.model().beta(), mean(&errors));
+    Ok(Tested { tried: Tried { what, beta, error }, model: memory.model().clone(), errors })
+}
+
+/// Whether the mean of `errors` is larger than that of `others`, of the same copies, by more than chance.
+fn is_worse(errors: &Array1<f64>, others: &Array1<f64>) -> bool {
+    const STANDARD_ERRORS: f64 = 3.0;
+    let differences = errors - others;
+    let deviation = differences.std(0.0);
+    mean(&differences) > STANDARD_ERRORS * deviation / (differences.len() as f64).sqrt()
+}
+
+fn mean(values: &Array1<f64>) -> f64 {
+    values.mean().unwrap_or(0.0)
 }
 
 /// The memory with β doubled for as long as its error falls. The weights of the sources alone do not say where to
 /// stop: where all are recalled, they are nearly 1 long before the error is nothing.
 fn sharpened<T: Scalar>(mut memory: Memory<T>, copies: &Copies<T>) -> Result<Memory<T>> {
-    let mut error = error_of(&memory, copies)?;
+    let mut error = mean(&errors_of(&memory, copies)?);
     for _ in 0..MOST_DOUBLINGS {
         let model = memory.model().clone();
         let sharper = Model::dense(2.0 * model.beta())?.with_similarity(model.similarity().clone());
         memory = memory.with_model(sharper)?;
-        let its_error = error_of(&memory, copies)?;
+        let its_error = mean(&errors_of(&memory, copies)?);
         if its_error >= error {
             return memory.with_model(model);
         }
@@ -176,10 +230,9 @@ fn sharpened<T: Scalar>(mut memory: Memory<T>, copies: &Copies<T>) -> Result<Mem
     Ok(memory)
 }
 
-/// The mean error of the recall of copies.
-fn error_of<T: Scalar>(memory: &Memory<T>, copies: &Copies<T>) -> Result<f64> {
+/// The errors of the recall of copies.
+fn errors_of<T: Scalar>(memory: &Memory<T>, copies: &Copies<T>) -> Result<Array1<f64>> {
     let recalled = memory.retrieve(copies.queries(), &Dynamics::one_step())?.retrieved;
     let sources = memory.patterns().view().select(Axis(0), copies.sources());
-    let errors = sum_squared_error(sources.view(), recalled.view(), None)?;
-    Ok(errors.mean().unwrap_or(0.0))
+    sum_squared_error(sources.view(), recalled.view(), None)
 }

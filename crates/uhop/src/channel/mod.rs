@@ -249,6 +249,11 @@ impl Channel {
         &self.kind
     }
 
+    /// Whether it is the likelihood itself, and not what mean and variance tell of it.
+    pub(crate) fn is_likelihood(&self) -> bool {
+        !matches!(self.kind, Kind::Calibrated { .. })
+    }
+
     pub(crate) fn terms(&self) -> &Terms {
         &self.terms
     }
