@@ -163,3 +163,50 @@ fn it_needs_a_number_of_threads() {
         assert!(said.starts_with("peer: ") && said.lines().count() == 1, "{said}");
     }
 }
+
+#[test]
+fn it_trains_layers_and_classifiers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (n, dim) = (6, 8);
+    let tokens = Array2::from_shape_fn((n, dim), |(i, j)| ((3 * i + j) % 5) as f32 - 2.0);
+    let images = Array2::from_shape_fn((3, 3072), |(i, j)| ((i + j) % 7) as f32 - 3.0);
+    let mut peer = Peer::start();
+    for (name, rows) in [("tokens", tokens), ("images", images)] {
+        let path = save(folder.path(), &format!("{name}.npy"), rows);
+        peer.ask(json!({"do": "load", "array": name, "path": path}));
+    }
+    peer.ask(json!({
+        "do": "layer", "trainee": "layer", "tokens": "tokens", "n_samples": 2, "n_heads": 4,
+        "separation": {"entmax": {"alpha": 1.5}}, "parameters": path("layer.npy"),
+    }));
+    // Four maps with their biases.
+    assert_eq!(read(&path("layer.npy")).dim(), (1, 4 * (dim + 1) * dim));
+    let mut step = |trainee: &str, repetitions: usize| {
+        let answer = peer.ask(json!({
+            "do": "step", "trainee": trainee, "repetitions": repetitions,
+            "result": path("output.npy"),
+        }));
+        assert_eq!(n_seconds(&answer), repetitions);
+        read(&path("output.npy"))
+    };
+    let mean_square = |rows: &Array2<f32>| rows.mapv(|x| x * x).mean().unwrap();
+    let first = step("layer", 1);
+    assert_eq!(first.dim(), (n, dim));
+    assert!(mean_square(&step("layer", 20)) < mean_square(&first));
+
+    let answer = peer.ask(json!({
+        "do": "layer", "trainee": "layer", "tokens": "tokens", "n_samples": 4, "n_heads": 4,
+        "separation": "softmax", "parameters": path("layer.npy"),
+    }));
+    assert!(answer["error"].as_str().unwrap().contains("6 rows"), "{answer}");
+    peer.ask(json!({
+        "do": "classifier", "trainee": "model", "images": "images", "model": "sparse",
+        "parameters": path("model.npy"),
+    }));
+    let answer = peer.ask(json!({
+        "do": "step", "trainee": "model", "repetitions": 1, "result": path("output.npy"),
+    }));
+    assert_eq!((n_seconds(&answer), read(&path("output.npy")).dim()), (1, (3, 10)));
+    peer.finish();
+}

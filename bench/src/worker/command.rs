@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use uhop_nn::SeparationConfig;
+use uhop_nn::vision::Contender;
 
 /// A request. Arrays, and the memories and maps made of them, are known by the names given here.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -56,6 +58,20 @@ pub(super) enum Command {
     Scores { memory: String, queries: String, repetitions: usize, result: Option<PathBuf> },
     /// A · Bᵀ of two arrays: a matrix product.
     Product { a: String, b: String, repetitions: usize, result: Option<PathBuf> },
+    /// Makes a Hopfield layer and its optimizer; `tokens` are rows, those of a sample after each other. The
+    /// parameters are written as one row: matrices `[inputs, outputs]`, each before its bias.
+    Layer {
+        trainee: String,
+        tokens: String,
+        n_samples: usize,
+        n_heads: usize,
+        separation: SeparationConfig,
+        parameters: PathBuf,
+    },
+    /// Makes the fair image classifier for rows of 32 × 32 pixels in three channels.
+    Classifier { trainee: String, images: String, model: Contender, parameters: PathBuf },
+    /// One training step after the other: forward, backward, Adam. Readouts or scores of the last one.
+    Step { trainee: String, repetitions: usize, result: Option<PathBuf> },
     /// Reads an array from memory, once a repetition.
     Stream { array: String, repetitions: usize },
 }

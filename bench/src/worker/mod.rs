@@ -13,6 +13,7 @@
 //! (each on one line). `bench/peers` is the other end of the pipe.
 
 mod command;
+mod layer;
 mod stream;
 
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use command::{Command, LossName, SeparationName, SimilarityName};
+use layer::Trainee;
 use ndarray::{Array2, Axis, concatenate};
 use serde::Serialize;
 use uhop::stage1::{Optimizer, Params, SeparationLoss, learn};
@@ -37,6 +39,12 @@ enum Problem {
     Unknown { what: &'static str, name: String },
     #[error("repetitions: expected at least 1, found 0; ask for one")]
     NoRepetition,
+    #[error("tokens: {n} rows are not {n_samples} samples of equal length; choose a divisor")]
+    Samples { n_samples: usize, n: usize },
+    #[error(transparent)]
+    Layer(#[from] uhop_nn::Error),
+    #[error(transparent)]
+    Training(#[from] uhop_nn::train::Error),
     #[error(transparent)]
     Uhop(#[from] uhop::Error),
     #[error(transparent)]
@@ -78,6 +86,7 @@ pub fn serve(input: impl BufRead, mut output: impl Write) -> io::Result<()> {
 struct Worker {
     arrays: HashMap<String, Patterns<f32>>,
     memories: HashMap<String, Memory<f32>>,
+    trainees: HashMap<String, Trainee>,
 }
 
 impl Worker {
@@ -95,6 +104,7 @@ impl Worker {
             }
             Command::Forget { name } => {
                 self.arrays.remove(&name);
+                self.trainees.remove(&name);
                 self.memories.remove(&name);
                 Ok(Reply::default())
             }
@@ -159,12 +169,33 @@ impl Worker {
                 let (seconds, product) = timed(repetitions, || map.apply(a))?;
                 answer(seconds, product, result)
             }
+            Command::Layer { trainee, tokens, n_samples, n_heads, separation, parameters } => {
+                let tokens = self.array(&tokens)?;
+                let made = Trainee::layer(tokens, n_samples, n_heads, separation)?;
+                self.keep(trainee, made, &parameters)
+            }
+            Command::Classifier { trainee, images, model, parameters } => {
+                let made = Trainee::classifier(self.array(&images)?, model)?;
+                self.keep(trainee, made, &parameters)
+            }
+            Command::Step { trainee, repetitions, result } => {
+                let unknown = || Problem::Unknown { what: "trainee", name: trainee.clone() };
+                let trained = self.trainees.get_mut(&trainee).ok_or_else(unknown)?;
+                let (seconds, output) = timed(repetitions, || trained.step())?;
+                answer(seconds, output, result)
+            }
             Command::Stream { array, repetitions } => {
                 let array = self.array(&array)?.view();
                 let (seconds, sum) = timed(repetitions, || Ok::<_, Problem>(stream::sum(array)))?;
                 Ok(Reply { seconds, value: Some(sum) })
             }
         }
+    }
+
+    fn keep(&mut self, name: String, made: Trainee, file: &Path) -> Result<Reply, Problem> {
+        write(file, made.parameters())?;
+        self.trainees.insert(name, made);
+        Ok(Reply::default())
     }
 
     fn array(&self, name: &str) -> Result<&Patterns<f32>, Problem> {
