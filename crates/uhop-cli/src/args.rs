@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use uhop::Threads;
 use uhop_data::datasets::Dataset;
 use uhop_lab::MOST_SEEDS;
+use uhop_nn::train::DeviceName;
 use uhop_nn::vision::Contender;
 
 /// Associative memory: store patterns, recall each from a damaged or partial copy.
@@ -351,6 +352,10 @@ pub(crate) struct TrainClassifyArgs {
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) test_images: Option<NonZeroUsize>,
 
+    /// Where to train: cpu, or cuda or wgpu where the program was built with them
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device)]
+    pub(crate) device: DeviceName,
+
     /// The folder for rows and checkpoints, made if missing
     #[arg(long, value_name = "DIR", default_value = "uhop-train")]
     pub(crate) out: PathBuf,
@@ -377,6 +382,11 @@ pub(crate) enum PresetArg {
 /// The name of a known data set.
 fn dataset(name: &str) -> Result<Dataset, String> {
     name.parse().map_err(|error: uhop_data::Error| error.to_string())
+}
+
+/// The name of a device.
+fn device(name: &str) -> Result<DeviceName, String> {
+    name.parse().map_err(|error: uhop_nn::train::Error| error.to_string())
 }
 
 /// The name of a classifier.

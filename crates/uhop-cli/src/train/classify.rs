@@ -79,6 +79,7 @@ pub(crate) fn run(args: &TrainClassifyArgs) -> Result<(), Failure> {
             train: data.train(),
             test: data.test(),
             seed: *seed,
+            device: setup.device,
             checkpoint: Some(path),
             data: &identity,
         };
@@ -229,7 +230,8 @@ fn setup(args: &TrainClassifyArgs) -> Setup {
     ]
     .map(|n| n.map(std::num::NonZeroUsize::get));
     let of_preset = Setup::of(preset, args.model.clone());
-    Setup { epochs, stage1_epochs, dim, patch_size, n_train, n_test, ..of_preset }
+    let device = args.device;
+    Setup { epochs, stage1_epochs, dim, patch_size, n_train, n_test, device, ..of_preset }
 }
 
 fn data(args: &TrainClassifyArgs, console: &Console) -> Result<Data, Failure> {

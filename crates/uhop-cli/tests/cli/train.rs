@@ -94,3 +94,18 @@ fn an_interrupted_training_keeps_what_it_learned() {
     assert_eq!((output.status.code(), stderr(&output)), (Some(130), expected));
     assert!(rows(here).len() > 1);
 }
+
+#[cfg(not(any(feature = "cuda", feature = "wgpu")))]
+#[test]
+fn a_device_that_the_program_was_built_without_is_one_error() {
+    for (device, said) in [("cuda", "--features cuda"), ("wgpu", "--features wgpu")] {
+        let folder = TempDir::new().unwrap();
+        let words = [&RUN[..], &["--device", device]].concat();
+        let output = uhop(folder.path(), &words).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let errors = stderr(&output);
+        let errors: Vec<_> = errors.lines().filter(|line| line.starts_with("error")).collect();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].contains(said), "{errors:?}");
+    }
+}

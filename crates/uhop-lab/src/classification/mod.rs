@@ -138,6 +138,7 @@ impl Run<'_> {
             train: set.train(),
             test: set.test(),
             seed: *seed,
+            device: setup.device,
             checkpoint: None,
             data: set.name(),
         };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use uhop_data::datasets::Dataset;
-use uhop_nn::train::{ImageShape, Stage1};
+use uhop_nn::train::{DeviceName, ImageShape, Stage1};
 use uhop_nn::vision::{Classification, Contender, Preset};
 
 use crate::error::Result;
@@ -60,6 +60,9 @@ pub struct Setup {
     /// Height and width of a patch.
     #[serde(default, deserialize_with = "check::count_if_any")]
     pub patch_size: Option<usize>,
+    /// Where it is trained.
+    #[serde(default)]
+    pub device: DeviceName,
 }
 
 /// What is smaller in a quick run.
@@ -117,6 +120,7 @@ impl Setup {
             n_test: None,
             dim: None,
             patch_size: None,
+            device: DeviceName::Cpu,
         }
     }
 
@@ -139,9 +143,13 @@ impl Setup {
             ("patch_size", self.patch_size),
         ];
         let differs = differs.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        differs.fold(self.preset.name().to_owned(), |name, (key, value)| {
+        let name = differs.fold(self.preset.name().to_owned(), |name, (key, value)| {
             format!("{name}, {key} {value}")
-        })
+        });
+        match self.device {
+            DeviceName::Cpu => name,
+            device => format!("{name}, on {device}"),
+        }
     }
 
     /// Model and training of a contender.

@@ -30,6 +30,7 @@
 mod checkpoint;
 mod classifier;
 mod config;
+mod device;
 mod epoch;
 mod error;
 mod plan;
@@ -39,6 +40,7 @@ pub(crate) mod seeds;
 
 pub use classifier::Classifier;
 pub use config::{Inner, Moves, OptimizerConfig, Rule, Schedule, Stage1, TrainingConfig};
+pub use device::DeviceName;
 pub use epoch::{Epoch, Stage};
 pub use error::{Error, Result};
 pub use run::{Event, Observer, Outcome, Run, Step};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::vih::ViHConfig;
 use crate::train::{
-    Epoch, Observer, Outcome, Result, Run, Samples, Standardization, TrainingConfig,
+    DeviceName, Epoch, Observer, Outcome, Result, Run, Samples, Standardization, TrainingConfig,
 };
 
 /// Model and training.
@@ -17,7 +17,7 @@ use crate::train::{
 /// use std::ops::ControlFlow;
 ///
 /// use ndarray::Array2;
-/// use uhop_nn::train::{ImageShape, Samples};
+/// use uhop_nn::train::{DeviceName, ImageShape, Samples};
 /// use uhop_nn::vision::{Preset, Task};
 ///
 /// // Images of one grey each; the class says which.
@@ -28,7 +28,14 @@ use crate::train::{
 ///
 /// let mut classification = Preset::Small.of("dense".parse()?, shape, 2);
 /// classification.training.epochs = 5;
-/// let task = Task { train: &samples, test: &samples, seed: 0, checkpoint: None, data: "greys" };
+/// let task = Task {
+///     train: &samples,
+///     test: &samples,
+///     seed: 0,
+///     device: DeviceName::Cpu,
+///     checkpoint: None,
+///     data: "greys",
+/// };
 /// let trained = classification.start(&task, &mut |_| ControlFlow::Continue(()))?;
 /// assert_eq!(trained.epochs.last().unwrap().test_accuracy, Some(1.0));
 /// # Ok::<(), uhop_nn::train::Error>(())
@@ -52,6 +59,8 @@ pub struct Task<'a> {
     pub test: &'a Samples,
     /// Seed of parameters, order of the samples and dropout.
     pub seed: u64,
+    /// Where it is trained: numbers of another device differ by rounding.
+    pub device: DeviceName,
     /// The file for checkpoints, if there are to be any.
     pub checkpoint: Option<&'a Path>,
     /// What the data are: a checkpoint of others is refused.
@@ -75,13 +84,13 @@ impl Classification {
     /// # Errors
     /// As [`ViHConfig::init`].
     pub fn n_parameters(&self) -> Result<usize> {
-        Ok(self.model.init(0, &device())?.n_parameters())
+        Ok(self.model.init(0, &DeviceName::Cpu.open()?)?.n_parameters())
     }
 
     /// Trains from the start.
     ///
     /// # Errors
-    /// As [`Run::start`], and as [`ViHConfig::init`].
+    /// As [`Run::start`], [`ViHConfig::init`] and [`DeviceName::open`].
     pub fn start(&self, task: &Task<'_>, observer: Observer<'_>) -> Result<Trained> {
         self.run(task, |run, model, device| run.start(model, device, observer))
     }
@@ -89,7 +98,7 @@ impl Classification {
     /// Goes on from the checkpoint, to the same numbers.
     ///
     /// # Errors
-    /// As [`Run::resume`], and as [`ViHConfig::init`].
+    /// As [`Run::resume`], [`ViHConfig::init`] and [`DeviceName::open`].
     pub fn resume(&self, task: &Task<'_>, observer: Observer<'_>) -> Result<Trained> {
         self.run(task, |run, model, device| run.resume(model, device, observer))
     }
@@ -99,11 +108,11 @@ impl Classification {
         task: &Task<'_>,
         run: impl FnOnce(&Run<'_>, super::ViH, &Device) -> Result<Outcome<super::ViH>>,
     ) -> Result<Trained> {
-        let device = device();
+        let device = task.device.open()?;
         let standardization = Standardization::of(task.train);
         let model = self.model.init(task.seed, &device)?;
         let model_text = serde_json::to_string(&self.model).expect("a configuration is plain data");
-        let identity = format!("{}, {model_text}", task.data);
+        let identity = format!("{}, on {}, {model_text}", task.data, task.device);
         let n_parameters = model.num_params();
         let outcome = run(
             &Run {
@@ -121,9 +130,4 @@ impl Classification {
         let Outcome { epochs, finished, .. } = outcome;
         Ok(Trained { epochs, finished, n_parameters })
     }
-}
-
-/// The CPU, with gradients.
-fn device() -> Device {
-    Device::flex().autodiff()
 }

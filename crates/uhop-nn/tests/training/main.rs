@@ -9,7 +9,7 @@ mod model;
 use std::ops::ControlFlow;
 
 use uhop_data::sample;
-use uhop_nn::train::{Epoch, Event, ImageShape, Observer, Samples};
+use uhop_nn::train::{DeviceName, Epoch, Event, ImageShape, Observer, Samples};
 use uhop_nn::vision::{Classification, Preset, Task};
 
 const SHAPE: ImageShape = ImageShape { height: 28, width: 28, channels: 1 };
@@ -30,7 +30,7 @@ fn preset(preset: Preset, contender: &str, epochs: usize) -> Classification {
 }
 
 fn task<'a>(train: &'a Samples, test: &'a Samples, seed: u64) -> Task<'a> {
-    Task { train, test, seed, checkpoint: None, data: "digits" }
+    Task { train, test, seed, device: DeviceName::Cpu, checkpoint: None, data: "digits" }
 }
 
 /// An observer that never stops.
