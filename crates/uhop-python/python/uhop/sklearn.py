@@ -86,23 +86,27 @@ class AssociativeMemory(ClassifierMixin, TransformerMixin, BaseEstimator):
         shares = np.zeros((len(X), len(self.classes_)))
         for label in range(len(self.classes_)):
             shares[:, label] = weights[:, self.labels_ == label].sum(axis=1)
-        return shares / shares.sum(axis=1, keepdims=True)
+        normalised: Array = shares / shares.sum(axis=1, keepdims=True)
+        return normalised
 
     def predict(self, X: Any) -> Array:
         """The label with the most weight."""
         shares = self.predict_proba(X)
-        return self.classes_[shares.argmax(axis=1)]
+        labels: Array = self.classes_[shares.argmax(axis=1)]
+        return labels
 
     def _states(self, X: Any) -> Array:
         check_is_fitted(self, "memory_")
-        return validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        states: Array = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        return states
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """The names of the features that went in: recall keeps them."""
         check_is_fitted(self, "memory_")
         from sklearn.utils.validation import _check_feature_names_in
 
-        return _check_feature_names_in(self, input_features)
+        names: Array = _check_feature_names_in(self, input_features)
+        return names
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -23,7 +23,8 @@ def entmax(z: Tensor, alpha: float | Tensor = 1.5, dim: int = -1) -> Tensor:
     tensor([0.0000, 0.2500, 0.7500])
     """
     _on_cpu(z, "the scores")
-    return _Entmax.apply(z, alpha, dim)
+    weights: Tensor = _Entmax.apply(z, alpha, dim)
+    return weights
 
 
 def retrieve(
@@ -147,10 +148,15 @@ class _Retrieve(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> Any:
         queries, patterns, values, beta = ctx.saved_tensors
-        arrays = [_numbers(tensor.contiguous()) for tensor in (patterns, values, queries, g)]
-        separation = Separation.entmax(ctx.alpha)
-        of = _native.retrieve_vjp(*arrays, separation, float(beta), None)
-        of_patterns, of_values, of_queries, of_beta = of
+        of_patterns, of_values, of_queries, of_beta = _native.retrieve_vjp(
+            _numbers(patterns.contiguous()),
+            _numbers(values.contiguous()),
+            _numbers(queries.contiguous()),
+            _numbers(g.contiguous()),
+            Separation.entmax(ctx.alpha),
+            float(beta),
+            None,
+        )
         return (
             _like(of_queries, queries),
             _like(of_patterns, patterns),

@@ -126,7 +126,8 @@ class Hopfield(nn.Module):
         """
         weights, value = self._associate(stored, state, projection, stored_mask, association_mask)
         read = self.dropout(weights) @ value
-        return self.project_output(read.transpose(1, 2).flatten(2))
+        readout: Tensor = self.project_output(read.transpose(1, 2).flatten(2))
+        return readout
 
     def weights(
         self,
@@ -142,7 +143,8 @@ class Hopfield(nn.Module):
 
     def features(self, stored: Tensor) -> Tensor:
         """Φ(ξ): stored patterns as they are compared, `[..., n_stored, n_heads × head]`."""
-        return self.project_stored(self.norm_stored(stored))
+        features: Tensor = self.project_stored(self.norm_stored(stored))
+        return features
 
     def _associate(
         self,
@@ -185,7 +187,8 @@ class Hopfield(nn.Module):
 
     def _by_heads(self, rows: Tensor) -> Tensor:
         """`[batch, n, n_heads × size]` → `[batch, n_heads, n, size]`."""
-        return rows.unflatten(-1, (self.association.n_heads, -1)).transpose(1, 2)
+        n_heads = self.association.n_heads
+        return rows.reshape(*rows.shape[:-1], n_heads, rows.shape[-1] // n_heads).transpose(1, 2)
 
 
 def _check(rows: Tensor, what: str) -> None:
@@ -239,7 +242,8 @@ class HopfieldPooling(nn.Module):
     def forward(self, stored: Tensor, *, stored_mask: Tensor | None = None) -> Tensor:
         """`stored_mask` says which stored patterns are there, `[batch, n_stored]`."""
         states = self.states.expand(len(stored), -1, -1)
-        return self.hopfield(stored, states, stored_mask=stored_mask).flatten(1)
+        readout: Tensor = self.hopfield(stored, states, stored_mask=stored_mask)
+        return readout.flatten(1)
 
     def weights(self, stored: Tensor, *, stored_mask: Tensor | None = None) -> Tensor:
         """The weights of each learned state, `[batch, n_heads, quantity, n_stored]`."""
@@ -281,7 +285,8 @@ class HopfieldLayer(nn.Module):
 
     def forward(self, state: Tensor) -> Tensor:
         """`[batch, n_states, size]` → `[batch, n_states, output_size]`."""
-        return self.hopfield(*self._inputs(state))
+        readout: Tensor = self.hopfield(*self._inputs(state))
+        return readout
 
     def weights(self, state: Tensor) -> Tensor:
         """The weights of each learned pattern, `[batch, n_heads, n_states, quantity]`."""
