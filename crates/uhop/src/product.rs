@@ -10,9 +10,15 @@ use rayon::prelude::*;
 use crate::scalar::Scalar;
 use crate::vector_state;
 
-/// Rows of the result computed by one task. Constant, and each task is sequential: the result does
-/// not depend on the number of threads.
+/// The fewest rows of a result that one task computes.
 pub(crate) const TILE: usize = 64;
+
+/// Rows of a result of `n_rows` that one task computes: more of them, since each task packs the other matrix
+/// anew, as long as there are eight tasks. By `n_rows` alone, and each task is sequential: the result does not
+/// depend on the number of threads.
+pub(crate) fn tile(n_rows: usize) -> usize {
+    (n_rows / 8 / TILE * TILE).clamp(TILE, 4 * TILE)
+}
 
 /// `A · B` for `A` of shape `[m, k]` and `B` of shape `[k, n]`, by the threads there are.
 pub(crate) fn product<T: Scalar>(a: ArrayView2<'_, T>, b: ArrayView2<'_, T>) -> Array2<T> {
@@ -23,12 +29,11 @@ pub(crate) fn product<T: Scalar>(a: ArrayView2<'_, T>, b: ArrayView2<'_, T>) -> 
     }
     let (a, b) = (Operand::new(a), Operand::new(b));
     let (a, b) = (a.as_mat(), b.as_mat());
-    result.axis_chunks_iter_mut(Axis(0), TILE).into_par_iter().enumerate().for_each(
-        |(tile, rows)| {
-            let a = a.subrows(tile * TILE, rows.nrows());
-            multiply(rows, Accum::Replace, T::one(), a, b);
-        },
-    );
+    let tile = tile(a.nrows());
+    result.axis_chunks_iter_mut(Axis(0), tile).into_par_iter().enumerate().for_each(|(i, rows)| {
+        let a = a.subrows(i * tile, rows.nrows());
+        multiply(rows, Accum::Replace, T::one(), a, b);
+    });
     result
 }
 
@@ -125,7 +130,7 @@ mod tests {
         /// of numbers below 1/2: k terms below 1/4, each sum off by at most k u times their total.
         #[test]
         fn equals_the_naive_product(
-            m in prop::sample::select(vec![1, 2, TILE - 1, TILE, TILE + 1, 2 * TILE + 3]),
+            m in prop::sample::select(vec![1, 2, TILE - 1, TILE, TILE + 1, 2 * TILE + 3, 16 * TILE + 1]),
             n in 1usize..20, k in 1usize..30, seed: u64,
         ) {
             let (a, b) = (matrix(m, k, seed), matrix(k, n, seed ^ 1));

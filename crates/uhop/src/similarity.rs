@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::feature_map::{AsymmetricMap, LinearMap, normalize_rows};
 use crate::pairs::squared_norms;
 use crate::patterns::{Patterns, check_states};
-use crate::product::{TILE, product_into};
+use crate::product::{TILE, product_into, tile};
 use crate::scalar::Scalar;
 use crate::simd;
 use crate::wide::squared_distance;
@@ -225,7 +225,10 @@ impl<T: Scalar> Keys<T> {
         let n_patterns = self.patterns.n_patterns();
         let mut scores = Array2::zeros((states.n_states(), n_patterns));
         // No product amortises a tile of absolute differences: small ones share the work better.
-        let tile = if matches!(self.kind, Kind::Manhattan) { TILE / 8 } else { TILE };
+        let tile = match self.kind {
+            Kind::Manhattan => TILE / 8,
+            _ => tile(states.n_states()),
+        };
         scores.axis_chunks_iter_mut(Axis(0), tile).into_par_iter().enumerate().try_for_each(
             |(i, scores)| {
                 let start = i * tile;
