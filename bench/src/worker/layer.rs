@@ -4,13 +4,15 @@ use std::fmt;
 
 use ndarray::Array2;
 use uhop::Patterns;
-use uhop_nn::burn::nn::{LayerNorm, Linear};
+use uhop_nn::burn::nn::Linear;
 use uhop_nn::burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use uhop_nn::burn::tensor::activation::log_softmax;
 use uhop_nn::burn::tensor::{Int, Tensor, TensorData};
 use uhop_nn::train::{Classifier as _, DeviceName, ImageShape};
 use uhop_nn::vision::{Body, Contender, Preset, ViH};
-use uhop_nn::{Hopfield, HopfieldConfig, HopfieldInput, NormalizationConfig, SeparationConfig};
+use uhop_nn::{
+    Hopfield, HopfieldConfig, HopfieldInput, Norm, NormalizationConfig, SeparationConfig,
+};
 
 use super::Problem;
 
@@ -160,10 +162,9 @@ impl Parameters {
         }
     }
 
-    fn norm(&mut self, norm: &LayerNorm) {
-        self.tensor(norm.gamma.val());
-        if let Some(beta) = &norm.beta {
-            self.tensor(beta.val());
+    fn norm(&mut self, norm: &Norm) {
+        for numbers in norm.scale.iter().chain(&norm.shift) {
+            self.tensor(numbers.val());
         }
     }
 

@@ -39,6 +39,7 @@
 mod config;
 mod error;
 mod feature_map;
+mod flex;
 mod heads;
 mod hopfield;
 mod lookup;

@@ -2,10 +2,10 @@
 
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
-use burn::tensor::module::layer_norm;
 use burn::tensor::{Device, Tensor};
 
 use crate::config::Normalization;
+use crate::flex::layer_norm;
 
 /// (x − mean) / √(variance + ε) of the last axis, then the learned scale and shift, if any.
 #[derive(Module, Debug)]
@@ -22,12 +22,14 @@ impl Norm {
         match kind {
             Normalization::Off => None,
             Normalization::Plain { epsilon } => Some(Self { scale: None, shift: None, epsilon }),
-            Normalization::Affine { epsilon } => Some(Self {
-                scale: Some(Initializer::Ones.init([dim], device)),
-                shift: Some(Initializer::Zeros.init([dim], device)),
-                epsilon,
-            }),
+            Normalization::Affine { epsilon } => Some(Self::affine(dim, epsilon, device)),
         }
+    }
+
+    /// With a scale from 1 and a shift from 0.
+    pub(crate) fn affine(dim: usize, epsilon: f64, device: &Device) -> Self {
+        let scale = Some(Initializer::Ones.init([dim], device));
+        Self { scale, shift: Some(Initializer::Zeros.init([dim], device)), epsilon }
     }
 
     /// Rows `[n, dim]`, each normalised.

@@ -401,7 +401,7 @@ fn total_of(row: &[Chunk<f64>]) -> f64 {
 ///
 /// x = n ln 2 + r with |r| ≤ ½ ln 2, and the polynomial of Cephes (Moshier) for exp(r).
 #[inline(always)]
-fn exp_f32(x: f32) -> f32 {
+pub(crate) fn exp_f32(x: f32) -> f32 {
     const LEAST: f32 = -87.336_54;
     // Adding it rounds to an integer, which then stands in the last bits.
     const ROUNDER: f32 = 12_582_912.0; // 1.5 · 2²³

@@ -13,6 +13,7 @@ use uhop::Separation;
 use crate::error::{Error, Result};
 
 pub(crate) use composed::Family;
+pub(crate) use lanes::exp_f32;
 
 /// How scores become weights: the separations of [`uhop::Separation`], softmax-1, and α-entmax
 /// whose α is learned.

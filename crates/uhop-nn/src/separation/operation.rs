@@ -5,17 +5,16 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, binary, unary};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, DispatchDevice, Flex, backend_extension};
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::{DType, Tensor, TensorData};
 
 use super::Family;
-use super::rows::{Number, Rows};
+use super::rows::Rows;
+use crate::flex::{entries, is_here};
 
 /// Whether the operations here can take these scores.
 pub(super) fn takes(scores: &Tensor<4>) -> bool {
-    let device = scores.device().inner();
-    matches!(device.as_dispatch(), DispatchDevice::Flex(_))
-        && matches!(scores.dtype(), DType::F32 | DType::F64)
+    is_here(scores) && matches!(scores.dtype(), DType::F32 | DType::F64)
 }
 
 /// The weights of scores `[batch, n_heads, n_states, n_patterns]`.
@@ -185,10 +184,4 @@ fn map(tensor: FloatTensor<Flex>, change: impl FnOnce(Numbers<'_>)) -> FloatTens
         _ => change(Numbers::Single(data.as_mut_slice().expect("`takes` lets nothing else in"))),
     }
     FloatTensor::<Flex>::from_data(data)
-}
-
-/// The entries of a tensor, row after row.
-fn entries<T: Number>(tensor: &FloatTensor<Flex>) -> &[T] {
-    let (start, end) = tensor.layout().contiguous_offsets().expect("kept in this layout");
-    &tensor.storage()[start..end]
 }

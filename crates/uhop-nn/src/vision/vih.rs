@@ -1,15 +1,16 @@
 //! The model: patches, class token, Hopfield layers, scores.
 
 use burn::module::{Module, Param, ParamId};
-use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
-use burn::tensor::activation::{gelu, relu};
+use burn::nn::{Linear, LinearConfig};
+use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::initial;
 use crate::error::{Error, Result};
+use crate::flex::gelu;
 use crate::train::{Classifier, ImageShape, seeds};
-use crate::{Hopfield, HopfieldConfig, HopfieldInput, SeparationLoss};
+use crate::{Hopfield, HopfieldConfig, HopfieldInput, Norm, SeparationLoss};
 
 /// What a [`ViH`] is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,7 +73,7 @@ pub struct ViH {
     /// Between tokens and scores.
     pub body: Body,
     /// Before the scores.
-    pub norm: LayerNorm,
+    pub norm: Norm,
     /// From the class token to scores.
     pub head: Linear,
     image: [usize; 3],
@@ -103,11 +104,11 @@ pub struct Pooling {
 #[derive(Module, Debug)]
 pub struct Block {
     /// Before the layer.
-    pub norm: LayerNorm,
+    pub norm: Norm,
     /// The layer.
     pub hopfield: Hopfield,
     /// Before the MLP.
-    pub hidden_norm: LayerNorm,
+    pub hidden_norm: Norm,
     /// Into the MLP.
     pub hidden: Linear,
     /// Out of it.
@@ -115,6 +116,8 @@ pub struct Block {
 }
 
 const MODEL: &str = "ViH";
+/// Of its normalisations, as PyTorch has it.
+const EPSILON: f64 = 1e-5;
 
 impl ViHConfig {
     /// Patches of an image.
@@ -159,7 +162,7 @@ impl ViHConfig {
         // Layers draw their first parameters from the device; they are drawn anew below.
         let _held = seeds::hold_generator();
         let linear = |from, to| LinearConfig::new(from, to).init(device);
-        let norm = || LayerNormConfig::new(dim).init(device);
+        let norm = || Norm::affine(dim, EPSILON, device);
         let body = match &self.body {
             BodyConfig::Pooling { hopfield, map } => Body::Pooling(Pooling {
                 map: map.then(|| linear(dim, dim)),
@@ -282,10 +285,10 @@ impl Pooling {
 
 impl Block {
     fn forward(&self, tokens: Tensor<3>) -> Result<Tensor<3>> {
-        let normed = self.norm.forward(tokens.clone());
+        let normed = of_rows(tokens.clone(), |rows| self.norm.forward(rows));
         let tokens = tokens + self.hopfield.forward(HopfieldInput::among(normed))?.readout;
-        let hidden = of_rows(self.hidden_norm.forward(tokens.clone()), |rows| {
-            self.output.forward(gelu(self.hidden.forward(rows)))
+        let hidden = of_rows(tokens.clone(), |rows| {
+            self.output.forward(gelu(self.hidden.forward(self.hidden_norm.forward(rows))))
         });
         Ok(tokens + hidden)
     }
@@ -328,7 +331,7 @@ impl Classifier for ViH {
                     if block.hopfield.feature_map.is_none() {
                         return Ok(None);
                     }
-                    let normed = block.norm.forward(tokens.clone());
+                    let normed = of_rows(tokens.clone(), |rows| block.norm.forward(rows));
                     let own = block.hopfield.separation_loss(normed, None, loss)?;
                     total = Some(match total {
                         None => own,
