@@ -47,21 +47,29 @@ impl DeviceName {
     /// # Errors
     /// [`is_input`](Error::is_input) when the program was built without it, or the machine has none.
     pub fn open(self) -> Result<Device> {
-        let device = match self {
-            Self::Cpu => Some(Device::flex()),
+        match self {
+            Self::Cpu => Ok(Device::flex().autodiff()),
             #[cfg(feature = "cuda")]
-            Self::Cuda => Some(Device::cuda(0)),
+            Self::Cuda => self.card(burn::tensor::DeviceType::Cuda, || Device::cuda(0)),
             #[cfg(feature = "wgpu")]
-            Self::Wgpu => Some(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+            Self::Wgpu => self.card(burn::tensor::DeviceType::Wgpu, || {
+                Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)
+            }),
             #[cfg(not(all(feature = "cuda", feature = "wgpu")))]
-            _ => None,
-        };
-        match device {
-            Some(device) => Ok(device.autodiff()),
-            None => Err(Error::configuration(format!(
+            _ => Err(Error::configuration(format!(
                 "this program was built without {self}; build it with `--features {self}`"
             ))),
         }
+    }
+
+    /// A graphics card, if the machine has one of the kind.
+    #[cfg(any(feature = "cuda", feature = "wgpu"))]
+    fn card(self, kind: burn::tensor::DeviceType, open: fn() -> Device) -> Result<Device> {
+        if Device::enumerate(kind).is_empty() {
+            let problem = format!("{self} finds no graphics card here; train on cpu");
+            return Err(Error::configuration(problem));
+        }
+        Ok(open().autodiff())
     }
 }
 
