@@ -87,9 +87,14 @@ def test_an_exception_of_progress_ends_it():
 @pytest.mark.parametrize("loss", ["average", "denoising"])
 def test_ctrl_c_ends_it(loss):
     memory = uhop.Memory(np.random.default_rng(1).random((64, 32)))
-    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
-        memory.fit(loss, max_steps=10**9)
+    # A shell that starts the tests in the background lets them ignore it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            memory.fit(loss, max_steps=10**9)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert memory.similarity == "dot"
 
 
