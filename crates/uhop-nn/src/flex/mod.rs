@@ -6,7 +6,7 @@ mod norm;
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{DispatchDevice, Flex};
-use burn::tensor::{DType, Tensor};
+use burn::tensor::{DType, Element, Tensor};
 
 pub(crate) use gelu::gelu;
 pub(crate) use norm::layer_norm;
@@ -25,16 +25,17 @@ fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
 }
 
 /// The entries of a tensor, row after row.
-pub(crate) fn entries<T: burn::tensor::Element + bytemuck::Pod>(
-    tensor: &FloatTensor<Flex>,
-) -> &[T] {
+pub(crate) fn entries<T: Element + bytemuck::Pod>(tensor: &FloatTensor<Flex>) -> &[T] {
     let (start, end) = tensor.layout().contiguous_offsets().expect("kept in this layout");
     &tensor.storage()[start..end]
 }
 
 /// The tensor with its entries, row after row, changed; in place where nobody else holds it.
-fn changed(tensor: FloatTensor<Flex>, change: impl FnOnce(&mut [f32])) -> FloatTensor<Flex> {
+pub(crate) fn changed<T: Element>(
+    tensor: FloatTensor<Flex>,
+    change: impl FnOnce(&mut [T]),
+) -> FloatTensor<Flex> {
     let mut data = tensor.into_data();
-    change(data.as_mut_slice().expect("`takes` lets nothing else in"));
+    change(data.as_mut_slice().expect("callers know what it is made of"));
     FloatTensor::<Flex>::from_data(data)
 }

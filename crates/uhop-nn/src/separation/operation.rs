@@ -10,7 +10,7 @@ use burn::tensor::{DType, Tensor, TensorData};
 
 use super::Family;
 use super::rows::Rows;
-use crate::flex::{entries, is_here};
+use crate::flex::{changed, entries, is_here};
 
 /// Whether the operations here can take these scores.
 pub(super) fn takes(scores: &Tensor<4>) -> bool {
@@ -176,12 +176,11 @@ enum Numbers<'a> {
     Double(&'a mut [f64]),
 }
 
-/// The tensor with its entries, row after row, changed; in place where nobody else holds it.
+/// The tensor with its entries, row after row, changed, in the precision it has.
 fn map(tensor: FloatTensor<Flex>, change: impl FnOnce(Numbers<'_>)) -> FloatTensor<Flex> {
-    let mut data = tensor.into_data();
-    match data.dtype() {
-        DType::F64 => change(Numbers::Double(data.as_mut_slice().expect("checked to be f64"))),
-        _ => change(Numbers::Single(data.as_mut_slice().expect("`takes` lets nothing else in"))),
+    match tensor.dtype() {
+        DType::F64 => changed(tensor, |entries| change(Numbers::Double(entries))),
+        // `takes` lets nothing else in.
+        _ => changed(tensor, |entries| change(Numbers::Single(entries))),
     }
-    FloatTensor::<Flex>::from_data(data)
 }
