@@ -4,13 +4,16 @@
 //! 8 samples of 33 tokens, 64 wide, 4 heads, with a feature map; the largest difference of an entry, in
 //! the largest entry. Both compute in `f32`, whose ε is 1.2e-7.
 
+mod separations;
+
 use std::error::Error;
 use std::io::{self, Write as _};
 
 use burn::module::Module as _;
 use burn::tensor::{Distribution, Tensor};
+use separations::SEPARATIONS;
 use uhop_nn::train::DeviceName;
-use uhop_nn::{FeatureMapConfig, Hopfield, HopfieldConfig, HopfieldInput, SeparationConfig};
+use uhop_nn::{FeatureMapConfig, Hopfield, HopfieldConfig, HopfieldInput};
 
 const SHAPE: [usize; 3] = [8, 33, 64];
 
@@ -22,15 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let tokens = Tensor::<3>::random(SHAPE, normal, &cpu);
     let mut out = io::stdout().lock();
     writeln!(out, "{SHAPE:?}, cpu and {name}")?;
-    for separation in [
-        SeparationConfig::Softmax,
-        SeparationConfig::SoftmaxOne,
-        SeparationConfig::Sparsemax,
-        SeparationConfig::Entmax { alpha: 1.5 },
-        SeparationConfig::Entmax { alpha: 1.25 },
-        SeparationConfig::LearnedEntmax { alpha: 1.5 },
-        SeparationConfig::TopK { k: 8 },
-    ] {
+    for separation in SEPARATIONS {
         let config = HopfieldConfig::new(SHAPE[2])
             .with_heads(4)
             .with_separation(separation)

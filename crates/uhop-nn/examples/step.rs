@@ -4,14 +4,17 @@
 //! 128 samples of 65 tokens, 512 wide, 8 heads, as the tokens of a small vision model. Threads:
 //! `RAYON_NUM_THREADS`. With `composed` the operation that only separates is timed beside its twin.
 
+mod separations;
+
 use std::error::Error;
 use std::io::{self, Write as _};
 use std::time::Instant;
 
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Distribution, Tensor};
+use separations::SEPARATIONS;
 use uhop_nn::train::DeviceName;
-use uhop_nn::{HopfieldConfig, HopfieldInput, SeparationConfig, Separator};
+use uhop_nn::{HopfieldConfig, HopfieldInput, Separator};
 
 const BATCH: usize = 128;
 const TOKENS: usize = 65;
@@ -33,15 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         out,
         "{BATCH} × {TOKENS} × {WIDTH}, {HEADS} heads, {name}; seconds, best of {repeats}"
     )?;
-    for separation in [
-        SeparationConfig::Softmax,
-        SeparationConfig::SoftmaxOne,
-        SeparationConfig::Sparsemax,
-        SeparationConfig::Entmax { alpha: 1.5 },
-        SeparationConfig::Entmax { alpha: 1.25 },
-        SeparationConfig::LearnedEntmax { alpha: 1.5 },
-        SeparationConfig::TopK { k: 8 },
-    ] {
+    for separation in SEPARATIONS {
         let config = HopfieldConfig::new(WIDTH).with_heads(HEADS).with_separation(separation);
         let mut layer = config.init(&device)?;
         let mut optimizer = AdamConfig::new().init();
