@@ -41,15 +41,15 @@ impl Trainee {
         n_heads: usize,
         separation: SeparationConfig,
     ) -> Result<Self, Problem> {
-        let device = DeviceName::Cpu.open()?;
-        device.seed(0);
         let [n, dim] = [tokens.n_patterns(), tokens.dim()];
-        let mut config = HopfieldConfig::new(dim).with_heads(n_heads).with_separation(separation);
-        config.normalization = NormalizationConfig::off();
-        let layer = Kept::new(config.init(&device)?);
         if n_samples == 0 || n % n_samples != 0 {
             return Err(Problem::Samples { n_samples, n });
         }
+        let device = DeviceName::Cpu.open()?;
+        device.seed(0);
+        let mut config = HopfieldConfig::new(dim).with_heads(n_heads).with_separation(separation);
+        config.normalization = NormalizationConfig::off();
+        let layer = Kept::new(config.init(&device)?);
         let values: Vec<f32> = tokens.view().iter().copied().collect();
         let data = TensorData::new(values, [n_samples, n / n_samples, dim]);
         let tokens = Tensor::from_data(data, &device);
