@@ -157,7 +157,7 @@ pub fn choose<T: Scalar>(
     }
     // Stable: of equal errors the simpler comes first.
     tried.sort_by(|a, b| a.tried.error.total_cmp(&b.tried.error));
-    if let Some(i) = tried.iter().position(Tested::is_posterior_mean)
+    if let Some(i) = tried.iter().position(|tested| is_likelihood(tested.model.similarity()))
         && !is_worse(&tried[i].errors, &tried[0].errors)
     {
         tried[..=i].rotate_right(1);
@@ -171,12 +171,6 @@ struct Tested<T> {
     tried: Tried,
     model: Model<T>,
     errors: Array1<f64>,
-}
-
-impl<T: Scalar> Tested<T> {
-    fn is_posterior_mean(&self) -> bool {
-        is_likelihood(self.model.similarity())
-    }
 }
 
 fn is_likelihood<T: Scalar>(similarity: &Similarity<T>) -> bool {
