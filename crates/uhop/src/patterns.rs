@@ -7,6 +7,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
+use crate::simd;
 
 /// Stored patterns Ξ, `[n_patterns, dim]`: one pattern a row, finite, at least one row and one
 /// column.
@@ -159,10 +160,20 @@ fn check_finite<T: Scalar>(
     what: &'static str,
     rows: ArrayView2<'_, T>,
 ) -> Result<()> {
-    match rows.indexed_iter().find(|(_, value)| !value.is_finite()) {
+    match first_not_finite(rows) {
         None => Ok(()),
-        Some(((i, j), value)) => Err(Error::non_finite(operation, what, &[i, j], value.widen())),
+        Some(index) => Err(Error::non_finite(operation, what, &index, rows[index].widen())),
     }
+}
+
+/// The index of the first entry that is not finite, row by row. Rows that are slices are judged whole.
+pub(crate) fn first_not_finite<T: Scalar>(rows: ArrayView2<'_, T>) -> Option<[usize; 2]> {
+    let is_finite = |row: ArrayView1<'_, T>| match row.to_slice() {
+        Some(row) => row.is_empty() || simd::extremes(row).is_some(),
+        None => row.iter().all(|value| value.is_finite()),
+    };
+    let (i, row) = rows.outer_iter().enumerate().find(|&(_, row)| !is_finite(row))?;
+    row.iter().position(|value| !value.is_finite()).map(|j| [i, j])
 }
 
 /// States or queries `[n_queries, dim]` that fit `patterns`.

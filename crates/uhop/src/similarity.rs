@@ -13,10 +13,9 @@ use crate::channel::Channel;
 use crate::error::{Error, Result};
 use crate::feature_map::{AsymmetricMap, LinearMap, normalize_rows};
 use crate::pairs::squared_norms;
-use crate::patterns::{Patterns, check_states};
+use crate::patterns::{Patterns, check_states, first_not_finite};
 use crate::product::{TILE, product_into, tile};
 use crate::scalar::Scalar;
-use crate::simd;
 use crate::wide::squared_distance;
 
 /// How close a stored pattern ξ is to a state x, both of length `dim`.
@@ -425,16 +424,9 @@ fn check_finite<T: Scalar>(
     values: ArrayView2<'_, T>,
     origin: (usize, usize),
 ) -> Result<()> {
-    let is_finite = |row: ArrayView1<'_, T>| match row.to_slice() {
-        Some(row) => row.is_empty() || simd::extremes(row).is_some(),
-        None => row.iter().all(|value| value.is_finite()),
-    };
-    if values.outer_iter().all(is_finite) {
-        return Ok(());
-    }
-    match values.indexed_iter().find(|(_, value)| !value.is_finite()) {
+    match first_not_finite(values) {
         None => Ok(()),
-        Some(((i, j), _)) => {
+        Some([i, j]) => {
             let (i, j) = (origin.0 + i, origin.1 + j);
             Err(Error::overflow("similarity", format!("{what} (entry [{i}, {j}])"), T::NAME))
         }
