@@ -352,6 +352,18 @@ pub(crate) struct TrainClassifyArgs {
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) test_images: Option<NonZeroUsize>,
 
+    /// How gradients of the task become steps [default: adam]
+    #[arg(long, value_enum)]
+    pub(crate) optimizer: Option<TrainOptimizerArg>,
+
+    /// What adamw shrinks weights by, times the rate [default: 0.01]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) weight_decay: Option<f64>,
+
+    /// The rate of the first epoch; it falls as a cosine [default: 0.001]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) rate: Option<f64>,
+
     /// Where to train: cpu, or cuda or wgpu where the program was built with them
     #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device)]
     pub(crate) device: DeviceName,
@@ -377,6 +389,15 @@ pub(crate) enum PresetArg {
     Fair,
     /// As fair, with 4 patches and narrow, for the built-in digits
     Small,
+}
+
+/// How gradients of the task become steps.
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
+pub(crate) enum TrainOptimizerArg {
+    /// Without decay
+    Adam,
+    /// With weights that shrink beside it
+    Adamw,
 }
 
 /// The name of a known data set.

@@ -9,10 +9,10 @@ use serde::Serialize;
 #[cfg(feature = "hub")]
 use uhop_data::datasets::Split;
 use uhop_lab::classification::{self, Data, Limits, Line, MeanSpread, Row, Setup};
-use uhop_nn::train::{Epoch, Event, Stage};
+use uhop_nn::train::{Epoch, Event, Rule, Stage};
 use uhop_nn::vision::{Contender, Preset, Task, Trained};
 
-use crate::args::{PresetArg, TrainClassifyArgs};
+use crate::args::{PresetArg, TrainClassifyArgs, TrainOptimizerArg};
 use crate::console::Console;
 #[cfg(feature = "hub")]
 use crate::experiment::fetch;
@@ -65,7 +65,9 @@ const LEFT: &str = "what was learned is kept, and the same command with --resume
 
 pub(crate) fn run(args: &TrainClassifyArgs) -> Result<(), Failure> {
     let console = Console::new(args.output_args);
-    let setup = setup(args);
+    let setup = setup(args)?;
+    // What the program was not built for is said before gigabytes are read.
+    setup.device.open()?;
     let paths = checkpoints(args)?;
     let data = data(args, &console)?;
     console.note(&format!("{}: {}", data.name(), data.provenance()));
@@ -212,7 +214,7 @@ pub(crate) fn table(lines: &[Line]) -> Table {
     table
 }
 
-fn setup(args: &TrainClassifyArgs) -> Setup {
+fn setup(args: &TrainClassifyArgs) -> Result<Setup, Failure> {
     let preset = match args.preset {
         Some(PresetArg::Published) => Preset::Published,
         Some(PresetArg::Fair) => Preset::Fair,
@@ -230,8 +232,23 @@ fn setup(args: &TrainClassifyArgs) -> Setup {
     ]
     .map(|n| n.map(std::num::NonZeroUsize::get));
     let of_preset = Setup::of(preset, args.model.clone());
-    let device = args.device;
-    Setup { epochs, stage1_epochs, dim, patch_size, n_train, n_test, device, ..of_preset }
+    let (optimizer, rate, device) = (optimizer(args)?, args.rate, args.device);
+    let sizes = Setup { epochs, stage1_epochs, dim, patch_size, n_train, n_test, ..of_preset };
+    Ok(Setup { optimizer, rate, device, ..sizes })
+}
+
+fn optimizer(args: &TrainClassifyArgs) -> Result<Option<Rule>, Failure> {
+    match (args.optimizer, args.weight_decay) {
+        (None, None) => Ok(None),
+        (Some(TrainOptimizerArg::Adam), None) => Ok(Some(Rule::Adam)),
+        (Some(TrainOptimizerArg::Adamw), decay) => {
+            Ok(Some(Rule::AdamW { weight_decay: decay.unwrap_or(0.01) }))
+        }
+        (_, Some(_)) => {
+            let message = "--weight-decay means nothing to adam".to_owned();
+            Err(Failure::user(message).hint("add --optimizer adamw"))
+        }
+    }
 }
 
 fn data(args: &TrainClassifyArgs, console: &Console) -> Result<Data, Failure> {

@@ -67,10 +67,56 @@ fn a_training_writes_rows_and_checkpoints_and_another_goes_on() {
     assert!(stdout(&resumed).contains("uhop-sparse"), "{}", stdout(&resumed));
     assert_eq!(rows(here), whole);
 
-    let other = [&RUN[..], &["--resume", "--patch-size", "7"]].concat();
-    let other = uhop(here, &other).output().unwrap();
-    assert_eq!(other.status.code(), Some(1));
-    assert!(stderr(&other).contains("is of another run"), "{}", stderr(&other));
+    for other in [["--patch-size", "7"], ["--optimizer", "adamw"], ["--rate", "0.01"]] {
+        let other = [&RUN[..], &["--resume"], &other].concat();
+        let other = uhop(here, &other).output().unwrap();
+        assert_eq!(other.status.code(), Some(1));
+        assert!(stderr(&other).contains("is of another run"), "{}", stderr(&other));
+    }
+}
+
+#[test]
+fn an_optimizer_is_chosen_and_named() {
+    let folder = TempDir::new().unwrap();
+    let train = |options: &[&str]| {
+        let run = [&RUN[..], &["--json", "--quiet"], options].concat();
+        uhop(folder.path(), &run).output().unwrap()
+    };
+    let mut losses = Vec::new();
+    for (out, options, named) in [
+        ("none", &[][..], ", dim 16"),
+        ("adam", &["--optimizer", "adam"], ", dim 16, adam"),
+        ("decay", &["--optimizer", "adamw"], ", dim 16, adamw 0.01"),
+        ("more", &["--optimizer", "adamw", "--weight-decay", "9"], ", dim 16, adamw 9"),
+        ("rate", &["--rate", "0.01"], ", dim 16, rate 0.01"),
+    ] {
+        let output = train(&[options, &["--out", out]].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(document["setup"].as_str().unwrap().ends_with(named), "{document}");
+        let csv = fs::read_to_string(folder.path().join(out).join("rows.csv")).unwrap();
+        let mut lines = csv.lines();
+        // From the end: the name of the setup has commas.
+        let loss = lines.next().unwrap().rsplit(',').position(|name| name == "train_loss").unwrap();
+        losses.push(lines.last().unwrap().rsplit(',').nth(loss).unwrap().to_owned());
+    }
+    // Adam is what the preset has; everything else learns differently.
+    assert_eq!(losses[0], losses[1]);
+    losses.remove(0);
+    let n = losses.len();
+    losses.sort();
+    losses.dedup();
+    assert_eq!(losses.len(), n, "{losses:?}");
+    for (options, said) in [
+        (&["--weight-decay", "1"][..], "--weight-decay means nothing to adam"),
+        (&["--optimizer", "adam", "--weight-decay", "1"], "--weight-decay means nothing to adam"),
+        (&["--optimizer", "adamw", "--weight-decay", "-1"], "weight_decay is -1"),
+        (&["--rate", "0"], "rate is 0; it must be above 0"),
+    ] {
+        let output = train(&[options, &["--out", "refused"]].concat());
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    }
 }
 
 #[cfg(unix)]
@@ -100,7 +146,9 @@ fn an_interrupted_training_keeps_what_it_learned() {
 fn a_device_that_the_program_was_built_without_is_one_error() {
     for (device, said) in [("cuda", "--features cuda"), ("wgpu", "--features wgpu")] {
         let folder = TempDir::new().unwrap();
-        let words = [&RUN[..], &["--device", device]].concat();
+        // Before the data, of which there are none.
+        let words =
+            [&RUN[..], &["--device", device, "--data", "mnist", "--data-dir", "x"]].concat();
         let output = uhop(folder.path(), &words).output().unwrap();
         assert_eq!(output.status.code(), Some(1));
         let errors = stderr(&output);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use uhop_data::datasets::Dataset;
-use uhop_nn::train::{DeviceName, ImageShape, Stage1};
+use uhop_nn::train::{DeviceName, ImageShape, Rule, Stage1};
 use uhop_nn::vision::{Classification, Contender, Preset};
 
 use crate::error::Result;
@@ -60,6 +60,12 @@ pub struct Setup {
     /// Height and width of a patch.
     #[serde(default, deserialize_with = "check::count_if_any")]
     pub patch_size: Option<usize>,
+    /// How gradients of the task become steps.
+    #[serde(default)]
+    pub optimizer: Option<Rule>,
+    /// The rate of the first epoch.
+    #[serde(default, deserialize_with = "check::positive_if_any")]
+    pub rate: Option<f64>,
     /// Where it is trained.
     #[serde(default)]
     pub device: DeviceName,
@@ -120,6 +126,8 @@ impl Setup {
             n_test: None,
             dim: None,
             patch_size: None,
+            optimizer: None,
+            rate: None,
             device: DeviceName::Cpu,
         }
     }
@@ -146,6 +154,12 @@ impl Setup {
         let name = differs.fold(self.preset.name().to_owned(), |name, (key, value)| {
             format!("{name}, {key} {value}")
         });
+        let name = match self.optimizer {
+            None => name,
+            Some(Rule::Adam) => format!("{name}, adam"),
+            Some(Rule::AdamW { weight_decay }) => format!("{name}, adamw {weight_decay}"),
+        };
+        let name = self.rate.iter().fold(name, |name, rate| format!("{name}, rate {rate}"));
         match self.device {
             DeviceName::Cpu => name,
             device => format!("{name}, on {device}"),
@@ -170,6 +184,12 @@ impl Setup {
         if let Some(epochs) = self.epochs {
             training.epochs = epochs;
         }
+        if let Some(rule) = self.optimizer {
+            training.optimizer.rule = rule;
+        }
+        if let Some(rate) = self.rate {
+            training.optimizer.rate = rate;
+        }
         // Before each epoch, however many there are.
         if let Stage1::Alternating { epochs, .. } | Stage1::Task { epochs, .. } =
             &mut training.stage1
@@ -187,6 +207,8 @@ impl Setup {
 
 #[cfg(test)]
 mod tests {
+    use uhop_nn::train::OptimizerConfig;
+
     use super::*;
 
     #[test]
@@ -208,10 +230,18 @@ mod tests {
         let mut setup = Setup::of(Preset::Published, vec![]);
         (setup.epochs, setup.stage1_epochs) = (Some(3), Some(2));
         (setup.dim, setup.patch_size) = (Some(48), Some(16));
+        (setup.optimizer, setup.rate) = (Some(Rule::AdamW { weight_decay: 0.5 }), Some(0.25));
         let made = setup.classification("uhop-dense".parse().unwrap(), image, 10);
         assert_eq!((made.model.dim, made.model.n_patches().unwrap()), (48, 4));
         assert!(matches!(made.training.stage1, Stage1::Before { epochs: 2, .. }));
         assert_eq!(made.training.epochs, 3);
+        let rule = Rule::AdamW { weight_decay: 0.5 };
+        assert_eq!(made.training.optimizer, OptimizerConfig { rule, rate: 0.25 });
+        assert!(
+            setup.name().ends_with(", patch_size 16, adamw 0.5, rate 0.25"),
+            "{}",
+            setup.name()
+        );
         assert!(made.n_parameters().is_ok());
         let fair = Setup { epochs: Some(3), ..Setup::of(Preset::Fair, vec![]) };
         let made = fair.classification("dense".parse().unwrap(), image, 10);

@@ -37,6 +37,13 @@ pub(crate) fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64
     }
 }
 
+/// [`positive`], where it may be left out.
+pub(crate) fn positive_if_any<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<f64>, D::Error> {
+    positive(deserializer).map(Some)
+}
+
 /// The largest whole number of a specification: steps, patterns or queries are no more, and no sum of them
 /// overflows.
 const MOST: usize = 1_000_000_000;
