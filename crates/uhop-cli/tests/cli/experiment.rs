@@ -123,6 +123,54 @@ fn a_run_writes_rows_and_another_goes_on() {
     }
 }
 
+/// What a quick run of an experiment with rows of its own kind has to come to.
+struct Expected {
+    name: &'static str,
+    n_rows: usize,
+    header: &'static str,
+    seeds: Option<u64>,
+    tasks: usize,
+}
+
+impl Expected {
+    /// Runs it with `options`, twice: the second time nothing is left to do where there is a journal.
+    fn of(&self, here: &Path, options: &[&str]) {
+        let &Self { name, n_rows, header, seeds, tasks } = self;
+        let run = [&["experiment", "run", name, "--quick", "--no-progress"], options].concat();
+        let document = json(here, &run);
+        assert_eq!(fields(&document), documented("experiment run")[0]);
+        assert_eq!(document["n_rows"], n_rows);
+        assert_eq!(document["seeds"].as_u64(), seeds);
+        assert_eq!((&document["tasks"], &document["resumed"]), (&tasks.into(), &0.into()));
+        let csv = here.join(document["csv"].as_str().unwrap());
+        let text = fs::read_to_string(csv).unwrap();
+        assert!(text.starts_with(header), "{name}");
+        assert_eq!(text.lines().count(), 1 + n_rows);
+        for file in ["parquet", "report"] {
+            assert!(here.join(document[file].as_str().unwrap()).is_file(), "{name} {file}");
+        }
+        let resumed = if name == "basins" { 0 } else { tasks };
+        let output = uhop(here, &run).output().unwrap();
+        let plural = if tasks == 1 { "" } else { "s" };
+        let end = format!(
+            "{n_rows} of {tasks} task{plural}, {resumed} from an earlier run\n\
+             report  uhop-{name}/report.html\n"
+        );
+        assert!(stdout(&output).ends_with(&end), "{}", stdout(&output));
+        assert_eq!(here.join(format!("uhop-{name}/rows.jsonl")).is_file(), name != "basins");
+    }
+}
+
+#[test]
+fn experiments_that_train_write_rows_and_a_report() {
+    let folder = TempDir::new().unwrap();
+    let header = "dataset,provenance,setup,";
+    let (seeds, n_rows) = (Some(1), 2 + 4 + 5 * 3);
+    Expected { name: "classification", n_rows, header, seeds, tasks: 2 + 5 }.of(folder.path(), &[]);
+    Expected { name: "convergence", n_rows: 4 * 5, header, seeds, tasks: 4 }
+        .of(folder.path(), &["--seeds", "1"]);
+}
+
 /// Experiments with rows of their own kind have them, a report, and tasks to share among workers but for
 /// the plane.
 #[test]
@@ -140,32 +188,8 @@ fn experiments_of_their_own_kind_write_rows_and_a_report() {
             Some(1),
             2 * 4 + 4 * 12,
         ),
-        ("classification", 2 + 4 + 5 * 3, "dataset,provenance,setup,", Some(1), 2 + 5),
-        ("convergence", 4 * 2 * 5, "dataset,provenance,setup,", Some(2), 4 * 2),
     ] {
-        let run = ["experiment", "run", name, "--quick", "--no-progress"];
-        let document = json(here, &run);
-        assert_eq!(fields(&document), documented("experiment run")[0]);
-        assert_eq!(document["n_rows"], n_rows);
-        assert_eq!(document["seeds"].as_u64(), seeds);
-        assert_eq!((&document["tasks"], &document["resumed"]), (&tasks.into(), &0.into()));
-        let csv = here.join(document["csv"].as_str().unwrap());
-        let text = fs::read_to_string(csv).unwrap();
-        assert!(text.starts_with(header), "{name}");
-        assert_eq!(text.lines().count(), 1 + n_rows);
-        for file in ["parquet", "report"] {
-            assert!(here.join(document[file].as_str().unwrap()).is_file(), "{name} {file}");
-        }
-        // Again: nothing is left to do where there is a journal.
-        let resumed = if name == "basins" { 0 } else { tasks };
-        let output = uhop(here, &run).output().unwrap();
-        let plural = if tasks == 1 { "" } else { "s" };
-        let end = format!(
-            "{n_rows} of {tasks} task{plural}, {resumed} from an earlier run\n\
-             report  uhop-{name}/report.html\n"
-        );
-        assert!(stdout(&output).ends_with(&end), "{}", stdout(&output));
-        assert_eq!(here.join(format!("uhop-{name}/rows.jsonl")).is_file(), name != "basins");
+        Expected { name, n_rows, header, seeds, tasks }.of(here, &[]);
     }
     for (option, value) in [("--jobs", "2"), ("--seeds", "2"), ("--data", "x")] {
         let run = ["experiment", "run", "basins", "--quick", option, value];
