@@ -150,20 +150,18 @@ impl Setup {
             ("dim", self.dim),
             ("patch_size", self.patch_size),
         ];
-        let differs = differs.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        let name = differs.fold(self.preset.name().to_owned(), |name, (key, value)| {
-            format!("{name}, {key} {value}")
-        });
-        let name = match self.optimizer {
-            None => name,
-            Some(Rule::Adam) => format!("{name}, adam"),
-            Some(Rule::AdamW { weight_decay }) => format!("{name}, adamw {weight_decay}"),
-        };
-        let name = self.rate.iter().fold(name, |name, rate| format!("{name}, rate {rate}"));
-        match self.device {
-            DeviceName::Cpu => name,
-            device => format!("{name}, on {device}"),
+        let sizes = differs.into_iter().filter_map(|(key, n)| Some(format!("{key} {}", n?)));
+        let mut parts = vec![self.preset.name().to_owned()];
+        parts.extend(sizes);
+        parts.extend(self.optimizer.map(|rule| match rule {
+            Rule::Adam => "adam".to_owned(),
+            Rule::AdamW { weight_decay } => format!("adamw {weight_decay}"),
+        }));
+        parts.extend(self.rate.map(|rate| format!("rate {rate}")));
+        if self.device != DeviceName::Cpu {
+            parts.push(format!("on {}", self.device));
         }
+        parts.join(", ")
     }
 
     /// Model and training of a contender.
