@@ -78,7 +78,7 @@ pub fn document(
     Ok(document)
 }
 
-/// What was found, in a sentence: who is best at the far end of the axis, and how U-Hop compares.
+/// What was found, in a sentence: who is best at the far end of the axis, U-Hop and others.
 fn lead(spec: &Spec, summaries: &[Summary]) -> String {
     let Some(summary) =
         spec.protocol.last().and_then(|last| summaries.iter().find(|s| s.protocol == last.name))
@@ -95,26 +95,24 @@ fn lead(spec: &Spec, summaries: &[Summary]) -> String {
             .filter_map(|line| Some((line.contender.as_str(), last(&line.contender)?)))
             .min_by(|a, b| a.1.total_cmp(&b.1))
     };
-    let learns = |name: &str| name.starts_with("uhop-");
-    let uhop = smallest(&learns);
-    let other = smallest(&|name| !learns(name) && name != BAYES);
+    let is_uhop = |name: &str| name.starts_with("uhop-");
+    let uhop = smallest(&is_uhop);
+    let other = smallest(&|name| !is_uhop(name) && name != BAYES);
     let place = summary.columns.last().copied().unwrap_or_default();
-    let mut text = format!(
-        "{}, protocol {}, {} {place}: ",
+    let place = format!(
+        "{}, protocol {}, {} {place}",
         summary.setting(),
         summary.protocol,
         unit(spec.axis)
     );
-    if let Some((name, error)) = uhop {
-        text += &format!("the best U-Hop ({name}) has a median error of {}", short(error));
-    }
-    if let Some((name, error)) = other {
-        text += &format!(", the best that learns nothing ({name}) {}", short(error));
-    }
-    if let Some(error) = last(BAYES) {
-        text += &format!(", the Bayes limit {}", short(error));
-    }
-    text + "."
+    let best = |what: &str, (name, error): (&str, f64)| format!("{what} ({name}) {}", short(error));
+    let found = [
+        uhop.map(|uhop| best("the best U-Hop", uhop)),
+        other.map(|other| best("the best other", other)),
+        last(BAYES).map(|error| format!("the Bayes limit {}", short(error))),
+    ];
+    let found: Vec<String> = found.into_iter().flatten().collect();
+    format!("Median errors for {place}: {}.", found.join(", "))
 }
 
 fn method(spec: &Spec) -> Result<Section> {

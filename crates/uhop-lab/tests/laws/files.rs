@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use uhop_lab::report::{self, Block};
-use uhop_lab::{Row, Run};
+use uhop_lab::{Contender, Row, Run};
 
 use crate::common::{noise, run, small};
 
@@ -75,6 +75,29 @@ fn the_report_shows_every_setting() {
     assert_eq!(blocks(|block| matches!(block, Block::Table(_))), 1 + settings);
     assert_eq!(blocks(|block| matches!(block, Block::Images(_))), spec.corruption.len());
     assert!(document.lead().contains("the Bayes limit"), "{}", document.lead());
+}
+
+/// A part for each kind of contender that there is, and none for the others.
+#[test]
+fn the_report_leads_with_what_was_found() {
+    use Contender::{Cosine, Dense, UhopDenseMax};
+    for (contenders, n_parts) in
+        [(vec![Dense, UhopDenseMax], 3), (vec![Cosine, Dense], 2), (vec![UhopDenseMax], 2)]
+    {
+        let mut spec = small();
+        (spec.seeds, spec.n_patterns, spec.contenders) = (1, vec![7], contenders);
+        spec.corruption.truncate(1);
+        let (data, folder) = (noise(), tempfile::tempdir().unwrap());
+        let (data, out) = (std::slice::from_ref(&data), folder.path());
+        let run = Run { spec: &spec, data, out, jobs: NonZeroUsize::MIN };
+        let finished = run.run(&|_| ControlFlow::Continue(())).unwrap();
+        let document = uhop_lab::document(&run, &finished, "a command", &|| true).unwrap();
+        let (_, found) = document.lead().split_once("patterns stored 7: ").unwrap();
+        let parts: Vec<&str> = found.split(", ").collect();
+        assert_eq!(parts.len(), n_parts, "{found}");
+        assert!(parts.iter().all(|part| part.starts_with("the ")), "{found}");
+        assert_eq!(found.contains("the best U-Hop"), spec.contenders.contains(&UhopDenseMax));
+    }
 }
 
 /// Learning for the pictures is asked to stop like any other.
