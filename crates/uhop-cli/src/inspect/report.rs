@@ -232,6 +232,8 @@ fn cause(similarity: &str) -> &'static str {
              scores higher at it."
         }
         "cosine" => "Each has the direction of another pattern.",
+        // Made for damaged queries: ξ as it is need not score highest at itself.
+        "asymmetric" | "channel" => "Asked for as it is, another scores as high at it or higher.",
         _ => "Each is stored more than once.",
     }
 }
@@ -243,6 +245,9 @@ fn remedy(similarity: &str) -> &'static str {
         }
         "kernel" => "Try more steps of Stage I, the other loss, or --similarity euclidean.",
         "cosine" => "Try --similarity euclidean, or remove the copies.",
+        "asymmetric" | "channel" => {
+            "Queries with the damage that this similarity is for may still be recalled: ask some."
+        }
         _ => "Remove the copies.",
     }
 }

@@ -131,6 +131,17 @@ fn one_pattern_is_said_in_words() {
     }
 }
 
+/// Strong noise makes 0, 0 the likeliest origin of 1/2, 1/2: no copy of anything, and nothing to remove.
+#[test]
+fn what_is_likelier_of_another_pattern_is_not_called_a_copy() {
+    let options = ["--similarity", "channel", "--noise", "1.4"];
+    let (_, text) = inspect("0,0\n0.5,0.5\n1,1\n", &options);
+    let text = text.replace('\n', " ");
+    assert!(text.contains("1 of 3 patterns have Δ ≤ 0"), "{text}");
+    assert!(text.contains("Asked for as it is, another scores as high"), "{text}");
+    assert!(!text.contains("more than once") && !text.contains("Remove"), "{text}");
+}
+
 #[test]
 fn copies_are_out_of_reach_of_any_beta() {
     let rows = "1,2\n3,3\n1,2\n3,3\n";
