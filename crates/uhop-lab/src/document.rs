@@ -173,6 +173,7 @@ fn chart(spec: &Spec, summary: &Summary, i: usize) -> Result<Chart> {
     let y = ChartAxis::new("error", Scale::SymmetricLog { linear_below: LINEAR_BELOW })?;
     let mut n_models = 0;
     let mut series = Vec::new();
+    let mut left_out = Vec::new();
     for line in &summary.lines {
         let points = summary.columns.iter().zip(&line.cells).filter_map(|(&x, cell)| {
             let Spread { lower, median, upper } = cell.as_ref()?.error;
@@ -184,7 +185,9 @@ fn chart(spec: &Spec, summary: &Summary, i: usize) -> Result<Chart> {
             _ => Role::Model,
         };
         n_models += usize::from(role == Role::Model);
-        if role != Role::Model || n_models <= MOST_MODELS {
+        if role == Role::Model && n_models > MOST_MODELS {
+            left_out.push(line.contender.as_str());
+        } else {
             series.push(Series::new(&line.contender, role, points.collect())?);
         }
     }
@@ -196,8 +199,8 @@ fn chart(spec: &Spec, summary: &Summary, i: usize) -> Result<Chart> {
     let mut caption = "Sum of squared differences of an image; medians over the seeds, bands from \
                        quartile to quartile."
         .to_owned();
-    if n_models > MOST_MODELS {
-        caption += &format!(" The first {MOST_MODELS} contenders; the table has all.");
+    if !left_out.is_empty() {
+        caption += &format!(" In the table only: {}.", left_out.join(", "));
     }
     Ok(Chart::new(name, title, caption, x, y, series)?)
 }

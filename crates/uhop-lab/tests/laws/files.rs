@@ -77,6 +77,35 @@ fn the_report_shows_every_setting() {
     assert!(document.lead().contains("the Bayes limit"), "{}", document.lead());
 }
 
+/// A chart has fewer looks than there may be contenders: who has no curve is named below it.
+#[test]
+fn a_chart_shows_or_names_every_contender() {
+    let mut spec = small();
+    (spec.seeds, spec.n_patterns) = (1, vec![7]);
+    spec.corruption.truncate(1);
+    let (data, folder) = (noise(), tempfile::tempdir().unwrap());
+    let (data, out) = (std::slice::from_ref(&data), folder.path());
+    let run = Run { spec: &spec, data, out, jobs: NonZeroUsize::MIN };
+    let finished = run.run(&|_| ControlFlow::Continue(())).unwrap();
+    let document = uhop_lab::document(&run, &finished, "a command", &|| true).unwrap();
+    let mut n_named = 0;
+    for block in document.sections().iter().flat_map(|section| section.blocks()) {
+        let Block::Chart(chart) = block else { continue };
+        let (_, named) = chart.caption().split_once("In the table only: ").unwrap_or_default();
+        let named: Vec<&str> = named.trim_end_matches('.').split(", ").collect();
+        let protocol = spec.protocol.iter().find(|p| chart.title().ends_with(&p.name)).unwrap();
+        for contender in spec.contenders.iter().filter(|c| !protocol.without.contains(c)) {
+            let name = contender.to_string();
+            let is_named = named.contains(&name.as_str());
+            let is_drawn = chart.series().iter().any(|series| series.name() == name);
+            assert!(is_drawn != is_named, "{name} in {}: {}", chart.title(), chart.caption());
+            n_named += usize::from(is_named);
+        }
+    }
+    // Fourteen models in each of the protocols `paper` and `fair`, twelve in `published`.
+    assert_eq!(n_named, 2 * 2);
+}
+
 /// A part for each kind of contender that there is, and none for the others.
 #[test]
 fn the_report_leads_with_what_was_found() {
