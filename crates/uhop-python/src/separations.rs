@@ -3,6 +3,7 @@
 use ndarray::parallel::prelude::*;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis, Zip};
 use numpy::PyReadonlyArray1;
+use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use uhop::Scalar;
 
@@ -11,6 +12,9 @@ use crate::error::Result;
 
 /// Rows that a thread works on together.
 const CHUNK: usize = 32;
+
+/// What is called, and with what.
+type Recipe<'py> = (Bound<'py, PyAny>, (Bound<'py, PyAny>,));
 
 /// How scores become weights: non-negative, summing to 1, larger for larger scores.
 #[pyclass(frozen, eq, module = "uhop")]
@@ -61,6 +65,24 @@ impl Separation {
         self.0.alpha()
     }
 
+    /// γ of γ-normmax.
+    #[getter]
+    fn gamma(&self) -> Option<f64> {
+        self.0.gamma()
+    }
+
+    /// How many scores a top-k softmax takes.
+    #[getter]
+    fn k(&self) -> Option<usize> {
+        self.0.k()
+    }
+
+    /// The degree of a polynomial.
+    #[getter]
+    fn degree(&self) -> Option<u32> {
+        self.0.degree()
+    }
+
     /// How far below the best score weights become 0, if they do.
     #[getter]
     fn margin(&self) -> Option<f64> {
@@ -69,6 +91,20 @@ impl Separation {
 
     fn __repr__(&self) -> String {
         format!("Separation({})", self.0)
+    }
+
+    /// The constructor of the family and its number, for copies and pickles.
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Recipe<'py>> {
+        let (family, number) = if let Some(alpha) = self.0.alpha() {
+            ("entmax", alpha.into_bound_py_any(py)?)
+        } else if let Some(gamma) = self.0.gamma() {
+            ("normmax", gamma.into_bound_py_any(py)?)
+        } else if let Some(k) = self.0.k() {
+            ("top_k", k.into_bound_py_any(py)?)
+        } else {
+            ("polynomial", self.0.degree().into_bound_py_any(py)?)
+        };
+        Ok((py.get_type::<Self>().getattr(family)?, (number,)))
     }
 
     /// The weights of every row of scores.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import subprocess
 
@@ -279,6 +280,9 @@ def test_corruptions_are_those_of_the_library():
 
 def test_every_family_of_weights():
     for separation in (
+        uhop.Separation.entmax(1.0),
+        uhop.Separation.entmax(1.5),
+        uhop.Separation.entmax(2.0),
         uhop.Separation.entmax(1.3),
         uhop.Separation.normmax(3.0),
         uhop.Separation.top_k(2),
@@ -286,6 +290,8 @@ def test_every_family_of_weights():
     ):
         memory = uhop.Memory(rows(0, 5, 4), separation=separation)
         assert memory.family == separation
+        for again in (pickle.loads(pickle.dumps(separation)), copy.deepcopy(separation)):
+            assert again == separation and repr(again) == repr(separation)
         assert abs(memory.weights(rows(1, 3, 4)).sum(1) - 1).max() <= 16 * EPS["float64"]
 
 

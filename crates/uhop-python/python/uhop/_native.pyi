@@ -7,7 +7,7 @@ import typing
 import numpy
 from _typeshed import SupportsGetItem
 from os import PathLike
-from typing import SupportsFloat, SupportsIndex, final
+from typing import Any, SupportsFloat, SupportsIndex, final
 
 @final
 class Corruption:
@@ -183,6 +183,10 @@ class Separation:
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
+    def __reduce__(self, /) -> tuple[Any, tuple[Any]]:
+        """
+        The constructor of the family and its number, for copies and pickles.
+        """
     def __repr__(self, /) -> str: ...
     def _vjp(self, /, scores: "numpy.ndarray", cotangent: "numpy.ndarray", threads: SupportsIndex | None) -> "numpy.ndarray":
         """
@@ -197,10 +201,25 @@ class Separation:
         """
         α for a member of the α-entmax family.
         """
+    @property
+    def degree(self, /) -> int | None:
+        """
+        The degree of a polynomial.
+        """
     @staticmethod
     def entmax(alpha: SupportsFloat | SupportsIndex) -> Separation:
         """
         α-entmax for `alpha` of at least 1: softmax at 1, sparsemax at 2.
+        """
+    @property
+    def gamma(self, /) -> float | None:
+        """
+        γ of γ-normmax.
+        """
+    @property
+    def k(self, /) -> int | None:
+        """
+        How many scores a top-k softmax takes.
         """
     @property
     def margin(self, /) -> float | None:

@@ -229,6 +229,45 @@ impl Separation {
         }
     }
 
+    /// γ of γ-normmax, else `None`.
+    ///
+    /// ```
+    /// use uhop::Separation;
+    ///
+    /// assert_eq!(Separation::normmax(5.0)?.gamma(), Some(5.0));
+    /// assert_eq!(Separation::softmax().gamma(), None);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    pub fn gamma(&self) -> Option<f64> {
+        if let Kind::Normmax { gamma } = self.0 { Some(gamma) } else { None }
+    }
+
+    /// The number of scores that a top-k softmax takes, else `None`.
+    ///
+    /// ```
+    /// use uhop::Separation;
+    ///
+    /// assert_eq!(Separation::top_k(3)?.k(), Some(3));
+    /// assert_eq!(Separation::softmax().k(), None);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    pub fn k(&self) -> Option<usize> {
+        if let Kind::TopK { k } = self.0 { Some(k) } else { None }
+    }
+
+    /// The degree of a polynomial, else `None`.
+    ///
+    /// ```
+    /// use uhop::Separation;
+    ///
+    /// assert_eq!(Separation::polynomial(10)?.degree(), Some(10));
+    /// assert_eq!(Separation::softmax().degree(), None);
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    pub fn degree(&self) -> Option<u32> {
+        if let Kind::Polynomial { degree } = self.0 { Some(degree) } else { None }
+    }
+
     /// How far below the best score the weights become exactly 0, if they do: 1/(α−1) for α-entmax, 1
     /// for γ-normmax, else `None`. It is the lead of the best score at which it gets all the weight.
     ///
