@@ -66,7 +66,8 @@ const LEFT: &str = "what was learned is kept, and the same command with --resume
 pub(crate) fn run(args: &TrainClassifyArgs) -> Result<(), Failure> {
     let console = Console::new(args.output_args);
     let setup = setup(args)?;
-    // What the program was not built for is said before gigabytes are read.
+    // What cannot be trained, or not here, is said before gigabytes are read.
+    setup.check()?;
     setup.device.open()?;
     let paths = checkpoints(args)?;
     let data = data(args, &console)?;

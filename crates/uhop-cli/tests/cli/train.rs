@@ -113,7 +113,8 @@ fn an_optimizer_is_chosen_and_named() {
         (&["--optimizer", "adamw", "--weight-decay", "-1"], "weight_decay is -1"),
         (&["--rate", "0"], "rate is 0; it must be above 0"),
     ] {
-        let output = train(&[options, &["--out", "refused"]].concat());
+        // Said before it is seen that there are no data.
+        let output = train(&[options, &["--out", "refused", "--data", "mnist"]].concat());
         assert_eq!(output.status.code(), Some(1));
         assert!(stderr(&output).contains(said), "{}", stderr(&output));
     }

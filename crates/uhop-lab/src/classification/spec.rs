@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use uhop_data::datasets::Dataset;
-use uhop_nn::train::{DeviceName, ImageShape, Rule, Stage1};
+use uhop_nn::train::{DeviceName, ImageShape, OptimizerConfig, Rule, Stage1};
 use uhop_nn::vision::{Classification, Contender, Preset};
 
 use crate::error::Result;
@@ -103,6 +103,10 @@ impl Spec {
 
 impl Specification for Spec {
     fn contradiction(&self) -> Option<(&'static str, String)> {
+        let all = self.setup.iter().chain(&self.quick.setup);
+        if let Some(error) = all.filter_map(|setup| setup.check().err()).next() {
+            return Some(("setup", error.to_string()));
+        }
         let names: Vec<String> = self.setup.iter().map(Setup::name).collect();
         let twice = (1..names.len()).find(|&i| names[..i].contains(&names[i]))?;
         Some(("setup", format!("two are called {:?}; make them one", names[twice])))
@@ -164,6 +168,19 @@ impl Setup {
         parts.join(", ")
     }
 
+    fn optimized(&self, of_preset: OptimizerConfig) -> OptimizerConfig {
+        let OptimizerConfig { rule, rate } = of_preset;
+        OptimizerConfig { rule: self.optimizer.unwrap_or(rule), rate: self.rate.unwrap_or(rate) }
+    }
+
+    /// What its trainings would refuse whatever the data.
+    ///
+    /// # Errors
+    /// Those of [`OptimizerConfig::check`].
+    pub fn check(&self) -> uhop_nn::train::Result<()> {
+        self.optimized(OptimizerConfig::default()).check()
+    }
+
     /// Model and training of a contender.
     pub fn classification(
         &self,
@@ -182,12 +199,7 @@ impl Setup {
         if let Some(epochs) = self.epochs {
             training.epochs = epochs;
         }
-        if let Some(rule) = self.optimizer {
-            training.optimizer.rule = rule;
-        }
-        if let Some(rate) = self.rate {
-            training.optimizer.rate = rate;
-        }
+        training.optimizer = self.optimized(training.optimizer);
         // Before each epoch, however many there are.
         if let Stage1::Alternating { epochs, .. } | Stage1::Task { epochs, .. } =
             &mut training.stage1
@@ -205,9 +217,22 @@ impl Setup {
 
 #[cfg(test)]
 mod tests {
-    use uhop_nn::train::OptimizerConfig;
-
     use super::*;
+
+    /// Before the first training, and whether the quick run has it or the other.
+    #[test]
+    fn an_optimizer_that_cannot_be_is_refused_with_the_specification() {
+        let good = shipped::CLASSIFICATION;
+        let first = good.find("[[setup]]").unwrap() + "[[setup]]".len();
+        let last = good.rfind("[[quick.setup]]").unwrap() + "[[quick.setup]]".len();
+        for at in [first, last] {
+            let (before, after) = good.split_at(at);
+            let decay = "optimizer = { adam_w = { weight_decay = -1.0 } }";
+            let error = Spec::parse(&format!("{before}\n{decay}{after}"), "a.toml").unwrap_err();
+            let said = error.to_string();
+            assert!(error.is_input() && said.contains("weight_decay is -1; it must be"), "{said}");
+        }
+    }
 
     #[test]
     fn the_specifications_are_some_and_smaller_in_quick_runs() {

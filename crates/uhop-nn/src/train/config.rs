@@ -127,10 +127,17 @@ impl Default for TrainingConfig {
         Self {
             epochs: 10,
             batch_size: 128,
-            optimizer: OptimizerConfig { rule: Rule::Adam, rate: 1e-3 },
+            optimizer: OptimizerConfig::default(),
             schedule: Schedule::Cosine,
             stage1: Stage1::Off,
         }
+    }
+}
+
+impl Default for OptimizerConfig {
+    /// Adam at 10⁻³.
+    fn default() -> Self {
+        Self { rule: Rule::Adam, rate: 1e-3 }
     }
 }
 
@@ -161,19 +168,9 @@ impl TrainingConfig {
             0 => Err(Error::configuration(format!("{name} is 0; it must be at least 1"))),
             _ => Ok(()),
         };
-        let positive = |name, x: f64| match x.is_finite() && x > 0.0 {
-            false => Err(Error::configuration(format!("{name} is {x}; it must be above 0"))),
-            true => Ok(()),
-        };
         count("epochs", self.epochs)?;
         count("batch_size", self.batch_size)?;
-        positive("rate", self.optimizer.rate)?;
-        if let Rule::AdamW { weight_decay } = self.optimizer.rule
-            && !(weight_decay.is_finite() && weight_decay >= 0.0)
-        {
-            let problem = format!("weight_decay is {weight_decay}; it must be 0 or above");
-            return Err(Error::configuration(problem));
-        }
+        self.optimizer.check()?;
         let (steps, batch_size) = match self.stage1 {
             Stage1::Off => return Ok(()),
             Stage1::Before { epochs, inner } => (epochs, inner.batch_size),
@@ -188,6 +185,39 @@ impl TrainingConfig {
                 positive("t of the separation loss", inner.loss.t)
             }
             None => Ok(()),
+        }
+    }
+}
+
+fn positive(name: &str, x: f64) -> Result<()> {
+    match x.is_finite() && x > 0.0 {
+        false => Err(Error::configuration(format!("{name} is {x}; it must be above 0"))),
+        true => Ok(()),
+    }
+}
+
+impl OptimizerConfig {
+    /// What a training with it would refuse.
+    ///
+    /// ```
+    /// use uhop_nn::train::{OptimizerConfig, Rule};
+    ///
+    /// let still = OptimizerConfig { rule: Rule::Adam, rate: 0.0 };
+    /// let error = still.check().unwrap_err().to_string();
+    /// assert!(error.ends_with("rate is 0; it must be above 0"));
+    /// assert!(OptimizerConfig::default().check().is_ok());
+    /// ```
+    ///
+    /// # Errors
+    /// Unless the rate is finite and above 0, and the decay finite and 0 or above.
+    pub fn check(&self) -> Result<()> {
+        positive("rate", self.rate)?;
+        match self.rule {
+            Rule::AdamW { weight_decay } if !(weight_decay.is_finite() && weight_decay >= 0.0) => {
+                let problem = format!("weight_decay is {weight_decay}; it must be 0 or above");
+                Err(Error::configuration(problem))
+            }
+            Rule::Adam | Rule::AdamW { .. } => Ok(()),
         }
     }
 }

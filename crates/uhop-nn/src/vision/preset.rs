@@ -5,9 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::classification::Classification;
 use super::contender::{Contender, Map};
 use super::vih::{BodyConfig, ViHConfig};
-use crate::train::{
-    ImageShape, Inner, Moves, OptimizerConfig, Rule, Schedule, Stage1, TrainingConfig,
-};
+use crate::train::{ImageShape, Inner, Moves, OptimizerConfig, Schedule, Stage1, TrainingConfig};
 use crate::{
     FeatureMapConfig, HopfieldConfig, NormalizationConfig, SeparationLoss, ValueProjection,
 };
@@ -142,7 +140,7 @@ fn training(epochs: usize, batch_size: usize) -> TrainingConfig {
     TrainingConfig {
         epochs,
         batch_size,
-        optimizer: OptimizerConfig { rule: Rule::Adam, rate: 1e-3 },
+        optimizer: OptimizerConfig::default(),
         schedule: Schedule::Cosine,
         stage1: Stage1::Off,
     }
