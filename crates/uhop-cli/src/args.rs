@@ -336,6 +336,10 @@ pub(crate) struct TrainClassifyArgs {
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) stage1_epochs: Option<NonZeroUsize>,
 
+    /// The rate of steps on the separation loss, for U-Hop [default: 1; 0.1 for published]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) stage1_rate: Option<f64>,
+
     /// Width of a token, which the heads must divide [default: 512; 128 for small]
     #[arg(long, value_name = "D", value_parser = count)]
     pub(crate) dim: Option<NonZeroUsize>,

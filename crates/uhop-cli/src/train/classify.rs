@@ -235,7 +235,7 @@ fn setup(args: &TrainClassifyArgs) -> Result<Setup, Failure> {
     let of_preset = Setup::of(preset, args.model.clone());
     let (optimizer, rate, device) = (optimizer(args)?, args.rate, args.device);
     let sizes = Setup { epochs, stage1_epochs, dim, patch_size, n_train, n_test, ..of_preset };
-    Ok(Setup { optimizer, rate, device, ..sizes })
+    Ok(Setup { optimizer, rate, stage1_rate: args.stage1_rate, device, ..sizes })
 }
 
 fn optimizer(args: &TrainClassifyArgs) -> Result<Option<Rule>, Failure> {

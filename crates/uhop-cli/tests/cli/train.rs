@@ -89,6 +89,7 @@ fn an_optimizer_is_chosen_and_named() {
         ("decay", &["--optimizer", "adamw"], ", dim 16, adamw 0.01"),
         ("more", &["--optimizer", "adamw", "--weight-decay", "9"], ", dim 16, adamw 9"),
         ("rate", &["--rate", "0.01"], ", dim 16, rate 0.01"),
+        ("inner", &["--stage1-rate", "0.01"], ", dim 16, stage1_rate 0.01"),
     ] {
         let output = train(&[options, &["--out", out]].concat());
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -112,6 +113,7 @@ fn an_optimizer_is_chosen_and_named() {
         (&["--optimizer", "adam", "--weight-decay", "1"], "--weight-decay means nothing to adam"),
         (&["--optimizer", "adamw", "--weight-decay", "-1"], "weight_decay is -1"),
         (&["--rate", "0"], "rate is 0; it must be above 0"),
+        (&["--stage1-rate", "-1"], "the rate of inner steps is -1; it must be above 0"),
     ] {
         // Said before it is seen that there are no data.
         let output = train(&[options, &["--out", "refused", "--data", "mnist"]].concat());

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use uhop_data::datasets::Dataset;
-use uhop_nn::train::{DeviceName, ImageShape, OptimizerConfig, Rule, Stage1};
+use uhop_nn::train::{DeviceName, ImageShape, Rule, Stage1};
 use uhop_nn::vision::{Classification, Contender, Preset};
 
 use crate::error::Result;
@@ -48,6 +48,9 @@ pub struct Setup {
     /// Passes of Stage I where it comes before the training.
     #[serde(default, deserialize_with = "check::count_if_any")]
     pub stage1_epochs: Option<usize>,
+    /// The rate of the steps on the separation loss, of models that have it.
+    #[serde(default, deserialize_with = "check::positive_if_any")]
+    pub stage1_rate: Option<f64>,
     /// Samples to learn from: the first.
     #[serde(default, deserialize_with = "check::count_if_any")]
     pub n_train: Option<usize>,
@@ -126,6 +129,7 @@ impl Setup {
             contenders,
             epochs: None,
             stage1_epochs: None,
+            stage1_rate: None,
             n_train: None,
             n_test: None,
             dim: None,
@@ -162,23 +166,21 @@ impl Setup {
             Rule::AdamW { weight_decay } => format!("adamw {weight_decay}"),
         }));
         parts.extend(self.rate.map(|rate| format!("rate {rate}")));
+        parts.extend(self.stage1_rate.map(|rate| format!("stage1_rate {rate}")));
         if self.device != DeviceName::Cpu {
             parts.push(format!("on {}", self.device));
         }
         parts.join(", ")
     }
 
-    fn optimized(&self, of_preset: OptimizerConfig) -> OptimizerConfig {
-        let OptimizerConfig { rule, rate } = of_preset;
-        OptimizerConfig { rule: self.optimizer.unwrap_or(rule), rate: self.rate.unwrap_or(rate) }
-    }
-
-    /// What its trainings would refuse whatever the data.
+    /// What its trainings would refuse whatever the images.
     ///
     /// # Errors
-    /// Those of [`OptimizerConfig::check`].
+    /// Those of [`TrainingConfig::check`](uhop_nn::train::TrainingConfig::check).
     pub fn check(&self) -> uhop_nn::train::Result<()> {
-        self.optimized(OptimizerConfig::default()).check()
+        let any = ImageShape { height: 32, width: 32, channels: 3 };
+        let mut all = self.contenders.iter();
+        all.try_for_each(|&contender| self.classification(contender, any, 10).training.check())
     }
 
     /// Model and training of a contender.
@@ -199,7 +201,12 @@ impl Setup {
         if let Some(epochs) = self.epochs {
             training.epochs = epochs;
         }
-        training.optimizer = self.optimized(training.optimizer);
+        if let Some(rule) = self.optimizer {
+            training.optimizer.rule = rule;
+        }
+        if let Some(rate) = self.rate {
+            training.optimizer.rate = rate;
+        }
         // Before each epoch, however many there are.
         if let Stage1::Alternating { epochs, .. } | Stage1::Task { epochs, .. } =
             &mut training.stage1
@@ -211,12 +218,19 @@ impl Setup {
         {
             *epochs = passes;
         }
+        if let (Some(rate), Stage1::Before { inner, .. } | Stage1::Alternating { inner, .. }) =
+            (self.stage1_rate, &mut training.stage1)
+        {
+            inner.rate = rate;
+        }
         classification
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use uhop_nn::train::OptimizerConfig;
+
     use super::*;
 
     /// Before the first training, and whether the quick run has it or the other.
@@ -254,6 +268,7 @@ mod tests {
         (setup.epochs, setup.stage1_epochs) = (Some(3), Some(2));
         (setup.dim, setup.patch_size) = (Some(48), Some(16));
         (setup.optimizer, setup.rate) = (Some(Rule::AdamW { weight_decay: 0.5 }), Some(0.25));
+        setup.stage1_rate = Some(0.125);
         let made = setup.classification("uhop-dense".parse().unwrap(), image, 10);
         assert_eq!((made.model.dim, made.model.n_patches().unwrap()), (48, 4));
         assert!(matches!(made.training.stage1, Stage1::Before { epochs: 2, .. }));
@@ -261,10 +276,11 @@ mod tests {
         let rule = Rule::AdamW { weight_decay: 0.5 };
         assert_eq!(made.training.optimizer, OptimizerConfig { rule, rate: 0.25 });
         assert!(
-            setup.name().ends_with(", patch_size 16, adamw 0.5, rate 0.25"),
+            setup.name().ends_with(", patch_size 16, adamw 0.5, rate 0.25, stage1_rate 0.125"),
             "{}",
             setup.name()
         );
+        assert_eq!(made.training.stage1.inner().unwrap().rate, 0.125);
         assert!(made.n_parameters().is_ok());
         let fair = Setup { epochs: Some(3), ..Setup::of(Preset::Fair, vec![]) };
         let made = fair.classification("dense".parse().unwrap(), image, 10);

@@ -162,8 +162,20 @@ impl TrainingConfig {
         }
     }
 
-    /// What is refused before anything is computed.
-    pub(super) fn check(&self) -> Result<()> {
+    /// What a training refuses before anything is computed.
+    ///
+    /// ```
+    /// use uhop_nn::train::{OptimizerConfig, Rule, TrainingConfig};
+    ///
+    /// let optimizer = OptimizerConfig { rule: Rule::Adam, rate: 0.0 };
+    /// let error = TrainingConfig { optimizer, ..TrainingConfig::default() }.check().unwrap_err();
+    /// assert!(error.to_string().ends_with("rate is 0; it must be above 0"));
+    /// ```
+    ///
+    /// # Errors
+    /// For counts of 0; for rates and t that are not finite and above 0; for a decay that is not finite
+    /// and 0 or above.
+    pub fn check(&self) -> Result<()> {
         let count = |name, n: usize| match n {
             0 => Err(Error::configuration(format!("{name} is 0; it must be at least 1"))),
             _ => Ok(()),
@@ -197,20 +209,7 @@ fn positive(name: &str, x: f64) -> Result<()> {
 }
 
 impl OptimizerConfig {
-    /// What a training with it would refuse.
-    ///
-    /// ```
-    /// use uhop_nn::train::{OptimizerConfig, Rule};
-    ///
-    /// let still = OptimizerConfig { rule: Rule::Adam, rate: 0.0 };
-    /// let error = still.check().unwrap_err().to_string();
-    /// assert!(error.ends_with("rate is 0; it must be above 0"));
-    /// assert!(OptimizerConfig::default().check().is_ok());
-    /// ```
-    ///
-    /// # Errors
-    /// Unless the rate is finite and above 0, and the decay finite and 0 or above.
-    pub fn check(&self) -> Result<()> {
+    fn check(&self) -> Result<()> {
         positive("rate", self.rate)?;
         match self.rule {
             Rule::AdamW { weight_decay } if !(weight_decay.is_finite() && weight_decay >= 0.0) => {
