@@ -170,7 +170,7 @@ def test_later_changes_of_an_array_change_no_memory():
     assert np.array_equal(memory.patterns, before)
 
 
-def test_torch_and_jax_arrays_go_in():
+def test_torch_arrays_go_in():
     expected = uhop.Memory(np.eye(3, dtype=np.float32)).retrieve(np.ones((2, 3), np.float32))
     torch = pytest.importorskip("torch")
     patterns = torch.eye(3, requires_grad=True)
@@ -182,9 +182,17 @@ def test_torch_and_jax_arrays_go_in():
 
 
 def test_jax_arrays_go_in():
-    jax = pytest.importorskip("jax.numpy")
-    found = uhop.Memory(jax.eye(3)).retrieve(jax.ones((2, 3)))
-    assert np.array_equal(found, uhop.Memory(np.eye(3, dtype=np.float32)).retrieve(np.ones((2, 3))))
+    jax = pytest.importorskip("jax")
+    jnp = jax.numpy
+    expected = uhop.Memory(np.eye(3, dtype=np.float32)).retrieve(np.ones((2, 3)))
+    patterns = jnp.eye(3)
+    assert np.array_equal(uhop.Memory(patterns).retrieve(jnp.ones((2, 3))), expected)
+    assert np.shares_memory(_arrays.as_numpy(patterns, "it"), np.from_dlpack(patterns))
+    half = uhop.Memory(jnp.eye(3, dtype=jnp.bfloat16)).retrieve(jnp.ones((2, 3), dtype=jnp.bfloat16))
+    assert np.array_equal(half, expected)
+    with pytest.raises(uhop.InvalidInput, match="no array: .*traced array.*") as error:
+        jax.jit(uhop.Memory)(patterns)
+    assert "\n" not in str(error.value)
 
 
 def test_one_query_is_a_row_of_many():

@@ -40,7 +40,9 @@ def _plain(x: Any, what: str) -> Array:
     try:
         return np.asarray(x)
     except (TypeError, ValueError) as error:
-        raise InvalidInput(f"{what} are no array: {error}") from None
+        # JAX says more, in lines of its own, of an array that is being traced.
+        reason, _, _ = str(error).partition("\n")
+        raise InvalidInput(f"{what} are no array: {reason}") from None
 
 
 def dtype_for(x: Array, what: str) -> np.dtype[Any]:
