@@ -68,6 +68,9 @@ pub(crate) fn run(args: &TrainClassifyArgs) -> Result<(), Failure> {
     let setup = setup(args)?;
     // What cannot be trained, or not here, is said before gigabytes are read.
     setup.check()?;
+    if let Some((key, why)) = setup.unused() {
+        return Err(Failure::user(format!("--{}: {why}", key.replace('_', "-"))));
+    }
     setup.device.open()?;
     let paths = checkpoints(args)?;
     let data = data(args, &console)?;

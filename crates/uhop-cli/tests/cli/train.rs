@@ -113,6 +113,7 @@ fn an_optimizer_is_chosen_and_named() {
         (&["--optimizer", "adam", "--weight-decay", "1"], "--weight-decay means nothing to adam"),
         (&["--optimizer", "adamw", "--weight-decay", "-1"], "weight_decay is -1"),
         (&["--rate", "0"], "rate is 0; it must be above 0"),
+        (&["--stage1-epochs", "2"], "--stage1-epochs: no model has Stage I before its training"),
         (&["--stage1-rate", "-1"], "the rate of inner steps is -1; it must be above 0"),
     ] {
         // Said before it is seen that there are no data.

@@ -110,6 +110,10 @@ impl Specification for Spec {
         if let Some(error) = all.filter_map(|setup| setup.check().err()).next() {
             return Some(("setup", error.to_string()));
         }
+        let mut all = self.setup.iter().chain(&self.quick.setup);
+        if let Some((key, why)) = all.find_map(Setup::unused) {
+            return Some(("setup", format!("{key}: {why}")));
+        }
         let names: Vec<String> = self.setup.iter().map(Setup::name).collect();
         let twice = (1..names.len()).find(|&i| names[..i].contains(&names[i]))?;
         Some(("setup", format!("two are called {:?}; make them one", names[twice])))
@@ -183,6 +187,24 @@ impl Setup {
         all.try_for_each(|&contender| self.classification(contender, any, 10).training.check())
     }
 
+    /// A key that is given and changes none of its trainings, and why.
+    pub fn unused(&self) -> Option<(&'static str, &'static str)> {
+        let any = ImageShape { height: 32, width: 32, channels: 3 };
+        let stages =
+            self.contenders.iter().map(|&of| self.classification(of, any, 10).training.stage1);
+        let stages: Vec<Stage1> = stages.collect();
+        if self.stage1_rate.is_some() && stages.iter().all(|stage1| stage1.inner().is_none()) {
+            return Some(("stage1_rate", "no model has the separation loss; add a uhop- model"));
+        }
+        let is_before = |stage1: &Stage1| matches!(stage1, Stage1::Before { .. });
+        if self.stage1_epochs.is_some() && !stages.iter().any(is_before) {
+            let problem =
+                "no model has Stage I before its training; uhop- models of the published preset do";
+            return Some(("stage1_epochs", problem));
+        }
+        None
+    }
+
     /// Model and training of a contender.
     pub fn classification(
         &self,
@@ -246,6 +268,31 @@ mod tests {
             let said = error.to_string();
             assert!(error.is_input() && said.contains("weight_decay is -1; it must be"), "{said}");
         }
+    }
+
+    /// No option is left out of account without a word.
+    #[test]
+    fn what_changes_no_training_is_said() {
+        let of = |preset, models: &[&str]| {
+            Setup::of(preset, models.iter().map(|model| model.parse().unwrap()).collect())
+        };
+        for (preset, models, epochs, rate) in [
+            (Preset::Fair, &["dense", "map-dense"][..], true, true),
+            (Preset::Fair, &["dense", "uhop-dense"], true, false),
+            (Preset::Published, &["dense"], true, true),
+            (Preset::Published, &["dense", "uhop-sparse"], false, false),
+        ] {
+            let setup = Setup { stage1_epochs: Some(2), ..of(preset, models) };
+            assert_eq!(setup.unused().is_some(), epochs, "{preset:?} {models:?}");
+            let setup = Setup { stage1_rate: Some(0.5), ..of(preset, models) };
+            assert_eq!(setup.unused().is_some(), rate, "{preset:?} {models:?}");
+            assert_eq!(of(preset, models).unused(), None);
+        }
+        let text = shipped::CLASSIFICATION.replacen("stage1_epochs = 2", "stage1_rate = 0.5", 1);
+        assert!(Spec::parse(&text, "a.toml").is_ok());
+        let text = text.replace("\"dense\", \"uhop-dense\"]", "\"dense\"]");
+        let error = Spec::parse(&text, "a.toml").unwrap_err().to_string();
+        assert!(error.contains("stage1_rate: no model has the separation loss"), "{error}");
     }
 
     #[test]
