@@ -37,7 +37,7 @@ use crate::spec::CorruptionKind;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Likelihood(Kind);
 
-/// Noise below it changes no `f32`, and its variance has no place in `f64` for long: it is as none.
+/// Noise below it rounds away from every `f32`, and is as none: further down σ² is 0 in `f64` too.
 const LEAST_STD: f64 = 1e-50;
 
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use uhop_data::datasets::Dataset;
-use uhop_nn::train::{DeviceName, ImageShape, Rule, Stage1};
+use uhop_nn::train::{DeviceName, ImageShape, Rule, Stage1, TrainingConfig};
 use uhop_nn::vision::{Classification, Contender, Preset};
 
 use crate::error::Result;
@@ -106,12 +106,11 @@ impl Spec {
 
 impl Specification for Spec {
     fn contradiction(&self) -> Option<(&'static str, String)> {
-        let all = self.setup.iter().chain(&self.quick.setup);
-        if let Some(error) = all.filter_map(|setup| setup.check().err()).next() {
+        let all = || self.setup.iter().chain(&self.quick.setup);
+        if let Some(error) = all().find_map(|setup| setup.check().err()) {
             return Some(("setup", error.to_string()));
         }
-        let mut all = self.setup.iter().chain(&self.quick.setup);
-        if let Some((key, why)) = all.find_map(Setup::unused) {
+        if let Some((key, why)) = all().find_map(Setup::unused) {
             return Some(("setup", format!("{key}: {why}")));
         }
         let names: Vec<String> = self.setup.iter().map(Setup::name).collect();
@@ -180,29 +179,29 @@ impl Setup {
     /// What its trainings would refuse whatever the images.
     ///
     /// # Errors
-    /// Those of [`TrainingConfig::check`](uhop_nn::train::TrainingConfig::check).
+    /// Those of [`TrainingConfig::check`].
     pub fn check(&self) -> uhop_nn::train::Result<()> {
-        let any = ImageShape { height: 32, width: 32, channels: 3 };
-        let mut all = self.contenders.iter();
-        all.try_for_each(|&contender| self.classification(contender, any, 10).training.check())
+        self.trainings().try_for_each(|training| training.check())
     }
 
     /// A key that is given and changes none of its trainings, and why.
     pub fn unused(&self) -> Option<(&'static str, &'static str)> {
-        let any = ImageShape { height: 32, width: 32, channels: 3 };
-        let stages =
-            self.contenders.iter().map(|&of| self.classification(of, any, 10).training.stage1);
-        let stages: Vec<Stage1> = stages.collect();
-        if self.stage1_rate.is_some() && stages.iter().all(|stage1| stage1.inner().is_none()) {
-            return Some(("stage1_rate", "no model has the separation loss; add a uhop- model"));
-        }
-        let is_before = |stage1: &Stage1| matches!(stage1, Stage1::Before { .. });
-        if self.stage1_epochs.is_some() && !stages.iter().any(is_before) {
-            let problem =
+        let is_before = |stage1: Stage1| matches!(stage1, Stage1::Before { .. });
+        if self.stage1_rate.is_some() && self.trainings().all(|of| of.stage1.inner().is_none()) {
+            Some(("stage1_rate", "no model has the separation loss; add a uhop- model"))
+        } else if self.stage1_epochs.is_some() && !self.trainings().any(|of| is_before(of.stage1)) {
+            let why =
                 "no model has Stage I before its training; uhop- models of the published preset do";
-            return Some(("stage1_epochs", problem));
+            Some(("stage1_epochs", why))
+        } else {
+            None
         }
-        None
+    }
+
+    /// How its models are trained, which depends neither on the images nor on their classes.
+    fn trainings(&self) -> impl Iterator<Item = TrainingConfig> {
+        let image = ImageShape { height: 32, width: 32, channels: 3 };
+        self.contenders.iter().map(move |&of| self.classification(of, image, 10).training)
     }
 
     /// Model and training of a contender.

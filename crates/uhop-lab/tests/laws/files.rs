@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
-use uhop_lab::report::{self, Block};
-use uhop_lab::{Contender, Row, Run};
+use uhop_lab::report::{self, Block, Document};
+use uhop_lab::{Contender, Row, Run, Spec};
 
 use crate::common::{noise, run, small};
 
@@ -77,17 +77,28 @@ fn the_report_shows_every_setting() {
     assert!(document.lead().contains("the Bayes limit"), "{}", document.lead());
 }
 
-/// A chart has fewer looks than there may be contenders: who has no curve is named below it.
-#[test]
-fn a_chart_shows_or_names_every_contender() {
+/// One memory set, one corruption.
+fn one_set() -> Spec {
     let mut spec = small();
     (spec.seeds, spec.n_patterns) = (1, vec![7]);
     spec.corruption.truncate(1);
+    spec
+}
+
+/// The report of a run, which is not written.
+fn document(spec: &Spec) -> Document {
     let (data, folder) = (noise(), tempfile::tempdir().unwrap());
     let (data, out) = (std::slice::from_ref(&data), folder.path());
-    let run = Run { spec: &spec, data, out, jobs: NonZeroUsize::MIN };
+    let run = Run { spec, data, out, jobs: NonZeroUsize::MIN };
     let finished = run.run(&|_| ControlFlow::Continue(())).unwrap();
-    let document = uhop_lab::document(&run, &finished, "a command", &|| true).unwrap();
+    uhop_lab::document(&run, &finished, "a command", &|| true).unwrap()
+}
+
+/// A chart has fewer looks than there may be contenders: who has no curve is named below it.
+#[test]
+fn a_chart_shows_or_names_every_contender() {
+    let spec = one_set();
+    let document = document(&spec);
     let mut n_named = 0;
     for block in document.sections().iter().flat_map(|section| section.blocks()) {
         let Block::Chart(chart) = block else { continue };
@@ -113,14 +124,8 @@ fn the_report_leads_with_what_was_found() {
     for (contenders, n_parts) in
         [(vec![Dense, UhopDenseMax], 3), (vec![Cosine, Dense], 2), (vec![UhopDenseMax], 2)]
     {
-        let mut spec = small();
-        (spec.seeds, spec.n_patterns, spec.contenders) = (1, vec![7], contenders);
-        spec.corruption.truncate(1);
-        let (data, folder) = (noise(), tempfile::tempdir().unwrap());
-        let (data, out) = (std::slice::from_ref(&data), folder.path());
-        let run = Run { spec: &spec, data, out, jobs: NonZeroUsize::MIN };
-        let finished = run.run(&|_| ControlFlow::Continue(())).unwrap();
-        let document = uhop_lab::document(&run, &finished, "a command", &|| true).unwrap();
+        let spec = Spec { contenders, ..one_set() };
+        let document = document(&spec);
         let (_, found) = document.lead().split_once("patterns stored 7: ").unwrap();
         let parts: Vec<&str> = found.split(", ").collect();
         assert_eq!(parts.len(), n_parts, "{found}");

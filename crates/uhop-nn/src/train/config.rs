@@ -127,17 +127,10 @@ impl Default for TrainingConfig {
         Self {
             epochs: 10,
             batch_size: 128,
-            optimizer: OptimizerConfig::default(),
+            optimizer: OptimizerConfig { rule: Rule::Adam, rate: 1e-3 },
             schedule: Schedule::Cosine,
             stage1: Stage1::Off,
         }
-    }
-}
-
-impl Default for OptimizerConfig {
-    /// Adam at 10⁻³.
-    fn default() -> Self {
-        Self { rule: Rule::Adam, rate: 1e-3 }
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::classification::Classification;
 use super::contender::{Contender, Map};
 use super::vih::{BodyConfig, ViHConfig};
-use crate::train::{ImageShape, Inner, Moves, OptimizerConfig, Schedule, Stage1, TrainingConfig};
+use crate::train::{ImageShape, Inner, Moves, Stage1, TrainingConfig};
 use crate::{
     FeatureMapConfig, HopfieldConfig, NormalizationConfig, SeparationLoss, ValueProjection,
 };
@@ -94,7 +94,12 @@ fn published(contender: Contender, image: ImageShape, n_classes: usize) -> Class
             positions: false,
             body: BodyConfig::Pooling { hopfield, map: contender.map != Map::None },
         },
-        training: TrainingConfig { stage1, ..training(25, 128) },
+        training: TrainingConfig {
+            epochs: 25,
+            batch_size: 128,
+            stage1,
+            ..TrainingConfig::default()
+        },
     }
 }
 
@@ -132,16 +137,6 @@ fn fair(contender: Contender, image: ImageShape, n_classes: usize, size: &Size) 
             positions: true,
             body: BodyConfig::Blocks { depth: 1, hidden_dim: 2 * dim, hopfield },
         },
-        training: TrainingConfig { stage1, ..training(epochs, batch_size) },
-    }
-}
-
-fn training(epochs: usize, batch_size: usize) -> TrainingConfig {
-    TrainingConfig {
-        epochs,
-        batch_size,
-        optimizer: OptimizerConfig::default(),
-        schedule: Schedule::Cosine,
-        stage1: Stage1::Off,
+        training: TrainingConfig { epochs, batch_size, stage1, ..TrainingConfig::default() },
     }
 }
