@@ -176,11 +176,6 @@ pub(super) fn with_bar<T>(
 /// The experiment as named, from a file if there is one, as small and with as many seeds as asked.
 fn recall_spec(args: &ExperimentRunArgs) -> Result<Spec, Failure> {
     let mut spec = spec(args, || Spec::shipped(&args.name))?;
-    if spec.name != args.name {
-        let path = args.spec.as_deref().unwrap_or(std::path::Path::new("")).display();
-        let message = format!("{path} is of the experiment {}, not {}", spec.name, args.name);
-        return Err(Failure::user(message).hint("give the name that stands in the file"));
-    }
     if let Some(seeds) = args.seeds {
         spec.seeds = seeds;
     }
@@ -193,7 +188,18 @@ pub(super) fn spec<S: Specification>(
     args: &ExperimentRunArgs,
     shipped: impl FnOnce() -> uhop_lab::Result<S>,
 ) -> Result<S, Failure> {
-    let spec = args.spec.as_deref().map_or_else(shipped, S::read)?;
+    let spec = match &args.spec {
+        None => shipped()?,
+        Some(path) => {
+            let spec = S::read(path)?;
+            if spec.name() != args.name {
+                let (path, name) = (path.display(), spec.name());
+                let message = format!("{path} is of the experiment {name}, not {}", args.name);
+                return Err(Failure::user(message).hint("give the name that stands in the file"));
+            }
+            spec
+        }
+    };
     Ok(if args.quick { spec.quick() } else { spec })
 }
 

@@ -342,4 +342,18 @@ fn a_specification_is_of_the_experiment_it_names() {
     let output = uhop(folder.path(), &arguments).output().unwrap();
     assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""));
     assert!(stderr(&output).contains("tiny.toml is of the experiment tiny, not noise"));
+    // Two experiments have specifications of one kind; one has a kind of its own.
+    for (shown, written, run) in
+        [("convergence", "convergence", "classification"), ("capacity", "mine", "capacity")]
+    {
+        let output = uhop(folder.path(), &["experiment", "show", shown]).output().unwrap();
+        let name = |name| format!("name = \"{name}\"");
+        let text = stdout(&output).replacen(&name(shown), &name(written), 1);
+        fs::write(folder.path().join("mine.toml"), text).unwrap();
+        let arguments = ["experiment", "run", run, "--spec", "mine.toml"];
+        let output = uhop(folder.path(), &arguments).output().unwrap();
+        assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""), "{run}");
+        let expected = format!("mine.toml is of the experiment {written}, not {run}");
+        assert!(stderr(&output).contains(&expected), "{}", stderr(&output));
+    }
 }

@@ -150,6 +150,10 @@ impl Spec {
 }
 
 impl Specification for Spec {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
     fn quick(&self) -> Self {
         let quick = self.quick.clone();
         let mut spec = self.clone();

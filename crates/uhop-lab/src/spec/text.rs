@@ -17,6 +17,9 @@ use crate::error::{Error, Result};
 /// assert_eq!(error.to_string(), "a.toml:2: seeds: expected a whole number above 0, found 0");
 /// ```
 pub trait Specification: DeserializeOwned {
+    /// The experiment that it is of.
+    fn name(&self) -> &str;
+
     /// What single values do not show: the key and what is wrong with it.
     fn contradiction(&self) -> Option<(&'static str, String)>;
 
