@@ -8,10 +8,20 @@ from .setup import Section, Setup
 
 TITLE = "# Results"
 WRITTEN = """\
-Written by `bench/peers/run.py`; do not edit. Each section says which run wrote it: a run with
-`--only` keeps the others of the same machine, versions, threads and data."""
+Written by `bench/peers/run.py`; do not edit. Each section says which run wrote it, on what: a run
+with `--only` keeps the others, which may be of another machine."""
 # In the order of the file.
-TITLES = ("Roofline", "Dense", "Sparse", "One query", "Steps", "Stage I", "Growth")
+TITLES = (
+    "Roofline",
+    "Dense",
+    "Sparse",
+    "One query",
+    "Steps",
+    "Stage I",
+    "Growth",
+    "Layers",
+    "Python",
+)
 METHOD = """\
 Every library gets the same f32 arrays and the same number of threads, and stays loaded. A row is
 measured in pairs: uhop, the peer, uhop, the peer, and so on, {pause:g} s apart, after one run of
@@ -21,55 +31,52 @@ brackets its quartiles and the number of pairs. *difference* is the largest diff
 results over the largest entry of the peer's; a row with more than {tolerance:g} is wrong, and
 the run fails. *goal* is what the ratio should be at least, unless it says otherwise.
 
-uhop is timed inside its process, the others inside Python, which costs them microseconds."""
+uhop is timed inside its process, the others inside Python, which costs them microseconds. Queries
+are *unseen*: not stored; or *half-masked*: stored, each entry removed with probability 1/2 and the
+others doubled."""
 
 
 def report(setup: Setup, command: str, load: str, sections: list[Section], old: str) -> str:
-    """The whole file: these sections, and of the old file the others if it has the same head."""
-    head = facts(setup)
+    """The whole file: these sections, and the others of the old file."""
     told = f"`{command}`; uhop {commit()}; load average before the run {load}."
-    texts = {
+    texts = parts(old)
+    texts |= {
         section.title: "\n\n".join(
-            [f"## {section.title}", told, section.text, table(section.header, section.lines)]
+            [
+                f"## {section.title}",
+                told,
+                facts(setup),
+                section.text,
+                table(section.header, section.lines),
+            ]
         )
         for section in sections
     }
-    kept = parts(old)
-    if kept.pop(None, "") == head:
-        texts = {**kept, **texts}
-    order = [title for title in TITLES if title in texts]
-    return "\n\n".join([head, *(texts[title] for title in order)]) + "\n"
+    method = METHOD.format(pause=PAUSE_S, tolerance=TOLERANCE)
+    head = [TITLE, WRITTEN, "## Method", method]
+    return "\n\n".join([*head, *(texts[title] for title in TITLES if title in texts)]) + "\n"
 
 
 def facts(setup: Setup) -> str:
-    """What all sections share: how it was measured, on what, with which versions."""
+    """On what a section was measured, with which versions."""
     data = setup.data
     n_patterns, dim = data.patterns.shape
-    queries = f"{len(data.queries['unseen']):,} queries at once"
-    rows = [
-        ["machine", machine()],
-        ["versions", versions()],
-        ["threads", str(setup.threads)],
-        [
-            "data",
-            f"{data.name}: {n_patterns:,} patterns × {dim}, {queries} unless a table says "
-            "otherwise; *unseen*: not stored; *half-masked*: stored, each entry removed with "
-            "probability 1/2 and the others doubled",
-        ],
-    ]
-    method = METHOD.format(pause=PAUSE_S, tolerance=TOLERANCE)
-    return "\n\n".join([TITLE, WRITTEN, "## Method", method, table(["", ""], rows)])
+    n_queries = len(data.queries["unseen"])
+    return (
+        f"{machine()}; {setup.threads} threads; {versions()}. {data.name}: {n_patterns:,} patterns "
+        f"× {dim}, {n_queries:,} queries at once unless the table says otherwise."
+    )
 
 
-def parts(text: str) -> dict[str | None, str]:
-    """A report cut at the titles of its sections; `None` is the head."""
-    result: dict[str | None, list[str]] = {None: []}
+def parts(text: str) -> dict[str, str]:
+    """The sections of a report by their titles, without what stands before them."""
+    result: dict[str, list[str]] = {}
     title = None
     for line in text.splitlines():
-        if line.startswith("## ") and line[3:] in TITLES:
+        if line.startswith("## "):
             title = line[3:]
-            result[title] = []
-        result[title].append(line)
+        if title in TITLES:
+            result.setdefault(title, []).append(line)
     return {title: "\n".join(lines).strip() for title, lines in result.items()}
 
 
