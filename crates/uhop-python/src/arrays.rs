@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use uhop::saved::StoredTensor;
 use uhop::{Patterns, Threads};
 
-use crate::error::{Failure, Result};
+use crate::error::Result;
 
 /// The numbers that a memory can hold, as both sides know them.
 pub(crate) trait Number: StoredTensor + Element {}
@@ -70,9 +70,23 @@ pub(crate) fn on_threads<R: Send>(
     threads: Option<usize>,
     work: impl FnOnce() -> Result<R> + Send,
 ) -> Result<R> {
-    match threads.or_else(threads_of_a_fork) {
-        None => work(),
-        Some(n_threads) => Threads::new(n_threads).map_err(Failure::from)?.install(work),
+    Pool::of(threads)?.run(work)
+}
+
+/// As many threads as asked for, or as many as there are, for one piece of work after the other.
+pub(crate) struct Pool(Option<Threads>);
+
+impl Pool {
+    pub(crate) fn of(threads: Option<usize>) -> Result<Self> {
+        let threads = threads.or_else(threads_of_a_fork);
+        Ok(Self(threads.map(Threads::new).transpose()?))
+    }
+
+    pub(crate) fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match &self.0 {
+            None => work(),
+            Some(threads) => threads.install(work),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! Docs for users are in that half and in `docs/python.md`.
 
 mod arrays;
+mod batches;
 mod damage;
 mod error;
 mod fit;

@@ -15,6 +15,7 @@ use uhop_data::Kind;
 use uhop_data::store::{self, Writer};
 
 use crate::arrays::{Matrix, Number, detached, matrix, patterns, row, rows};
+use crate::batches::recalled;
 use crate::damage::Corruption;
 use crate::error::{Failure, Result};
 use crate::fit::{Loss, Options, Rule};
@@ -593,12 +594,8 @@ fn retrieve<'py, T: Number>(
     let queries = rows(queries)?;
     let view = queries.as_array();
     let observed = observed.map(|observed| observed.as_array());
-    let Retrieval { retrieved, reports, weights, .. } = detached(py, threads, || {
-        Ok(match observed {
-            None => memory.retrieve(view, dynamics)?,
-            Some(observed) => memory.retrieve_observed(view, observed, dynamics)?,
-        })
-    })?;
+    let Retrieval { retrieved, reports, weights, .. } =
+        recalled(py, memory, (view, observed), dynamics, threads)?;
     let report = PyDict::new(py);
     let counts = |of: fn(&uhop::QueryReport) -> usize| {
         row(py, reports.iter().map(|report| of(report) as i64).collect())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import pickle
+import signal
 import subprocess
+import sys
 
 import hypothesis.extra.numpy as hnp
 import numpy as np
@@ -227,6 +229,59 @@ def test_a_report_says_how_it_ran():
     for energies, steps in zip(report.energy, report.steps):
         assert len(energies) == steps + 1
         assert (np.diff(energies) <= 1e-12).all()
+
+
+def test_batches_recall_what_the_queries_do_by_themselves():
+    patterns = np.random.default_rng(4).random((6, 5))
+    memory = uhop.Memory(patterns, beta=2.0)
+    queries = np.random.default_rng(5).random((600, 5))
+    # So many steps that three batches are made, of which few are needed.
+    options = {"max_steps": 2**40, "tolerance": 1e-9, "return_report": True}
+    found, report = memory.retrieve(queries, record_weights=True, record_energy=True, **options)
+    assert found.shape == (600, 5) and report.weights.shape == (600, 6)
+    for rows in (slice(0, 200), slice(200, 400), slice(400, 600)):
+        part, of_part = memory.retrieve(queries[rows], record_weights=True, record_energy=True, **options)
+        assert np.array_equal(found[rows], part)
+        assert np.array_equal(report.weights[rows], of_part.weights)
+        assert np.array_equal(report.residual[rows], of_part.residual)
+        assert report.energy[rows] == of_part.energy
+    mask = np.random.default_rng(6).random((600, 5)) < 0.7
+    for of_all, of_last in ((mask, mask[400:]), (mask[0], mask[0])):
+        found, _ = memory.retrieve(queries, of_all, **options)
+        part, _ = memory.retrieve(queries[400:], of_last, **options)
+        assert np.array_equal(found[400:], part)
+    # What is wrong is said of all queries.
+    for wrong, line in ((mask[:300], r"\[300, 5\]"), (mask[:, :4], r"\[600, 4\]")):
+        with pytest.raises(uhop.InvalidInput, match=line):
+            memory.retrieve(queries, wrong, **options)
+    with pytest.raises(uhop.InvalidInput, match=r"\[600, 4\]"):
+        memory.retrieve(queries[:, :4], **options)
+    queries[512, 3] = np.nan
+    with pytest.raises(uhop.InvalidInput, match=r"\[512, 3\]"):
+        memory.retrieve(queries, **options)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
+def test_a_signal_ends_recall():
+    memory = uhop.Memory(np.random.default_rng(1).random((64, 32)))
+    queries = np.random.default_rng(2).random((60_000, 32))
+    heard = []
+
+    def hear(signum, frame):
+        # Signals that come within one batch are heard as one: without batches there is no third.
+        heard.append(signum)
+        if len(heard) == 3:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, hear)
+    signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            memory.retrieve(queries, max_steps=2**40, tolerance=1e-12)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert len(heard) == 3
 
 
 def test_theory():

@@ -216,6 +216,8 @@ class Memory:
 
         Each query is updated until ‖x⁺ − x‖ ≤ `tolerance`, at most `max_steps` times. With `return_report` the result
         is `(retrieved, report)`, a `Report`; `record_energy` and `record_weights` add to it.
+
+        Many queries are recalled in batches, of 256 or more; Ctrl-C ends the recall between two of them.
         """
         rows, is_single = states(queries, "the queries", self.dtype)
         observed = None if mask is None else np.atleast_2d(bools(mask, "the mask"))
