@@ -8,7 +8,7 @@ use uhop_nn::burn::nn::Linear;
 use uhop_nn::burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use uhop_nn::burn::tensor::activation::log_softmax;
 use uhop_nn::burn::tensor::{Int, Tensor, TensorData};
-use uhop_nn::train::{Classifier as _, DeviceName, ImageShape};
+use uhop_nn::train::{Classifier as _, DeviceName, ImageShape, keep_freed_memory};
 use uhop_nn::vision::{Body, Contender, Preset, ViH};
 use uhop_nn::{
     Hopfield, HopfieldConfig, HopfieldInput, Norm, NormalizationConfig, SeparationConfig,
@@ -74,6 +74,7 @@ impl Trainee {
     }
 
     fn of(model: Model) -> Self {
+        keep_freed_memory();
         Self { model, optimizer: AdamConfig::new().with_epsilon(1e-8).init() }
     }
 

@@ -301,14 +301,7 @@ impl Hopfield {
         left_out: Option<&Tensor<4, Bool>>,
     ) -> Tensor<4> {
         let n_heads = self.widths.n_heads;
-        let scores = heads::scores(self.features(states), key_features, n_heads);
-        let mut scores = match self.beta.as_slice() {
-            [beta] => scores * *beta,
-            betas => {
-                let options = (&scores.device(), scores.dtype());
-                scores * Tensor::<1>::from_data(betas, options).reshape([1, n_heads, 1, 1])
-            }
-        };
+        let mut scores = heads::scores(self.features(states), key_features, n_heads, &self.beta);
         if let Some(left_out) = left_out {
             scores = scores.mask_fill(left_out.clone(), f64::NEG_INFINITY);
         }

@@ -115,3 +115,6 @@ pub use separation::{Separation, Weights};
 pub use similarity::{Keys, Similarity};
 pub use survey::Survey;
 pub use threads::Threads;
+// For uhop-nn, which multiplies by the same kernels.
+#[doc(hidden)]
+pub use vector_state::clear as clear_vector_registers;

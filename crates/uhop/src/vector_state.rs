@@ -10,7 +10,7 @@
     target_arch = "x86_64",
     expect(unsafe_code, reason = "an instruction that the compiler does not emit by itself")
 )]
-pub(crate) fn clear() {
+pub fn clear() {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx") {
         // SAFETY: the processor has AVX, the only requirement. The compiler knows that the

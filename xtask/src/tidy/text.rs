@@ -24,6 +24,7 @@ const LOCAL_PATHS: &[&str] = &["/tmp/", "/work/", "/root/"];
 /// Files that may contain unsafe code. Each states its safety argument.
 const UNSAFE_FILES: &[&str] = &[
     "crates/uhop-data/src/store/mapping.rs",
+    "crates/uhop-nn/src/train/memory.rs",
     "crates/uhop/src/screen/vnni.rs",
     "crates/uhop/src/vector_state.rs",
 ];

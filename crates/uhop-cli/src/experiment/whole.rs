@@ -148,6 +148,7 @@ pub(super) fn classification(
     for set in &data {
         console.note(&format!("{}: {}", set.name(), set.provenance()));
     }
+    uhop_nn::train::keep_freed_memory();
     let out = folder(args);
     let run = classification::Run { spec: &spec, data: &data, out: &out, jobs: jobs(args) };
     let begun = Instant::now();

@@ -8,6 +8,7 @@ use crate::args::{TrainArgs, TrainVerb};
 use crate::failure::Failure;
 
 pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
+    uhop_nn::train::keep_freed_memory();
     match &args.verb {
         TrainVerb::Classify(args) => classify::run(args),
     }

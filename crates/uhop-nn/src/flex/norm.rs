@@ -222,13 +222,9 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
+    use crate::flex::numbers;
 
     type Form = fn(Tensor<2>, Tensor<1>, Option<Tensor<1>>, f64) -> Tensor<2>;
-
-    /// Numbers from −1 to 1 without a pattern that fits the rows; the device's generator is everybody's.
-    fn numbers(n: usize, seed: usize) -> Vec<f32> {
-        (0..n).map(|i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 504.0 - 1.0).collect()
-    }
 
     /// The result, and the gradients for rows, scale and shift of a loss that is no sum of it.
     fn of(form: Form, shifted: bool, [n, dim]: [usize; 2]) -> Vec<Vec<f32>> {

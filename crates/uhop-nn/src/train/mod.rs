@@ -33,6 +33,7 @@ mod config;
 mod device;
 mod epoch;
 mod error;
+mod memory;
 mod plan;
 mod run;
 mod samples;
@@ -43,5 +44,6 @@ pub use config::{Inner, Moves, OptimizerConfig, Rule, Schedule, Stage1, Training
 pub use device::DeviceName;
 pub use epoch::{Epoch, Stage};
 pub use error::{Error, Result};
+pub use memory::keep_freed_memory;
 pub use run::{Event, Observer, Outcome, Run, Step};
 pub use samples::{ImageShape, Samples, Standardization};
