@@ -54,6 +54,9 @@ pub(crate) fn readout(weights: &Tensor<4>, values: &Tensor<3>) -> Option<Tensor<
     Some(Tensor::from_dispatch(<Dispatch as HeadOps>::readout_of_heads(weights, values, heads)))
 }
 
+/// A matrix as it is, or transposed.
+type Turn = for<'a> fn(MatRef<'a, f32>) -> MatRef<'a, f32>;
+
 /// The sizes of a product.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Heads {
@@ -233,7 +236,7 @@ impl Heads {
     /// used, times its part of the other rows, `n_summed` a sample.
     fn side_by_side(
         self,
-        (apart, turn): (FloatTensor<Flex>, for<'a> fn(MatRef<'a, f32>) -> MatRef<'a, f32>),
+        (apart, turn): (FloatTensor<Flex>, Turn),
         n: usize,
         (beside, n_summed): (FloatTensor<Flex>, usize),
         beta: &[f32],
