@@ -145,8 +145,8 @@ pub(super) fn files(files: &Files<'_>) -> String {
     let Files { n_rows, tasks, resumed, csv, parquet, report } = files;
     let plural = if *tasks == 1 { "" } else { "s" };
     format!(
-        "rows    {csv}, {parquet}: {n_rows} of {tasks} task{plural}, {resumed} from an earlier run\n\
-         report  {report}\n"
+        "rows    {csv}, {parquet}: {n_rows} rows of {tasks} task{plural}, {resumed} from an earlier \
+         run\nreport  {report}\n"
     )
 }
 

@@ -108,7 +108,7 @@ fn a_run_writes_rows_and_another_goes_on() {
     for part in ["gaussian-std 1, 6 patterns, protocol paper", " bayes ", "rank correlation"] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    let end = "8 of 2 tasks, 1 from an earlier run\nreport  uhop-tiny/report.html\n";
+    let end = "8 rows of 2 tasks, 1 from an earlier run\nreport  uhop-tiny/report.html\n";
     assert!(text.ends_with(end), "{text}");
     let page = fs::read_to_string(here.join("uhop-tiny/report.html")).unwrap();
     for part in ["A tiny experiment", "As small as can be.", "uhop experiment run tiny", "bayes"] {
@@ -153,7 +153,7 @@ impl Expected {
         let output = uhop(here, &run).output().unwrap();
         let plural = if tasks == 1 { "" } else { "s" };
         let end = format!(
-            "{n_rows} of {tasks} task{plural}, {resumed} from an earlier run\n\
+            "{n_rows} rows of {tasks} task{plural}, {resumed} from an earlier run\n\
              report  uhop-{name}/report.html\n"
         );
         assert!(stdout(&output).ends_with(&end), "{}", stdout(&output));
