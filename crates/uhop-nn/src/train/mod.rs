@@ -14,8 +14,8 @@
 //! What a step does depends on the seed, the number of its epoch and its own number, never on the steps
 //! before but through the model and its optimizer. So a run that was stopped, within an epoch or between
 //! two, and goes on from its [checkpoint](Run::resume) ends with the bits of one that was not. On the CPU
-//! they do not depend on the number of threads either: products are made by one thread each. Only
-//! [`Epoch::seconds`] differs.
+//! they do not depend on the number of threads either: an entry of a product is summed by one thread.
+//! Only [`Epoch::seconds`] differs.
 //!
 //! A layer with dropout draws from the one random generator that the backend has for the whole process.
 //! It is seeded before each step and kept from other runs for its forward pass; code that draws beside
