@@ -91,7 +91,7 @@ impl HeadOps for Flex {
         heads: Heads,
         beta: Vec<f32>,
     ) -> FloatTensor<Self> {
-        heads.apart(q.to_contiguous(), k.to_contiguous(), &beta)
+        heads.apart(q, k, &beta)
     }
 
     fn readout_of_heads(
@@ -99,7 +99,7 @@ impl HeadOps for Flex {
         values: FloatTensor<Self>,
         heads: Heads,
     ) -> FloatTensor<Self> {
-        heads.states(weights.to_contiguous(), values.to_contiguous(), &[1.0])
+        heads.states(weights, values, &[1.0])
     }
 }
 
@@ -160,8 +160,8 @@ impl Backward<Flex, 2> for Scores {
             ops.parents,
             ops.node,
             grads,
-            |g| heads.states(g.to_contiguous(), k, &beta),
-            |g| heads.patterns(g.to_contiguous(), q, &beta),
+            |g| heads.states(g, k, &beta),
+            |g| heads.patterns(g, q, &beta),
         );
     }
 }
@@ -179,8 +179,8 @@ impl Backward<Flex, 2> for Readout {
             ops.parents,
             ops.node,
             grads,
-            |g| heads.apart(g.to_contiguous(), v, &beta),
-            |g| heads.patterns(p, g.to_contiguous(), &beta),
+            |g| heads.apart(g, v, &beta),
+            |g| heads.patterns(p, g, &beta),
         );
     }
 }
@@ -196,6 +196,7 @@ impl Heads {
 
     /// β A Bᵀ, apart, of states A and patterns B side by side.
     fn apart(self, a: FloatTensor<Flex>, b: FloatTensor<Flex>, beta: &[f32]) -> FloatTensor<Flex> {
+        let (a, b) = (a.to_contiguous(), b.to_contiguous());
         let (a, b) = (entries::<f32>(&a), entries::<f32>(&b));
         let matrix = self.n_states * self.n_patterns;
         let mut out = zeros(self.batch * self.n_heads * matrix);
@@ -241,6 +242,7 @@ impl Heads {
         (beside, n_summed): (FloatTensor<Flex>, usize),
         beta: &[f32],
     ) -> FloatTensor<Flex> {
+        let (apart, beside) = (apart.to_contiguous(), beside.to_contiguous());
         let (apart, beside) = (entries::<f32>(&apart), entries::<f32>(&beside));
         let matrix = self.n_states * self.n_patterns;
         let mut out = zeros(self.batch * n * self.width());
