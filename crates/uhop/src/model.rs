@@ -6,7 +6,7 @@ use crate::channel::Channel;
 use crate::error::{Error, Result, positive};
 use crate::feature_map::LinearMap;
 use crate::scalar::Scalar;
-use crate::separation::Separation;
+use crate::separation::{Separation, fill};
 use crate::simd::{self, WeightSums};
 use crate::similarity::Similarity;
 
@@ -233,9 +233,8 @@ impl<T: Scalar> Model<T> {
     /// # Errors
     /// [`is_non_finite`](Error::is_non_finite) when a product overflows.
     pub(crate) fn beta_scores(&self, scores: ArrayView1<'_, T>, row: &mut Vec<f64>) -> Result<()> {
-        row.clear();
-        row.extend(scores.iter().map(|&score| self.beta_score(score)));
-        if row.iter().all(|z| z.is_finite()) {
+        fill(row, scores, |score| self.beta_score(score));
+        if simd::are_finite(row) {
             Ok(())
         } else {
             Err(Error::overflow("separation", "beta times a score".to_owned(), "f64"))

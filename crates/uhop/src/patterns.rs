@@ -169,7 +169,7 @@ fn check_finite<T: Scalar>(
 /// The index of the first entry that is not finite, row by row. Rows that are slices are judged whole.
 pub(crate) fn first_not_finite<T: Scalar>(rows: ArrayView2<'_, T>) -> Option<[usize; 2]> {
     let is_finite = |row: ArrayView1<'_, T>| match row.to_slice() {
-        Some(row) => row.is_empty() || simd::extremes(row).is_some(),
+        Some(row) => simd::are_finite(row),
         None => row.iter().all(|value| value.is_finite()),
     };
     let (i, row) = rows.outer_iter().enumerate().find(|&(_, row)| !is_finite(row))?;

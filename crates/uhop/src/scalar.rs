@@ -75,10 +75,63 @@ impl sealed::Sealed for f32 {
 impl sealed::Sealed for f64 {
     const LEAST_EXPONENT: Self = -708.396_418_532_264_1;
 
+    #[inline(always)]
     fn exp_of_non_positive(self) -> Self {
-        if self < Self::LEAST_EXPONENT { 0.0 } else { self.exp() }
+        let (mantissa, n) = exponential(self.max(Self::LEAST_EXPONENT));
+        if self < Self::LEAST_EXPONENT { 0.0 } else { times_power_of_two(mantissa, n) }
     }
 }
+
+/// exp(x) for x ≤ 0, to two ulps, and to the spacing of the numbers where they are not normal.
+#[inline(always)]
+pub(crate) fn gradual_exponential(x: f64) -> f64 {
+    // Less than half of the smallest number.
+    const NOTHING: f64 = -746.0;
+    // Keeps 2ⁿ a normal number. The last product is exact, or rounds once.
+    const RAISE: u64 = 1000;
+    const LOWER: f64 = times_power_of_two(1.0, RAISE.wrapping_neg());
+    let (mantissa, n) = exponential(x.max(NOTHING));
+    times_power_of_two(mantissa, n.wrapping_add(RAISE)) * LOWER
+}
+
+/// exp(x) = m·2ⁿ for |x| below 2⁵¹ ln 2, with m from 1/√2 to √2 and n modulo 2⁵².
+///
+/// Without branches, so that loops over it become vector instructions: x = n ln 2 + r with |r| ≤ ½ ln 2,
+/// and the Taylor polynomial of exp(r) of degree 13, whose remainder is below |r|¹⁴/14! · e^|r| ≤ 6e-18.
+#[inline(always)]
+fn exponential(x: f64) -> (f64, u64) {
+    // Adding it rounds to an integer, which then stands in the last bits.
+    const ROUNDER: f64 = 6_755_399_441_055_744.0; // 1.5 · 2⁵²
+    // ln 2 in two parts: the product of the first, which has 32 bits, and n is exact.
+    const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
+    const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+    let shifted = x * std::f64::consts::LOG2_E + ROUNDER;
+    let n = shifted - ROUNDER;
+    let r = x - n * LN_2_HIGH - n * LN_2_LOW;
+    let mut tail = INVERSE_FACTORIALS[13];
+    for k in (2..13).rev() {
+        tail = tail * r + INVERSE_FACTORIALS[k];
+    }
+    (tail * (r * r) + r + 1.0, shifted.to_bits().wrapping_sub(ROUNDER.to_bits()))
+}
+
+/// m·2ⁿ by its bits; the result has to be a normal number.
+#[inline(always)]
+const fn times_power_of_two(mantissa: f64, n: u64) -> f64 {
+    f64::from_bits(mantissa.to_bits().wrapping_add(n << 52))
+}
+
+/// 1/k!; the factorials are exact.
+const INVERSE_FACTORIALS: [f64; 14] = {
+    let mut inverses = [1.0; 14];
+    let (mut k, mut factorial) = (1, 1.0);
+    while k < inverses.len() {
+        factorial *= k as f64;
+        inverses[k] = 1.0 / factorial;
+        k += 1;
+    }
+    inverses
+};
 
 mod sealed {
     /// What the outside need not know: the bridge to the matrix-product crate, and an exponential.

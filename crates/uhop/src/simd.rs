@@ -30,6 +30,11 @@ pub(crate) fn extremes<T: Scalar>(values: &[T]) -> Option<(T, T)> {
     dispatched!(portable::extremes(values))
 }
 
+/// Whether no value is infinite or NaN.
+pub(crate) fn are_finite<T: Scalar>(values: &[T]) -> bool {
+    dispatched!(portable::are_finite(values))
+}
+
 /// Replaces the scores of a row by the weights w = exp(β(s − best)), for `best` ≥ s.
 ///
 /// With u = ε/2, β(s − best) is rounded to t, off by at most u|t|, and its exponential by two ulps,
@@ -64,6 +69,19 @@ pub(crate) fn relative_exponentials<T: Scalar>(
     dispatched!(portable::relative_exponentials(exponents, largest, sums))
 }
 
+/// Replaces a row by exp(x − largest), for `largest` ≥ x.
+///
+/// The difference is rounded, off by at most u|x − largest|, and its exponential by two ulps.
+pub(crate) fn shifted_exponentials(row: &mut [f64], largest: f64) {
+    dispatched!(portable::shifted_exponentials(row, largest))
+}
+
+/// Σ x_i with the error of every addition kept and added at the end: off by about one rounding,
+/// however many terms.
+pub(crate) fn sum(terms: &[f64]) -> f64 {
+    dispatched!(portable::compensated_sum(terms))
+}
+
 /// The least of what the squared distances ‖u − v_j‖² can be, given the products ⟨u, v_j⟩, `norm` |u|² and
 /// `norms` |v_j|²: (|u|² + |v_j|²)(1 − `error`) − 2⟨u, v_j⟩. Nothing when a product is not finite.
 pub(crate) fn least_distance<T: Scalar>(
@@ -85,7 +103,7 @@ pub(crate) fn normalize<T: Scalar>(row: &mut [T]) -> f64 {
 
 /// The loops themselves, as they run where there is nothing to dispatch to.
 mod portable {
-    use crate::scalar::Scalar;
+    use crate::scalar::{Scalar, gradual_exponential};
     use crate::simd::{LANES, WeightSums};
 
     #[inline(always)]
@@ -108,6 +126,19 @@ mod portable {
         let largest = largest.into_iter().fold(first, |a, b| if b > a { b } else { a });
         let smallest = smallest.into_iter().fold(first, |a, b| if b < a { b } else { a });
         zero.iter().all(|&x| x == T::zero()).then_some((largest, smallest))
+    }
+
+    #[inline(always)]
+    pub(super) fn are_finite<T: Scalar>(values: &[T]) -> bool {
+        // 0·x is 0, or NaN for what is not finite.
+        let mut zero = [T::zero(); LANES];
+        let (chunks, rest) = values.as_chunks::<LANES>();
+        for chunk in chunks {
+            for lane in 0..LANES {
+                zero[lane] += chunk[lane] * T::zero();
+            }
+        }
+        zero.iter().all(|&x| x == T::zero()) && rest.iter().all(|x| x.is_finite())
     }
 
     #[inline(always)]
@@ -284,6 +315,47 @@ mod portable {
     }
 
     #[inline(always)]
+    pub(super) fn shifted_exponentials(row: &mut [f64], largest: f64) {
+        for x in row {
+            *x = gradual_exponential(*x - largest);
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn compensated_sum(terms: &[f64]) -> f64 {
+        let (mut sums, mut lost) = ([0.0; LANES], [0.0; LANES]);
+        let mut add = |lane: usize, term: f64| {
+            let next = add_exactly(sums[lane], term);
+            sums[lane] = next.0;
+            lost[lane] += next.1;
+        };
+        let (chunks, rest) = terms.as_chunks::<LANES>();
+        for chunk in chunks {
+            for lane in 0..LANES {
+                add(lane, chunk[lane]);
+            }
+        }
+        for (lane, &term) in rest.iter().enumerate() {
+            add(lane, term);
+        }
+        let (mut total, mut total_lost) = (0.0, 0.0);
+        for lane in 0..LANES {
+            let next = add_exactly(total, sums[lane]);
+            total = next.0;
+            total_lost += next.1 + lost[lane];
+        }
+        total + total_lost
+    }
+
+    /// The rounded sum and what rounding took from it, exactly (Knuth's two-sum).
+    #[inline(always)]
+    fn add_exactly(a: f64, b: f64) -> (f64, f64) {
+        let sum = a + b;
+        let rest = sum - a;
+        (sum, (a - (sum - rest)) + (b - rest))
+    }
+
+    #[inline(always)]
     fn sum<T: Scalar>(lanes: &[T; LANES]) -> f64 {
         lanes.iter().map(|x| x.widen()).sum()
     }
@@ -340,8 +412,55 @@ mod tests {
         assert_eq!(weights[0], 1.0);
     }
 
+    /// Two ulps of ours, and one of the library's: where numbers are normal an ulp is at most ε of the
+    /// number, and 5e-324 below.
+    #[test]
+    fn wide_exponentials_are_within_two_ulps() {
+        let least = least_exponent::<f64>();
+        // Dense where exponents are common, and down to the subnormal ones.
+        let spread = (0..200_000).map(|i| f64::from(i) * 4e-3);
+        let tiny = (0..20_000).map(|i| (f64::from(i) * -0.04).exp2());
+        let special = [-least, -least.next_up(), -least.next_down(), 5e-324, 1e308, f64::INFINITY];
+        let exponents: Vec<f64> = spread.chain(tiny).chain(special).map(|x| -x).collect();
+        let mut gradual = exponents.clone();
+        shifted_exponentials(&mut gradual, 0.0);
+        let mut portable = exponents.clone();
+        portable::shifted_exponentials(&mut portable, 0.0);
+        assert_eq!(gradual, portable);
+        let mut vanishing = exponents.clone();
+        exponentials(&mut vanishing, 0.0, 1.0);
+        for ((&x, &w), &vanishing) in exponents.iter().zip(&gradual).zip(&vanishing) {
+            let exact = x.exp();
+            let ulp = if exact < f64::MIN_POSITIVE { 5e-324 } else { f64::EPSILON * exact };
+            assert!((w - exact).abs() <= 3.0 * ulp, "exp({x:e}) = {w:e}, not {exact:e}");
+            assert_eq!(vanishing, if x < least { 0.0 } else { w }, "exp({x:e})");
+        }
+        assert_eq!((gradual[0], gradual[exponents.len() - 1]), (1.0, 0.0));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(256))]
+
+        /// Whole numbers have an exact sum. What the additions lose is kept up to roundings of itself:
+        /// n·u of at most n·u·Σ|x|.
+        #[test]
+        fn sums_are_rounded_once(
+            terms in prop::collection::vec((-9e15_f64..9e15).prop_map(f64::trunc), 0..300),
+            returning in any::<bool>(),
+        ) {
+            let back = terms.iter().take(if returning { terms.len() } else { 0 });
+            let terms: Vec<f64> = terms.iter().copied().chain(back.map(|x| 3.0 - x)).collect();
+            let exact: i128 = terms.iter().map(|&x| x as i128).sum();
+            let found = sum(&terms);
+            prop_assert_eq!(found, portable::compensated_sum(&terms));
+            let u = f64::EPSILON / 2.0;
+            let n = terms.len() as f64;
+            let absolute: f64 = terms.iter().map(|x| x.abs()).sum();
+            let error = (found as i128 - exact).unsigned_abs() as f64;
+            // The last addition, and the cast of what is not a whole number.
+            let bound = u * (exact as f64).abs() + (n * u).powi(2) * absolute * 1.01 + 1.0;
+            prop_assert!(error <= bound, "{found} is not {exact}");
+        }
 
         #[test]
         fn weights_and_their_sums_are_those_in_f64(
@@ -386,7 +505,7 @@ mod tests {
         }
 
         #[test]
-        fn extremes_need_finite_values(
+        fn what_is_not_finite_is_found(
             length in 1_usize..200, place in 0.0..1.0,
             bad in prop::sample::select(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY]),
         ) {
@@ -394,6 +513,9 @@ mod tests {
             values[(length as f64 * place) as usize] = bad;
             prop_assert_eq!(extremes(&values), None);
             prop_assert_eq!(portable::extremes(&values), None);
+            prop_assert!(!are_finite(&values) && !portable::are_finite(&values));
+            values[(length as f64 * place) as usize] = f64::MAX;
+            prop_assert!(are_finite(&values) && portable::are_finite(&values));
         }
     }
 

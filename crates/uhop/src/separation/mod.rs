@@ -13,10 +13,11 @@ mod top_k;
 
 use std::fmt;
 
-use ndarray::{Array, ArrayView, ArrayViewMut1, Axis, Dimension, RemoveAxis, Zip};
+use ndarray::{Array, ArrayView, ArrayView1, ArrayViewMut1, Axis, Dimension, RemoveAxis, Zip};
 
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
+use crate::simd;
 
 /// How scores z become weights p: non-negative, summing to 1, larger for larger scores.
 ///
@@ -317,8 +318,7 @@ impl Separation {
         let mut weights = scores.to_owned();
         let mut row = Vec::with_capacity(weights.len_of(lanes));
         let support_size = weights.map_axis_mut(lanes, |lane| {
-            row.clear();
-            row.extend(lane.iter().map(|z| z.widen()));
+            fill(&mut row, lane.view(), |z| z.widen());
             self.weights_into(&mut row, lane)
         });
         Ok(Weights { weights, support_size })
@@ -389,8 +389,10 @@ impl Separation {
         mut weights: ArrayViewMut1<'_, T>,
     ) -> usize {
         self.weights_in_place(row);
-        weights.iter_mut().zip(row).for_each(|(p, &mut weight)| *p = T::narrow(weight));
-        weights.iter().filter(|&&p| p > T::zero()).count()
+        match weights.as_slice_mut() {
+            Some(weights) => narrow(weights.iter_mut(), row),
+            None => narrow(weights.iter_mut(), row),
+        }
     }
 
     /// Replaces a row of finite scores by its weights.
@@ -523,6 +525,9 @@ fn check_finite<T: Scalar, D: Dimension>(
     what: &'static str,
     values: &ArrayView<'_, T, D>,
 ) -> Result<()> {
+    if values.as_slice().is_some_and(simd::are_finite) {
+        return Ok(());
+    }
     match values.iter().enumerate().find(|(_, value)| !value.is_finite()) {
         None => Ok(()),
         Some((position, value)) => {
@@ -530,6 +535,25 @@ fn check_finite<T: Scalar, D: Dimension>(
             Err(Error::non_finite(operation, what, &index, value.widen()))
         }
     }
+}
+
+/// Replaces what is in `row` by `value` of every entry of a lane. A slice is read as one, which makes
+/// the loop a vector loop.
+pub(crate) fn fill<T: Copy>(row: &mut Vec<f64>, lane: ArrayView1<'_, T>, value: impl Fn(T) -> f64) {
+    row.clear();
+    match lane.as_slice() {
+        Some(lane) => row.extend(lane.iter().map(|&x| value(x))),
+        None => row.extend(lane.iter().map(|&x| value(x))),
+    }
+}
+
+/// Rounds a row into `weights`; returns how many of them are above 0.
+fn narrow<'a, T: Scalar + 'a>(weights: impl Iterator<Item = &'a mut T>, row: &[f64]) -> usize {
+    let round = |(p, &weight): (&mut T, &f64)| {
+        *p = T::narrow(weight);
+        usize::from(*p > T::zero())
+    };
+    weights.zip(row).map(round).sum()
 }
 
 /// The index of the `position`-th element in row-major order.

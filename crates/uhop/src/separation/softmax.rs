@@ -1,12 +1,15 @@
 //! Softmax: p_i = exp(z_i) / Σ_j exp(z_j).
 
-use super::{max, sum};
+use super::sum;
+use crate::simd;
 
 /// Shifted by the largest score, so that no exponential overflows and the sum is at least 1.
 pub(super) fn weights(row: &mut [f64]) {
-    let max = max(row);
-    row.iter_mut().for_each(|z| *z = (*z - max).exp());
-    let total = sum(row.iter().copied());
+    let Some((largest, _)) = simd::extremes(row) else {
+        return row.fill(f64::NAN);
+    };
+    simd::shifted_exponentials(row, largest);
+    let total = simd::sum(row);
     row.iter_mut().for_each(|p| *p /= total);
 }
 
