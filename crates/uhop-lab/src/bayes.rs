@@ -142,9 +142,11 @@ impl Likelihood {
             Kind::Sphere { radius } => {
                 let squares = query.iter().zip(pattern);
                 let distance = squares.map(|(&q, &x)| (f64::from(q) - f64::from(x)).powi(2));
-                // Every number of the query was rounded to f32: half an epsilon of it.
+                // Every number of the query was rounded to f32: by half an epsilon of it, or half of the
+                // smallest number.
                 let length = query.iter().map(|&q| f64::from(q).powi(2)).sum::<f64>().sqrt();
-                let rounding = f64::from(f32::EPSILON) * (length + radius);
+                let smallest = f64::from(f32::from_bits(1)) * (query.len() as f64).sqrt();
+                let rounding = f64::from(f32::EPSILON) * (length + radius) + smallest;
                 possible((distance.sum::<f64>().sqrt() - radius).abs() <= rounding)
             }
             Kind::Occluded { n_visible } => {
@@ -327,6 +329,19 @@ mod tests {
                     prop_assert!(weights[i] > 0.0 || can_be_unlikely, "{kind:?}");
                 }
             }
+        }
+    }
+
+    /// What `f32` does not hold of noise is not held against a pattern.
+    #[test]
+    fn noise_below_the_smallest_number_is_possible() {
+        let black = Array2::zeros((1, 12));
+        for level in [1e-300, 1e-46, 1e-45, 1e-40] {
+            let kind = CorruptionKind::GaussianNorm;
+            let queries = kind.at(level, (3, 4)).unwrap().apply(black.view(), 0).unwrap();
+            let likelihood = Likelihood::new(kind, level, (3, 4));
+            let posterior = likelihood.posterior(black.view(), queries.view()).unwrap();
+            assert_eq!(posterior, array![[1.0]], "{level:e}");
         }
     }
 
