@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::args::OutputArgs;
@@ -85,5 +85,52 @@ impl Console {
         let style = ProgressStyle::with_template("{prefix} {bar:30} {msg}, {eta} left")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
         self.bar(1, label).with_style(style)
+    }
+
+    /// Lines of text that are drawn anew, above a [`timed_bar`](Self::timed_bar).
+    pub(crate) fn live(&self, label: &str) -> Live {
+        let target =
+            if self.bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let both = MultiProgress::with_draw_target(target);
+        let plain =
+            ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let lines = both.add(ProgressBar::no_length().with_style(plain));
+        let bar = both.add(self.timed_bar(label));
+        Live { both, lines, bar, is_visible: self.bars }
+    }
+}
+
+/// What [`Console::live`] shows.
+pub(crate) struct Live {
+    both: MultiProgress,
+    lines: ProgressBar,
+    bar: ProgressBar,
+    is_visible: bool,
+}
+
+impl Live {
+    /// Whether anyone sees it.
+    pub(crate) fn is_visible(&self) -> bool {
+        self.is_visible
+    }
+
+    pub(crate) fn progress(&self, done: u64, all: u64, message: String) {
+        self.bar.set_length(all);
+        self.bar.set_position(done);
+        self.bar.set_message(message);
+    }
+
+    pub(crate) fn show(&self, text: String) {
+        self.lines.set_message(text);
+    }
+
+    /// Takes everything away while `work` writes to the terminal.
+    pub(crate) fn suspend(&self, work: impl FnOnce()) {
+        self.both.suspend(work);
+    }
+
+    pub(crate) fn clear(self) {
+        self.lines.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }

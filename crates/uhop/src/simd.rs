@@ -331,8 +331,8 @@ mod portable {
         };
         let (chunks, rest) = terms.as_chunks::<LANES>();
         for chunk in chunks {
-            for lane in 0..LANES {
-                add(lane, chunk[lane]);
+            for (lane, &term) in chunk.iter().enumerate() {
+                add(lane, term);
             }
         }
         for (lane, &term) in rest.iter().enumerate() {

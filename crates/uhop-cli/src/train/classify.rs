@@ -9,7 +9,7 @@ use serde::Serialize;
 #[cfg(feature = "hub")]
 use uhop_data::datasets::Split;
 use uhop_lab::classification::{self, Data, Limits, Line, MeanSpread, Row, Setup};
-use uhop_nn::train::{Epoch, Event, Rule, Stage};
+use uhop_nn::train::{Event, Rule};
 use uhop_nn::vision::{Contender, Preset, Task, Trained};
 
 use crate::args::{PresetArg, TrainClassifyArgs, TrainOptimizerArg};
@@ -19,6 +19,8 @@ use crate::experiment::fetch;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::tables;
+
+use super::live::Training;
 
 /// What docs/json.md describes.
 #[derive(Serialize)]
@@ -111,17 +113,11 @@ fn trained(
     let shape = task.train.shape();
     let classification = setup.classification(contender, shape, task.train.n_classes());
     let label = format!("{contender}, seed {}", task.seed);
-    let bar = console.timed_bar(&label);
+    let mut live = Training::new(console, &label);
     let mut observer = |event: Event<'_>| {
         match event {
-            Event::Step(step) => {
-                bar.set_length(step.all);
-                bar.set_position(step.done);
-                bar.set_message(format!("epoch {}, loss {:.3}", step.epoch, step.loss));
-            }
-            Event::Epoch(epoch) => {
-                bar.suspend(|| console.note(&format!("{label}: {}", shown(epoch))))
-            }
+            Event::Step(step) => live.step(&step),
+            Event::Epoch(epoch) => live.epoch(epoch),
         }
         if interrupt::check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
@@ -131,32 +127,11 @@ fn trained(
     } else {
         classification.start(task, &mut observer)
     };
-    bar.finish_and_clear();
+    live.finish();
     trained.map_err(|error| {
         let lost = error.is_not_finite() && is_there;
         Failure::from(error).hint_if(lost, "the checkpoint is of the last epoch before it")
     })
-}
-
-/// An epoch in one line.
-fn shown(epoch: &Epoch) -> String {
-    let Epoch { stage, epoch: number, seconds, .. } = *epoch;
-    let mut parts = Vec::new();
-    if let (Some(loss), Some(accuracy)) = (epoch.train_loss, epoch.train_accuracy) {
-        parts.push(format!("train loss {loss:.3}, {:.1} %", 100.0 * accuracy));
-    }
-    if let (Some(loss), Some(accuracy)) = (epoch.test_loss, epoch.test_accuracy) {
-        parts.push(format!("test loss {loss:.3}, {:.1} %", 100.0 * accuracy));
-    }
-    if let Some(loss) = epoch.separation_loss {
-        parts.push(format!("separation loss {loss:.3}"));
-    }
-    parts.push(format!("{seconds:.1} s"));
-    let what = match stage {
-        Stage::Separation => "Stage I, epoch",
-        Stage::Task => "epoch",
-    };
-    format!("{what} {number}: {}", parts.join("; "))
 }
 
 fn say(

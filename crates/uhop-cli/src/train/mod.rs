@@ -1,6 +1,8 @@
 //! `uhop train`: models whose layers are associative memories.
 
 mod classify;
+mod curves;
+mod live;
 
 pub(crate) use classify::table;
 

@@ -57,6 +57,14 @@ impl EpochPlan {
     pub(super) fn steps(&self) -> usize {
         self.inner_steps + self.task_steps
     }
+
+    /// Which loss a step is on.
+    pub(super) fn loss_of(&self, step: usize) -> Stage {
+        match self.inner_kind {
+            InnerKind::Separation(_) if step < self.inner_steps => Stage::Separation,
+            _ => Stage::Task,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -63,6 +63,8 @@ pub struct Step {
     pub all: u64,
     /// The loss before the step.
     pub loss: f64,
+    /// Which loss it is: epochs of the task can begin with steps on the separation loss.
+    pub loss_of: Stage,
 }
 
 /// Told of each step and epoch; stops the run by [`ControlFlow::Break`], which writes a checkpoint first.
@@ -184,6 +186,7 @@ impl Loop<'_> {
         while let Some(epoch) = plan.get(self.progress.epoch) {
             let begun = Instant::now();
             while self.progress.step < epoch.steps() {
+                let loss_of = epoch.loss_of(self.progress.step);
                 let loss;
                 (model, loss) = self.step(model, epoch)?;
                 self.progress.step += 1;
@@ -195,6 +198,7 @@ impl Loop<'_> {
                     done: self.progress.task_updates + self.progress.separation_updates,
                     all,
                     loss,
+                    loss_of,
                 };
                 if observer(Event::Step(step)).is_break() {
                     self.progress.sums.seconds += begun.elapsed().as_secs_f64();
