@@ -190,15 +190,7 @@ pub(super) fn spec<S: Specification>(
 ) -> Result<S, Failure> {
     let spec = match &args.spec {
         None => shipped()?,
-        Some(path) => {
-            let spec = S::read(path)?;
-            if spec.name() != args.name {
-                let (path, name) = (path.display(), spec.name());
-                let message = format!("{path} is of the experiment {name}, not {}", args.name);
-                return Err(Failure::user(message).hint("give the name that stands in the file"));
-            }
-            spec
-        }
+        Some(path) => S::read(path, &args.name)?,
     };
     Ok(if args.quick { spec.quick() } else { spec })
 }

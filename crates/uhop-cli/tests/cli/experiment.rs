@@ -342,10 +342,13 @@ fn a_specification_is_of_the_experiment_it_names() {
     let output = uhop(folder.path(), &arguments).output().unwrap();
     assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""));
     assert!(stderr(&output).contains("tiny.toml is of the experiment tiny, not noise"));
-    // Two experiments have specifications of one kind; one has a kind of its own.
-    for (shown, written, run) in
-        [("convergence", "convergence", "classification"), ("capacity", "mine", "capacity")]
-    {
+    // Two experiments have specifications of one kind; one has a kind of its own; two have different
+    // kinds.
+    for (shown, written, run) in [
+        ("convergence", "convergence", "classification"),
+        ("capacity", "mine", "capacity"),
+        ("capacity", "capacity", "noise"),
+    ] {
         let output = uhop(folder.path(), &["experiment", "show", shown]).output().unwrap();
         let name = |name| format!("name = \"{name}\"");
         let text = stdout(&output).replacen(&name(shown), &name(written), 1);

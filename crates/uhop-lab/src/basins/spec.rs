@@ -78,10 +78,6 @@ impl Spec {
 }
 
 impl Specification for Spec {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
     fn contradiction(&self) -> Option<(&'static str, String)> {
         if self.steps.len() > MOST_MAPS {
             let problem = format!("expected at most {MOST_MAPS}, found {}", self.steps.len());

@@ -171,10 +171,6 @@ impl Spec {
 }
 
 impl Specification for Spec {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
     fn contradiction(&self) -> Option<(&'static str, String)> {
         for (key, values) in [("feature_ratios", &self.feature_ratios), ("betas", &self.betas)] {
             if let Some(wrong) = values.iter().find(|value| !(value.is_finite() && **value > 0.0)) {

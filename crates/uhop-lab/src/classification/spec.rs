@@ -105,10 +105,6 @@ impl Spec {
 }
 
 impl Specification for Spec {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
     fn contradiction(&self) -> Option<(&'static str, String)> {
         let all = || self.setup.iter().chain(&self.quick.setup);
         if let Some(error) = all().find_map(|setup| setup.check().err()) {

@@ -64,10 +64,6 @@ impl Spec {
 }
 
 impl Specification for Spec {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
     fn contradiction(&self) -> Option<(&'static str, String)> {
         if let Some(contender) = self.contenders.iter().find(|contender| !has_energy(**contender)) {
             let problem = format!("expected dense, sparse, entmax-1.5 or U-Hop, found {contender}");

@@ -84,10 +84,6 @@ impl Spec {
 }
 
 impl Specification for Spec {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
     fn contradiction(&self) -> Option<(&'static str, String)> {
         if let Some(error) = self.separations.iter().find_map(|rule| rule.separation().err()) {
             return Some(("separations", error.to_string()));

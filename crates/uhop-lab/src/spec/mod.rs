@@ -150,10 +150,6 @@ impl Spec {
 }
 
 impl Specification for Spec {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
     fn quick(&self) -> Self {
         let quick = self.quick.clone();
         let mut spec = self.clone();

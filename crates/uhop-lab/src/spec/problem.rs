@@ -8,6 +8,10 @@ use super::shipped;
 pub(crate) enum Problem {
     #[error("no experiment is called {name}; there are {}", names())]
     Unknown { name: String },
+    #[error(
+        "{file} is of the experiment {name}, not {experiment}: give the name that stands in the file"
+    )]
+    Another { file: String, name: String, experiment: String },
     #[error("{file}:{line}: {}{problem}", Key(.key))]
     Text { file: String, line: usize, key: Option<String>, problem: String },
 }

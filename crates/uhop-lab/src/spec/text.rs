@@ -3,10 +3,17 @@
 use std::fs;
 use std::path::Path;
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Problem;
 use crate::error::{Error, Result};
+
+/// What every specification begins with.
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
 
 /// What an experiment reads from TOML.
 ///
@@ -17,23 +24,27 @@ use crate::error::{Error, Result};
 /// assert_eq!(error.to_string(), "a.toml:2: seeds: expected a whole number above 0, found 0");
 /// ```
 pub trait Specification: DeserializeOwned {
-    /// The experiment that it is of.
-    fn name(&self) -> &str;
-
     /// What single values do not show: the key and what is wrong with it.
     fn contradiction(&self) -> Option<(&'static str, String)>;
 
     /// The same experiment, smaller, as the specification says.
     fn quick(&self) -> Self;
 
-    /// The specification in a file.
+    /// The specification in a file, which has to be of this experiment.
     ///
     /// # Errors
-    /// [`is_input`](Error::is_input) when the file cannot be read or is no specification; the
-    /// message names the file, the line and the key.
-    fn read(path: &Path) -> Result<Self> {
+    /// [`is_input`](Error::is_input) when the file cannot be read, is of another experiment or no
+    /// specification; the message names the file, the line and the key.
+    fn read(path: &Path, experiment: &str) -> Result<Self> {
         let text = fs::read_to_string(path).map_err(|source| Error::read(path, source))?;
-        Self::parse(&text, &path.display().to_string())
+        let file = path.display().to_string();
+        // Before its other keys, of which experiments of another kind have others.
+        if let Ok(Named { name }) = toml::from_str(&text)
+            && name != experiment
+        {
+            return Err(Problem::Another { file, name, experiment: experiment.to_owned() }.into());
+        }
+        Self::parse(&text, &file)
     }
 
     /// The specification in a text, which errors call `file`.

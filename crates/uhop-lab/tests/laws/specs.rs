@@ -80,7 +80,7 @@ fn what_is_no_specification_is_one_line() {
 
 #[test]
 fn a_missing_file_and_an_unknown_name_are_named() {
-    let error = Spec::read("no/such.toml".as_ref()).unwrap_err();
+    let error = Spec::read("no/such.toml".as_ref(), "noise").unwrap_err();
     assert!(error.to_string().starts_with("no/such.toml: cannot read: "), "{error}");
     let error = Spec::shipped("nosie").unwrap_err();
     assert!(error.to_string().contains("there are memory-size, memory-size-large"), "{error}");
