@@ -18,7 +18,7 @@ pub(crate) fn report_error(message: &str, hint: Option<&str>) {
     }
 }
 
-/// Removes a bar that is drawn on the line of the cursor.
+/// Removes a bar that is drawn on the line of the cursor; curves above it stay.
 #[cfg(unix)]
 pub(crate) fn clear_line() {
     let mut stderr = io::stderr().lock();
@@ -67,15 +67,13 @@ impl Console {
     /// one.
     pub(crate) fn bar(&self, steps: impl Into<Option<usize>>, label: &str) -> ProgressBar {
         let steps = steps.into();
-        let target =
-            if self.bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let template = match steps {
             Some(_) => "{prefix} {bar:30} {pos}/{len} {msg}",
             None => "{prefix} {spinner} {pos} {msg}",
         };
         let style =
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        ProgressBar::with_draw_target(steps.map(|steps| steps as u64), target)
+        ProgressBar::with_draw_target(steps.map(|steps| steps as u64), self.target())
             .with_style(style)
             .with_prefix(label.to_owned())
     }
@@ -89,14 +87,16 @@ impl Console {
 
     /// Lines of text that are drawn anew, above a [`timed_bar`](Self::timed_bar).
     pub(crate) fn live(&self, label: &str) -> Live {
-        let target =
-            if self.bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let both = MultiProgress::with_draw_target(target);
+        let both = MultiProgress::with_draw_target(self.target());
         let plain =
             ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
         let lines = both.add(ProgressBar::no_length().with_style(plain));
         let bar = both.add(self.timed_bar(label));
-        Live { both, lines, bar, is_visible: self.bars }
+        Live { both, lines, bar, console: *self }
+    }
+
+    fn target(&self) -> ProgressDrawTarget {
+        if self.bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() }
     }
 }
 
@@ -105,13 +105,13 @@ pub(crate) struct Live {
     both: MultiProgress,
     lines: ProgressBar,
     bar: ProgressBar,
-    is_visible: bool,
+    console: Console,
 }
 
 impl Live {
     /// Whether anyone sees it.
     pub(crate) fn is_visible(&self) -> bool {
-        self.is_visible
+        self.console.bars
     }
 
     pub(crate) fn progress(&self, done: u64, all: u64, message: String) {
@@ -124,9 +124,14 @@ impl Live {
         self.lines.set_message(text);
     }
 
-    /// Takes everything away while `work` writes to the terminal.
-    pub(crate) fn suspend(&self, work: impl FnOnce()) {
-        self.both.suspend(work);
+    /// A line about the work, to stderr, above what is drawn anew.
+    pub(crate) fn note(&self, line: &str) {
+        if self.is_visible() {
+            // A terminal that went away is no reason to stop.
+            let _ = self.both.println(line);
+        } else {
+            self.console.note(line);
+        }
     }
 
     pub(crate) fn clear(self) {

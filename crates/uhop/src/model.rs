@@ -234,10 +234,15 @@ impl<T: Scalar> Model<T> {
     /// [`is_non_finite`](Error::is_non_finite) when a product overflows.
     pub(crate) fn beta_scores(&self, scores: ArrayView1<'_, T>, row: &mut Vec<f64>) -> Result<()> {
         fill(row, scores, |score| self.beta_score(score));
-        if simd::are_finite(row) {
-            Ok(())
-        } else {
-            Err(Error::overflow("separation", "beta times a score".to_owned(), "f64"))
-        }
+        check_beta_scores(row)
+    }
+}
+
+/// None of β times some finite scores may have overflowed.
+pub(crate) fn check_beta_scores(row: &[f64]) -> Result<()> {
+    if simd::are_finite(row) {
+        Ok(())
+    } else {
+        Err(Error::overflow("separation", "beta times a score".to_owned(), "f64"))
     }
 }

@@ -82,7 +82,7 @@ impl sealed::Sealed for f64 {
     }
 }
 
-/// exp(x) for x ≤ 0, to two ulps, and to the spacing of the numbers where they are not normal.
+/// exp(x) for x ≤ 0, to two ulps, where numbers are not normal too. Not for NaN, which is lost.
 #[inline(always)]
 pub(crate) fn gradual_exponential(x: f64) -> f64 {
     // Less than half of the smallest number.
@@ -94,7 +94,7 @@ pub(crate) fn gradual_exponential(x: f64) -> f64 {
     times_power_of_two(mantissa, n.wrapping_add(RAISE)) * LOWER
 }
 
-/// exp(x) = m·2ⁿ for |x| below 2⁵¹ ln 2, with m from 1/√2 to √2 and n modulo 2⁵².
+/// exp(x) = m·2ⁿ for |n| below 2²¹, with m from 1/√2 to √2; n by the last bits of a `u64`.
 ///
 /// Without branches, so that loops over it become vector instructions: x = n ln 2 + r with |r| ≤ ½ ln 2,
 /// and the Taylor polynomial of exp(r) of degree 13, whose remainder is below |r|¹⁴/14! · e^|r| ≤ 6e-18.
@@ -102,7 +102,7 @@ pub(crate) fn gradual_exponential(x: f64) -> f64 {
 fn exponential(x: f64) -> (f64, u64) {
     // Adding it rounds to an integer, which then stands in the last bits.
     const ROUNDER: f64 = 6_755_399_441_055_744.0; // 1.5 · 2⁵²
-    // ln 2 in two parts: the product of the first, which has 32 bits, and n is exact.
+    // ln 2 in two parts: the product of n and the first, which has 32 bits, is exact.
     const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
     const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
     let shifted = x * std::f64::consts::LOG2_E + ROUNDER;
@@ -139,7 +139,7 @@ mod sealed {
         /// The logarithm of the smallest normal number, rounded up.
         const LEAST_EXPONENT: Self;
 
-        /// exp(x) for x ≤ 0, to two ulps; 0 for x below `LEAST_EXPONENT`.
+        /// exp(x) for x ≤ 0, to two ulps; 0 for x below `LEAST_EXPONENT`. Not for NaN, which is lost.
         fn exp_of_non_positive(self) -> Self;
     }
 }

@@ -1,20 +1,24 @@
 //! Losses and accuracies of a training as charts of text.
 
 use ratatui_core::buffer::Buffer;
-use ratatui_core::layout::{Constraint, Layout, Rect};
-use ratatui_core::style::{Color, Style};
+use ratatui_core::layout::{Alignment, Constraint, Layout, Rect};
+use ratatui_core::style::Color;
 use ratatui_core::symbols::Marker;
 use ratatui_core::text::{Line, Span};
 use ratatui_core::widgets::Widget;
 use ratatui_widgets::block::Block;
 use ratatui_widgets::chart::{Axis, Chart, Dataset, GraphType};
+use uhop_lab::short;
 use uhop_nn::train::{Epoch, Stage, Step};
 
 /// Rows that the charts take.
 pub(super) const HEIGHT: u16 = 12;
 
-/// Columns below which a chart shows nothing.
-const NARROWEST: u16 = 30;
+/// Columns that a title and the labels of the axes need.
+const NARROWEST: u16 = 32;
+
+/// Columns between charts.
+const SPACE: u16 = 2;
 
 const TRAINING: Color = Color::Cyan;
 const TEST: Color = Color::Yellow;
@@ -22,7 +26,6 @@ const TEST: Color = Color::Yellow;
 /// What is known of a run so far, by the steps made in all.
 #[derive(Debug, Default)]
 pub(super) struct Curves {
-    done: u64,
     all: u64,
     loss: Thinned,
     separation_loss: Thinned,
@@ -33,7 +36,7 @@ pub(super) struct Curves {
 
 impl Curves {
     pub(super) fn step(&mut self, step: &Step) {
-        (self.done, self.all) = (step.done, step.all);
+        self.all = step.all;
         match step.loss_of {
             Stage::Task => self.loss.push(step.done, step.loss),
             Stage::Separation => self.separation_loss.push(step.done, step.loss),
@@ -41,7 +44,8 @@ impl Curves {
     }
 
     pub(super) fn epoch(&mut self, epoch: &Epoch) {
-        let at = |value: Option<f64>, scale: f64| value.map(|y| (self.done as f64, scale * y));
+        let done = epoch.task_updates + epoch.separation_updates;
+        let at = |value: Option<f64>, scale: f64| value.map(|y| (done as f64, scale * y));
         self.accuracy.extend(at(epoch.train_accuracy, 100.0));
         self.test_loss.extend(at(epoch.test_loss, 1.0));
         self.test_accuracy.extend(at(epoch.test_accuracy, 100.0));
@@ -56,14 +60,14 @@ impl Curves {
             Panel { title: "separation loss", training: &self.separation_loss.points, test: &[] },
         ];
         let mut panels: Vec<_> = panels.into_iter().filter(|panel| !panel.is_empty()).collect();
-        panels.truncate(usize::from(width / NARROWEST));
+        panels.truncate(usize::from((width + SPACE) / (NARROWEST + SPACE)));
         if panels.is_empty() {
             return None;
         }
         let area = Rect::new(0, 0, width, HEIGHT);
         let mut buffer = Buffer::empty(area);
         let equal = Layout::horizontal(panels.iter().map(|_| Constraint::Fill(1)));
-        for (panel, &area) in panels.iter().zip(equal.spacing(2).split(area).iter()) {
+        for (panel, &area) in panels.iter().zip(equal.spacing(SPACE).split(area).iter()) {
             panel.draw(self.all, area, &mut buffer);
         }
         Some(buffer)
@@ -102,14 +106,14 @@ impl Panel<'_> {
         let bounds = [least - room, most + room];
         Chart::new(datasets)
             .block(Block::new().title(Line::from(title)))
-            .x_axis(axis([0.0, all.max(1) as f64], ["0".to_owned(), format!("{all} steps")]))
-            .y_axis(axis(bounds, bounds.map(|y| format!("{y:.2}"))))
+            .x_axis(axis([0.0, all.max(1) as f64], ["0".to_owned(), format!("step {all}")]))
+            .y_axis(axis(bounds, bounds.map(short)))
             .render(area, buffer);
     }
 }
 
 fn axis(bounds: [f64; 2], labels: [String; 2]) -> Axis<'static> {
-    Axis::default().bounds(bounds).labels(labels).style(Style::new().dim())
+    Axis::default().bounds(bounds).labels(labels).labels_alignment(Alignment::Right)
 }
 
 /// Points of a curve, about as many as a chart has columns: means of ever more neighbours.
@@ -171,7 +175,7 @@ mod tests {
         Step { stage: Stage::Task, epoch, step, steps, done, all, loss, loss_of }
     }
 
-    fn epoch(accuracy: f64, test_loss: f64) -> Epoch {
+    fn epoch(done: u64, accuracy: f64, test_loss: f64) -> Epoch {
         Epoch {
             stage: Stage::Task,
             epoch: 1,
@@ -181,7 +185,7 @@ mod tests {
             test_loss: Some(test_loss),
             test_accuracy: Some(accuracy / 2.0),
             rate: 1e-3,
-            task_updates: 0,
+            task_updates: done,
             separation_updates: 0,
             seconds: 1.0,
         }
@@ -194,17 +198,17 @@ mod tests {
     /// 40 of 100 steps, four epochs.
     const EXPECTED: &str = "\
 loss  ⠒ training  • test                 accuracy, %  ⠒ training  • test
-40.00│⢸                                  80.00│            ⡰⠁
-     │⢸                                       │           ⡔⠁
-     │⢸                                       │         ⢀⠜
-     │⢸                                       │        ⢠⠊
-     │⢸                                       │       ⡔⠁
-     │⠘⡄                                      │     ⢀⠎      •
-     │ ⢣                                      │    ⢠⠊    •
-     │ ⠘⢄                                     │   ⠠⠃ •
-1.00 │   •⠒⠤•⠤⢄⣀•⣀⣀•                     10.00│   •
-     └─────────────────────────────────       └─────────────────────────────────
-     0                        100 steps       0                        100 steps";
+40.0│⢸                                   80.0│            ⢀⠎
+    │⢸                                       │           ⡠⠃
+    │⢸                                       │         ⢀⠜
+    │⢸                                       │        ⢠⠊
+    │⢸                                       │       ⡔⠁
+    │⠘⡄                                      │     ⢀⠎      •
+    │ ⢣                                      │    ⢠⠊    •
+    │ ⠘⢄                                     │   ⠠⠃  •
+1.00│   •⠒⠤⠤•⢤⣀•⣀⣀•                      10.0│   •
+    └──────────────────────────────────      └──────────────────────────────────
+    0                          step 100      0                          step 100";
 
     #[test]
     fn curves_are_drawn_where_they_fit() {
@@ -213,7 +217,7 @@ loss  ⠒ training  • test                 accuracy, %  ⠒ training  • test
         for done in 1..=40 {
             curves.step(&step(done, Stage::Task, 40.0 / done as f64));
             if done % 10 == 0 {
-                curves.epoch(&epoch(0.02 * done as f64, 2.0));
+                curves.epoch(&epoch(done, 0.02 * done as f64, 2.0));
             }
         }
         assert_eq!(curves.drawn(NARROWEST - 1), None);
@@ -225,6 +229,28 @@ loss  ⠒ training  • test                 accuracy, %  ⠒ training  • test
         assert!(plain(&curves.drawn(120).unwrap()).contains("separation loss"));
     }
 
+    /// However many charts there are, and with numbers as wide as they get.
+    #[test]
+    fn nothing_is_cut_where_charts_are_narrowest() {
+        let mut curves = Curves::default();
+        for (loss, loss_of) in
+            [(-123.4, Stage::Separation), (-1e-30, Stage::Separation), (1e300, Stage::Task)]
+        {
+            curves.step(&Step { all: 9_999_999, ..step(1, loss_of, loss) });
+        }
+        curves.epoch(&epoch(1, 1.0, 12.34));
+        for n in 1..=3 {
+            let width = n * NARROWEST + (n - 1) * SPACE;
+            let text = plain(&curves.drawn(width).unwrap());
+            let count = |part: &str| text.matches(part).count() as u16;
+            assert_eq!(count("⠒ training"), n, "{text}");
+            assert_eq!(count("step 9999999"), n, "{text}");
+            assert_eq!(count("• test"), n.min(2), "{text}");
+            assert!(text.contains("1e300│") && text.contains("12.3│"), "{text}");
+            assert_eq!((count("100│"), count("-123│")), (n / 2, n / 3), "{text}");
+        }
+    }
+
     /// Whatever is known, and however wide the terminal.
     #[test]
     fn any_curves_can_be_drawn() {
@@ -233,7 +259,7 @@ loss  ⠒ training  • test                 accuracy, %  ⠒ training  • test
             for (i, &value) in values.iter().enumerate() {
                 curves.step(&step(i as u64 + 1, Stage::Task, value));
                 curves.step(&step(i as u64 + 1, Stage::Separation, value));
-                curves.epoch(&epoch(0.5, value));
+                curves.epoch(&epoch(i as u64 + 1, 0.5, value));
             }
             for width in 0..200 {
                 let drawn = curves.drawn(width);
@@ -259,7 +285,7 @@ loss  ⠒ training  • test                 accuracy, %  ⠒ training  • test
     fn colours_are_those_of_the_words_that_explain_them() {
         let mut curves = Curves::default();
         curves.step(&step(1, Stage::Task, 1.0));
-        curves.epoch(&epoch(0.5, 2.0));
+        curves.epoch(&epoch(1, 0.5, 2.0));
         let marked = |text: &str, color| match color {
             TRAINING => format!("<{text}>"),
             TEST => format!("[{text}]"),

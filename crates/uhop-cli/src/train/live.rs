@@ -21,7 +21,6 @@ const OTHER_ROWS: u16 = 8;
 const WIDEST: u16 = 140;
 
 pub(super) struct Training<'a> {
-    console: &'a Console,
     label: &'a str,
     live: Live,
     curves: Curves,
@@ -29,9 +28,8 @@ pub(super) struct Training<'a> {
 }
 
 impl<'a> Training<'a> {
-    pub(super) fn new(console: &'a Console, label: &'a str) -> Self {
-        let live = console.live(label);
-        Self { console, label, live, curves: Curves::default(), drawn: None }
+    pub(super) fn new(console: &Console, label: &'a str) -> Self {
+        Self { label, live: console.live(label), curves: Curves::default(), drawn: None }
     }
 
     pub(super) fn step(&mut self, step: &Step) {
@@ -48,7 +46,7 @@ impl<'a> Training<'a> {
     }
 
     pub(super) fn epoch(&mut self, epoch: &Epoch) {
-        self.live.suspend(|| self.console.note(&format!("{}: {}", self.label, line(epoch))));
+        self.live.note(&format!("{}: {}", self.label, line(epoch)));
         self.curves.epoch(epoch);
         self.draw();
     }

@@ -98,4 +98,21 @@ mod tests {
         // Where they are on the task loss there are as many.
         assert_eq!(steps(task), steps(alternating));
     }
+
+    #[test]
+    fn steps_are_on_the_loss_of_their_kind() {
+        let losses = |stage1| {
+            let config =
+                TrainingConfig { epochs: 2, batch_size: 5, stage1, ..TrainingConfig::default() };
+            let of = |epoch: EpochPlan| (0..epoch.steps()).map(move |step| epoch.loss_of(step));
+            epochs(&config, 10).into_iter().flat_map(of).collect::<Vec<_>>()
+        };
+        let (task, separation) = ([Stage::Task; 2], [Stage::Separation; 3]);
+        let alternating = Stage1::Alternating { steps: 3, epochs: 1, inner: INNER() };
+        assert_eq!(losses(alternating), [&separation[..], &task, &task].concat());
+        let before = Stage1::Before { epochs: 1, inner: INNER() };
+        assert_eq!(losses(before), [&separation[..], &task, &task].concat());
+        let all_task = Stage1::Task { steps: 3, epochs: 1, batch_size: 4 };
+        assert_eq!(losses(all_task), [Stage::Task; 7]);
+    }
 }

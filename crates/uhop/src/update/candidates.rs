@@ -2,6 +2,7 @@
 
 use super::Pass;
 use crate::error::Result;
+use crate::model::check_beta_scores;
 use crate::scalar::Scalar;
 use crate::separation::perplexity;
 
@@ -164,14 +165,19 @@ pub(super) fn by_state<C>(parts: Vec<Vec<C>>) -> Vec<Vec<C>> {
 
 impl<T: Scalar> Support<T> {
     /// The separation of those that are left of all patterns, given their scores.
-    pub(super) fn new(pass: &Pass<'_, T>, left: Vec<(T, usize)>) -> Self {
+    ///
+    /// # Errors
+    /// [`is_non_finite`](crate::Error::is_non_finite) when β times a score overflows.
+    pub(super) fn new(pass: &Pass<'_, T>, left: Vec<(T, usize)>) -> Result<Self> {
         let mut weights: Vec<f64> =
             left.iter().map(|&(score, _)| pass.model().beta_score(score)).collect();
+        check_beta_scores(&weights)?;
         pass.model().separation().weights_in_place(&mut weights);
         let perplexity = perplexity(&weights);
         let rounded = weights.into_iter().map(T::narrow).zip(left);
         let carried = rounded.filter(|&(p, _)| p > T::zero());
-        Self { weights: carried.map(|(p, (_, pattern))| (p, pattern)).collect(), perplexity }
+        let weights = carried.map(|(p, (_, pattern))| (p, pattern)).collect();
+        Ok(Self { weights, perplexity })
     }
 
     /// Nobody.

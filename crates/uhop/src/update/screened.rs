@@ -84,8 +84,9 @@ fn supports<T: Scalar>(
             for level in screen.levels() {
                 Search { pass, screen, level, rule, shard }.run(&mut states)?;
             }
-            let support = |state: Sought<T>| state.left.map(|left| Support::new(pass, left));
-            Ok(states.into_iter().map(support).collect())
+            let support =
+                |state: Sought<T>| state.left.map(|left| Support::new(pass, left)).transpose();
+            states.into_iter().map(support).collect()
         })
         .collect();
     Ok(blocks?.into_iter().flatten().collect())

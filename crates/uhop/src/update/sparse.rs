@@ -16,7 +16,7 @@ pub(super) fn update<T: Scalar>(pass: &Pass<'_, T>, rule: Rule) -> Result<Update
     let supports: Result<Vec<Support<T>>> = of_states
         .into_par_iter()
         .enumerate()
-        .map(|(row, candidates)| Ok(Support::new(pass, rescored(pass, row, rule, candidates)?)))
+        .map(|(row, candidates)| Support::new(pass, rescored(pass, row, rule, candidates)?))
         .collect();
     Ok(pass.read_out(&supports?))
 }

@@ -184,4 +184,13 @@ fn scores_that_overflow_are_errors_all_the_same() {
     let memory = Memory::new(stored(&patterns), Model::sparse(1.0).unwrap()).unwrap().screened();
     let error = memory.retrieve(ndarray::array![[1e30_f32, 0.0]].view(), &Dynamics::one_step());
     assert!(error.unwrap_err().is_non_finite());
+    // Finite scores, of which the second best overflows by β.
+    let patterns = stored(&ndarray::array![[0.0_f32, 0.0], [3.0, 1.0], [0.0, 9.0]]);
+    let two = Separation::top_k(2).unwrap();
+    let model = Model::new(Similarity::Euclidean, two, 1e308).unwrap();
+    let memory = Memory::new(patterns, model).unwrap();
+    for memory in [memory.clone(), memory.screened()] {
+        let error = memory.retrieve(ndarray::array![[0.0_f32, 0.0]].view(), &Dynamics::one_step());
+        assert!(error.unwrap_err().is_non_finite());
+    }
 }
