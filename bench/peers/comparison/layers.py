@@ -17,11 +17,12 @@ from .pairs import Row, Side
 from .setup import Section, Setup, section
 
 TEXT = """\
-{samples} samples of {tokens} tokens, {dim} wide, {heads} heads, on the CPU; the same parameters and the same
-batch on both sides, whose outputs before the first step are compared. *layer*: W_Q, W_K, W_V, W_O and the
-association, loss the mean square of the readouts. *ViH*: the fair classifier of `uhop train classify` for
-CIFAR-10, 64 patches and a class token in one transformer block, loss the cross-entropy. The softmax of
-PyTorch is its `scaled_dot_product_attention`. uhop's process keeps the memory it frees, as `uhop train` does."""
+{samples} samples of {tokens} tokens, {dim} wide, {heads} heads, on the CPU; the same parameters
+and the same batch on both sides, whose outputs before the first step are compared. *layer*:
+W_Q, W_K, W_V, W_O and the association, loss the mean square of the readouts. *ViH*: the fair
+classifier of `uhop train classify` for CIFAR-10, 64 patches and a class token in one
+transformer block, loss the cross-entropy. The softmax of PyTorch is its
+`scaled_dot_product_attention`. uhop's process keeps the memory it frees, as `uhop train` does."""
 
 HEADS, TOKENS, DIM, HIDDEN, CLASSES = 8, 65, 512, 1024, 10
 PATCHES, PATCH = 8, 4

@@ -5,7 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-GROUPS = ("roofline", "dense", "sparse", "one_query", "steps", "stage1", "growth", "layers", "python")
+GROUPS = (
+    "roofline",
+    "dense",
+    "sparse",
+    "one_query",
+    "steps",
+    "stage1",
+    "growth",
+    "layers",
+    "python",
+)
 BENCH = Path(__file__).resolve().parents[2]
 
 

@@ -18,9 +18,9 @@ The first patterns (2,000, or 500 when quick) and a square W of normal numbers: 
 features, t = 2, and its gradient, which is compared. *products alone*: ΞWᵀ, half of F Fᵀ, a
 square times F, and a gradient times Ξ: what the average loss cannot do without.
 
-*100 steps*: gradient descent on the first digits from the same W, as the retrieval runs of the paper are
-made; W after them is compared. With at most as many patterns as features uhop makes its steps in the
-span of the patterns."""
+*100 steps*: gradient descent on the first digits from the same W, as the retrieval runs of the
+paper are made; W after them is compared. With at most as many patterns as features uhop makes
+its steps in the span of the patterns."""
 
 T = 2.0
 N_STEPS = 100
