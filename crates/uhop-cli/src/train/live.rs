@@ -11,7 +11,7 @@ use crate::console::{Console, Live};
 
 use super::curves::{self, Curves};
 
-/// A drawing takes a millisecond, and nobody reads faster.
+/// Nobody reads faster.
 const BETWEEN_DRAWINGS: Duration = Duration::from_millis(500);
 
 /// Rows that are left to the lines of the epochs.
