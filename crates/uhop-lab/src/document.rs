@@ -20,8 +20,6 @@ const MOST_MODELS: usize = 12;
 
 /// The report of a finished run; `command` is the line that made it.
 ///
-/// For its pictures it learns one memory set again, during which it asks `keep_going` now and then.
-///
 /// ```no_run
 /// # use std::num::NonZeroUsize;
 /// # use std::ops::ControlFlow;
@@ -30,20 +28,14 @@ const MOST_MODELS: usize = 12;
 /// # let (data, out) = ([DataSet::sample()], std::path::Path::new("results"));
 /// let run = Run { spec: &spec, data: &data, out, jobs: NonZeroUsize::MIN };
 /// let finished = run.run(&|_| ControlFlow::Continue(()))?;
-/// let document = uhop_lab::document(&run, &finished, "uhop experiment run noise --quick", &|| true)?;
+/// let document = uhop_lab::document(&run, &finished, "uhop experiment run noise --quick")?;
 /// assert_eq!(document.title(), spec.title);
 /// # Ok::<(), uhop_lab::Error>(())
 /// ```
 ///
 /// # Errors
-/// [`is_input`](crate::Error::is_input) for images that are neither grey nor RGB;
-/// [`is_stopped`](crate::Error::is_stopped) when `keep_going` returned false.
-pub fn document(
-    run: &Run<'_>,
-    finished: &Finished,
-    command: &str,
-    keep_going: &(dyn Fn() -> bool + Sync),
-) -> Result<Document> {
+/// [`is_input`](crate::Error::is_input) for images that are neither grey nor RGB.
+pub fn document(run: &Run<'_>, finished: &Finished, command: &str) -> Result<Document> {
     let spec = run.spec;
     let summaries = summaries(spec, &finished.rows);
     let correlations = correlations(spec, &finished.rows);
@@ -67,7 +59,7 @@ pub fn document(
         for (i, summary) in summaries.iter().filter(of_data).enumerate() {
             section = section.with(chart(spec, summary, i)?).with(table(spec, summary)?);
         }
-        for grid in examples::grids(spec, data, keep_going)? {
+        for grid in examples::grids(spec, data, &finished.shown)? {
             section = section.with(grid);
         }
         document = document.with_section(section)?;

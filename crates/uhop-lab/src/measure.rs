@@ -8,6 +8,7 @@ use uhop::{Patterns, metrics, readout};
 use crate::bayes::Likelihood;
 use crate::data::DataSet;
 use crate::error::{Error, Result};
+use crate::examples::{Measurement, Shown, is_shown};
 use crate::recall::{Cell, Entry, MemorySet, Recalled};
 use crate::rows::Row;
 use crate::run::SetId;
@@ -22,17 +23,17 @@ pub const BAYES: &str = "bayes";
 /// Numbers of an image that the recall threshold of a specification is for.
 const THRESHOLD_DIM: f64 = 784.0;
 
-/// The rows of a memory set, in the order of the specification.
+/// The rows of a memory set in the order of the specification, and what the report shows of it.
 pub(crate) fn measure(
     spec: &Spec,
     data: &DataSet,
     id: &SetId,
     go_on: GoOn<'_>,
-) -> Result<Vec<Row>> {
+) -> Result<Vec<Measurement>> {
     let keep_going = || go_on(0.0);
     let patterns = data.draw(id.n_patterns, seed_of(id.seed, Use::Memory))?;
     let mut set = MemorySet::new(spec, &patterns, id.seed, &keep_going);
-    let n_queries = spec.queries.unwrap_or(usize::MAX).min(id.n_patterns);
+    let n_queries = spec.n_queries(id.n_patterns);
     let n_tuning = spec.protocol.iter().filter_map(|p| Some(p.tuned?.queries)).max().unwrap_or(1);
     let mut rows = Vec::new();
     for corruption in &spec.corruption {
@@ -40,12 +41,16 @@ pub(crate) fn measure(
             let kind = corruption.kind;
             let damage = kind.at(level, data.lines())?;
             let mut cell = Cell::new(&mut set, damage, (n_queries, n_tuning))?;
-            let row = |contender: &str, protocol: &str, recalled: Recalled| {
-                row(spec, data, id, (kind, level), (contender, protocol), recalled)
+            let measured = |contender: &str, protocol: &str, recalled: Recalled| {
+                let steps = recalled.stage1.map(|(steps, _)| steps);
+                let shown = is_shown(spec, data, id, (corruption, level), (protocol, steps))
+                    .then(|| Shown::new(recalled.retrieved.view()));
+                let row = row(spec, data, id, (kind, level), (contender, protocol), recalled)?;
+                Ok::<_, Error>(Measurement { row, shown })
             };
 
             let limit = posterior_mean(&patterns, cell.queries(), (kind, level), data)?;
-            rows.push(row(BAYES, BAYES, limit)?);
+            rows.push(measured(BAYES, BAYES, limit)?);
 
             for protocol in &spec.protocol {
                 for &contender in &spec.contenders {
@@ -60,7 +65,7 @@ pub(crate) fn measure(
                             return Err(Error::stopped(0, 0));
                         }
                         let recalled = cell.recall(Entry { protocol, contender, steps })?;
-                        rows.push(row(&contender.to_string(), &protocol.name, recalled)?);
+                        rows.push(measured(&contender.to_string(), &protocol.name, recalled)?);
                     }
                 }
             }
@@ -70,7 +75,7 @@ pub(crate) fn measure(
 }
 
 /// The recall of smallest expected error.
-pub(crate) fn posterior_mean(
+fn posterior_mean(
     patterns: &Patterns<f32>,
     queries: ArrayView2<'_, f32>,
     (kind, level): (CorruptionKind, f64),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::DataSet;
 use crate::error::{Error, Result};
+use crate::examples::Measurement;
 use crate::journal::Header;
 use crate::measure::measure;
 use crate::rows::Row;
@@ -60,12 +61,14 @@ pub struct Finished {
     pub csv: PathBuf,
     /// Path of rows.parquet.
     pub parquet: PathBuf,
+    /// What the report shows of what was recalled.
+    pub(crate) shown: Vec<Measurement>,
 }
 
 impl Run<'_> {
     /// Measures whatever the folder does not hold yet, and writes all rows.
     ///
-    /// Finished memory sets go to rows.jsonl as they come, so that a run that was stopped or killed
+    /// Finished memory sets go to rows.jsonl as they come, with what a report shows of them, so that a run that was stopped or killed
     /// is gone on with by the same call. Rows do not depend on the number of jobs, but for the
     /// seconds.
     ///
@@ -95,9 +98,11 @@ impl Run<'_> {
         let tasks = Tasks { folder: &folder, header, all, jobs: self.jobs };
         let measured = tasks
             .measure(|set, go_on| measure(self.spec, self.data_of(set), set, go_on), observer)?;
-        let (csv, parquet) = folder.write_rows(&measured.found)?;
-        let Measured { found: rows, tasks, resumed } = measured;
-        Ok(Finished { rows, tasks, resumed, left_out, csv, parquet })
+        let Measured { found, tasks, resumed } = measured;
+        let shown = found.iter().filter(|found| found.shown.is_some()).cloned().collect();
+        let rows: Vec<Row> = found.into_iter().map(|found| found.row).collect();
+        let (csv, parquet) = folder.write_rows(&rows)?;
+        Ok(Finished { rows, tasks, resumed, left_out, csv, parquet, shown })
     }
 
     /// The memory sets in the order of the specification, and the sizes left out.

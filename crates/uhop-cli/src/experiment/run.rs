@@ -86,9 +86,7 @@ fn recall(args: &ExperimentRunArgs) -> Result<(), Failure> {
         console
             .note(&format!("{dataset}: left out {n_patterns} patterns, more than it has images"));
     }
-    let document = document(&run, &finished, &command(), &|| interrupt::check().is_ok());
-    interrupt::check_leaving(KEPT)?;
-    let page = report::write(&document?, &out);
+    let page = report::write(&document(&run, &finished, &command())?, &out);
     let page = page.map_err(uhop_lab::Error::from)?.display().to_string();
     let (csv, parquet) =
         (finished.csv.display().to_string(), finished.parquet.display().to_string());

@@ -147,6 +147,11 @@ impl Spec {
             None => Err(Problem::Unknown { name: name.to_owned() }.into()),
         }
     }
+
+    /// Queries of a memory of this size.
+    pub(crate) fn n_queries(&self, n_patterns: usize) -> usize {
+        self.queries.unwrap_or(n_patterns).min(n_patterns)
+    }
 }
 
 impl Specification for Spec {

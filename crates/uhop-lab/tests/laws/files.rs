@@ -2,11 +2,12 @@ use std::fs;
 use std::fs::File;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
-use uhop_lab::report::{self, Block, Document};
-use uhop_lab::{Contender, Row, Run, Spec};
+use uhop_lab::report::{self, Block, Document, ImageGrid};
+use uhop_lab::{Contender, DataSet, Row, Run, Spec};
 
 use crate::common::{noise, run, small};
 
@@ -60,7 +61,7 @@ fn the_report_shows_every_setting() {
     let out = folder.path();
     let run = Run { spec: &spec, data: std::slice::from_ref(&data), out, jobs: NonZeroUsize::MIN };
     let finished = run.run(&|_| ControlFlow::Continue(())).unwrap();
-    let document = uhop_lab::document(&run, &finished, "a command", &|| true).unwrap();
+    let document = uhop_lab::document(&run, &finished, "a command").unwrap();
     let page = fs::read_to_string(report::write(&document, out).unwrap()).unwrap();
     for contender in &spec.contenders {
         assert!(page.contains(&contender.to_string()), "{contender}");
@@ -77,6 +78,94 @@ fn the_report_shows_every_setting() {
     assert!(document.lead().contains("the Bayes limit"), "{}", document.lead());
 }
 
+/// What pictures of 8 bits may be off by, each number.
+const STEP: f64 = 0.5 / 255.0;
+
+/// The pictures of a contender are the recalls that its error was measured by.
+#[test]
+fn pictures_are_of_what_is_measured() {
+    let mut spec = small();
+    // Few enough that all are shown. Under the last protocol, `fair`, all is recalled within 0..1.
+    (spec.seeds, spec.n_patterns) = (2, vec![4]);
+    let (data, folder) = (noise(), tempfile::tempdir().unwrap());
+    let finished = run(&spec, &data, folder.path(), 1).unwrap();
+    let document = document_of(&spec, &data, folder.path());
+    let grids = grids(&document);
+    let fair = spec.protocol.last().unwrap();
+    for (grid, corruption) in grids.iter().zip(&spec.corruption) {
+        let expected = spec.contenders.iter().filter(|&&c| c != Contender::Query);
+        let expected: Vec<String> = expected.map(ToString::to_string).collect();
+        assert_eq!(grid.column_labels()[..3], ["stored", "query", "bayes"]);
+        assert_eq!(grid.column_labels()[3..], expected);
+        let n_columns = grid.column_labels().len();
+        let levels = &corruption.levels;
+        let level = levels.get(levels.len() / 2).copied().unwrap_or(0.5);
+        for (column, name) in grid.column_labels().iter().enumerate().skip(2) {
+            let (mut error, mut tolerance) = (0.0, 1e-5);
+            for row in grid.images().chunks(n_columns) {
+                for (&stored, &recalled) in row[0].samples().iter().zip(row[column].samples()) {
+                    let apart = (f64::from(stored) - f64::from(recalled)).abs() / 255.0;
+                    // Either of the two is rounded.
+                    error += apart * apart;
+                    tolerance += 2.0 * STEP * (2.0 * apart + 2.0 * STEP);
+                }
+            }
+            let n_shown = (grid.images().len() / n_columns) as f64;
+            let row = finished.rows.iter().find(|row| {
+                let is_fair = row.protocol == fair.name || name == "bayes";
+                let is_of = row.corruption == corruption.kind.to_string();
+                is_fair && is_of && row.contender == *name && row.level == level
+            });
+            let (error, expected) = (error / n_shown, row.unwrap().error);
+            assert!((error - expected).abs() <= tolerance / n_shown, "{name}: {error} {expected}");
+        }
+    }
+}
+
+/// The pictures come from rows.jsonl: a run that finds all there shows the same.
+#[test]
+fn a_resumed_run_shows_the_same_pictures() {
+    let (spec, data, folder) = (small(), noise(), tempfile::tempdir().unwrap());
+    let first = document_of(&spec, &data, folder.path());
+    let again = document_of(&spec, &data, folder.path());
+    assert_eq!(grids(&first).len(), spec.corruption.len());
+    assert_eq!(grids(&first), grids(&again));
+}
+
+/// A picture that is not as it was written is an error, not a panic or another picture.
+#[test]
+fn damaged_pictures_are_refused() {
+    let (spec, data, folder) = (one_set(), noise(), tempfile::tempdir().unwrap());
+    document_of(&spec, &data, folder.path());
+    let journal = folder.path().join("rows.jsonl");
+    let text = fs::read_to_string(&journal).unwrap();
+    let (_, after) = text.split_once("\"shown\":\"").unwrap();
+    let (picture, _) = after.split_once('"').unwrap();
+    for (damaged, message) in
+        [("!", "rows.jsonl: line 2: not as it was written"), ("", "picture in rows.jsonl")]
+    {
+        fs::write(&journal, text.replace(picture, damaged)).unwrap();
+        let finished = run(&spec, &data, folder.path(), 1);
+        let error = finished.and_then(|finished| {
+            let (data, out) = (std::slice::from_ref(&data), folder.path());
+            let run = Run { spec: &spec, data, out, jobs: NonZeroUsize::MIN };
+            uhop_lab::document(&run, &finished, "a command")
+        });
+        let error = error.unwrap_err();
+        assert!(error.is_input() && error.to_string().contains(message), "{error}");
+    }
+}
+
+/// The grids of pictures of a report.
+fn grids(document: &Document) -> Vec<ImageGrid> {
+    let blocks = document.sections().iter().flat_map(|section| section.blocks());
+    let grid = |block: &Block| match block {
+        Block::Images(grid) => Some(grid.clone()),
+        _ => None,
+    };
+    blocks.filter_map(grid).collect()
+}
+
 /// One memory set, one corruption.
 fn one_set() -> Spec {
     let mut spec = small();
@@ -87,11 +176,14 @@ fn one_set() -> Spec {
 
 /// The report of a run, which is not written.
 fn document(spec: &Spec) -> Document {
-    let (data, folder) = (noise(), tempfile::tempdir().unwrap());
-    let (data, out) = (std::slice::from_ref(&data), folder.path());
-    let run = Run { spec, data, out, jobs: NonZeroUsize::MIN };
+    document_of(spec, &noise(), tempfile::tempdir().unwrap().path())
+}
+
+/// The report of a run in this folder, which is not written.
+fn document_of(spec: &Spec, data: &DataSet, out: &Path) -> Document {
+    let run = Run { spec, data: std::slice::from_ref(data), out, jobs: NonZeroUsize::MIN };
     let finished = run.run(&|_| ControlFlow::Continue(())).unwrap();
-    uhop_lab::document(&run, &finished, "a command", &|| true).unwrap()
+    uhop_lab::document(&run, &finished, "a command").unwrap()
 }
 
 /// A chart has fewer looks than there may be contenders: who has no curve is named below it.
@@ -132,18 +224,6 @@ fn the_report_leads_with_what_was_found() {
         assert!(parts.iter().all(|part| part.starts_with("the ")), "{found}");
         assert_eq!(found.contains("the best U-Hop"), spec.contenders.contains(&UhopDenseMax));
     }
-}
-
-/// Learning for the pictures is asked to stop like any other.
-#[test]
-fn a_report_can_be_stopped() {
-    let (spec, data) = (small(), noise());
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path();
-    let run = Run { spec: &spec, data: std::slice::from_ref(&data), out, jobs: NonZeroUsize::MIN };
-    let finished = run.run(&|_| ControlFlow::Continue(())).unwrap();
-    let error = uhop_lab::document(&run, &finished, "a command", &|| false).unwrap_err();
-    assert!(error.is_stopped(), "{error}");
 }
 
 #[test]
