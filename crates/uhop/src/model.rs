@@ -240,9 +240,9 @@ impl<T: Scalar> Model<T> {
 
 /// None of β times some finite scores may have overflowed.
 pub(crate) fn check_beta_scores(row: &[f64]) -> Result<()> {
-    if simd::are_finite(row) {
-        Ok(())
-    } else {
-        Err(Error::overflow("separation", "beta times a score".to_owned(), "f64"))
-    }
+    if simd::are_finite(row) { Ok(()) } else { Err(beta_overflow()) }
+}
+
+pub(crate) fn beta_overflow() -> Error {
+    Error::overflow("separation", "beta times a score".to_owned(), "f64")
 }

@@ -133,6 +133,14 @@ const INVERSE_FACTORIALS: [f64; 14] = {
     inverses
 };
 
+/// The rounded sum and what rounding took from it, exactly (Knuth's two-sum).
+#[inline(always)]
+pub(crate) fn add_exactly(a: f64, b: f64) -> (f64, f64) {
+    let sum = a + b;
+    let rest = sum - a;
+    (sum, (a - (sum - rest)) + (b - rest))
+}
+
 mod sealed {
     /// What the outside need not know: the bridge to the matrix-product crate, and an exponential.
     pub trait Sealed: faer::traits::RealField {

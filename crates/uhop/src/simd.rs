@@ -103,7 +103,7 @@ pub(crate) fn normalize<T: Scalar>(row: &mut [T]) -> f64 {
 
 /// The loops themselves, as they run where there is nothing to dispatch to.
 mod portable {
-    use crate::scalar::{Scalar, gradual_exponential};
+    use crate::scalar::{Scalar, add_exactly, gradual_exponential};
     use crate::simd::{LANES, WeightSums};
 
     #[inline(always)]
@@ -345,14 +345,6 @@ mod portable {
             total_lost += next.1 + lost[lane];
         }
         total + total_lost
-    }
-
-    /// The rounded sum and what rounding took from it, exactly (Knuth's two-sum).
-    #[inline(always)]
-    fn add_exactly(a: f64, b: f64) -> (f64, f64) {
-        let sum = a + b;
-        let rest = sum - a;
-        (sum, (a - (sum - rest)) + (b - rest))
     }
 
     #[inline(always)]

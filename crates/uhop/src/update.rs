@@ -23,9 +23,9 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 use rayon::prelude::*;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::memory::Memory;
-use crate::model::Model;
+use crate::model::{Model, beta_overflow};
 use crate::scalar::Scalar;
 use crate::separation::Reach;
 use crate::simd;
@@ -163,7 +163,7 @@ impl<'a, T: Scalar> Pass<'a, T> {
         let stays_finite = |score: T| self.model().beta_score(score).is_finite();
         simd::extremes(scores)
             .filter(|&(largest, smallest)| stays_finite(largest) && stays_finite(smallest))
-            .ok_or_else(|| Error::overflow("separation", "beta times a score".to_owned(), "f64"))
+            .ok_or_else(beta_overflow)
     }
 
     /// The update whose readouts are these, one for each of `readouts`; with the support size and

@@ -16,7 +16,7 @@ use std::fmt;
 use ndarray::{Array, ArrayView, ArrayView1, ArrayViewMut1, Axis, Dimension, RemoveAxis, Zip};
 
 use crate::error::{Error, Result};
-use crate::scalar::Scalar;
+use crate::scalar::{Scalar, add_exactly};
 use crate::simd;
 
 /// How scores z become weights p: non-negative, summing to 1, larger for larger scores.
@@ -592,7 +592,7 @@ fn sum(terms: impl IntoIterator<Item = f64>) -> f64 {
     sum.value()
 }
 
-/// A sum with Neumaier's compensation: off by about one rounding, however many terms.
+/// A sum with the error of every addition kept and added at the end: off by about one rounding, however many terms.
 #[derive(Default)]
 struct RunningSum {
     rounded: f64,
@@ -601,14 +601,9 @@ struct RunningSum {
 
 impl RunningSum {
     fn add(&mut self, term: f64) {
-        let next = self.rounded + term;
-        let (large, small) = if self.rounded.abs() >= term.abs() {
-            (self.rounded, term)
-        } else {
-            (term, self.rounded)
-        };
-        self.lost += (large - next) + small;
-        self.rounded = next;
+        let (rounded, lost) = add_exactly(self.rounded, term);
+        self.rounded = rounded;
+        self.lost += lost;
     }
 
     fn value(&self) -> f64 {
