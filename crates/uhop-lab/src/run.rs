@@ -12,7 +12,7 @@ use crate::examples::Measurement;
 use crate::journal::Header;
 use crate::measure::measure;
 use crate::rows::Row;
-use crate::spec::Spec;
+use crate::spec::{Quick, Spec};
 use crate::tasks::{Observer, Task, Tasks};
 use crate::written::{Folder, Measured};
 
@@ -92,9 +92,11 @@ impl Run<'_> {
     pub fn run(&self, observer: Observer<'_>) -> Result<Finished> {
         let (all, left_out) = self.sets()?;
         let folder = Folder::make(self.out)?;
-        let any_seeds = Spec { seeds: 0, ..self.spec.clone() };
+        // What no row depends on: runs that differ in it alone add to each other.
+        let quick = Quick { seeds: 0, n_patterns: None, steps: None };
+        let spec = Spec { seeds: 0, quick, ..self.spec.clone() };
         let header =
-            Header::new(&self.spec.name, &any_seeds, self.data.iter().map(DataSet::id).collect());
+            Header::new(&self.spec.name, &spec, self.data.iter().map(DataSet::id).collect());
         let tasks = Tasks { folder: &folder, header, all, jobs: self.jobs };
         let measured = tasks
             .measure(|set, go_on| measure(self.spec, self.data_of(set), set, go_on), observer)?;

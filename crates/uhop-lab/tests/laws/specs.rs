@@ -95,6 +95,11 @@ fn a_quick_run_is_smaller_and_otherwise_the_same() {
     assert_eq!(quick.n_patterns, [10, 30, 100]);
     assert_eq!(quick.contenders, spec.contenders);
     assert!(spec.contenders.contains(&Contender::UhopSparseMax));
+    for name in
+        Spec::names().filter(|name| name.starts_with("memory-size") || name.starts_with("noise"))
+    {
+        assert_eq!(Spec::shipped(name).unwrap().quick().seeds, 3, "{name}");
+    }
 }
 
 /// What docs/experiments.md says is so: its example, its columns and its names.
