@@ -16,6 +16,7 @@ use super::run::{Data, Document, Files, command, files, folder, jobs, spec, with
 use crate::args::ExperimentRunArgs;
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::tables;
 
 /// Basins of attraction in the plane.
@@ -25,7 +26,7 @@ pub(super) fn basins(args: &ExperimentRunArgs) -> Result<(), Failure> {
     refuse_data(args)?;
     let spec = spec(args, basins::Spec::shipped)?;
     let begun = Instant::now();
-    let written = basins::run(&spec, &folder(args), &command())?;
+    let written = basins::run(&spec, &folder(args), &command(), interrupt::hold)?;
     let mut table = tables::ruled();
     table.set_header(["landscape", "patterns stored"]);
     for landscape in &written.found {

@@ -204,13 +204,20 @@ pub fn rows(spec: &Spec, landscapes: &[Landscape]) -> Vec<Row> {
 }
 
 /// Measures, and writes rows.csv, rows.parquet, report.html and the pictures into a folder, made if
-/// missing. `command` stands in the report.
+/// missing. `command` stands in the report; `before_writing` is called when all is measured and the first
+/// of the files is not begun.
 ///
 /// # Errors
 /// As [`landscapes`]; [`is_input`](Error::is_input) when a file cannot be written.
-pub fn run(spec: &Spec, out: &Path, command: &str) -> Result<Written<Landscape>> {
+pub fn run(
+    spec: &Spec,
+    out: &Path,
+    command: &str,
+    before_writing: impl FnOnce(),
+) -> Result<Written<Landscape>> {
     let folder = Folder::make(out)?;
     let found = landscapes(spec)?;
+    before_writing();
     let report = document(spec, &found, command).map_err(Error::from)?;
     Ok(folder.write(&rows(spec, &found), &report)?.of(Measured::in_one_go(found)))
 }
@@ -251,7 +258,15 @@ mod tests {
         let mut spec = Spec::shipped().unwrap().quick();
         spec.cells = 5;
         let folder = tempfile::tempdir().unwrap();
-        let written = run(&spec, folder.path(), "uhop experiment run basins").unwrap();
+        let is_empty = || std::fs::read_dir(folder.path()).unwrap().next().is_none();
+        let mut is_begun = false;
+        let before_writing = || {
+            assert!(is_empty());
+            is_begun = true;
+        };
+        let written =
+            run(&spec, folder.path(), "uhop experiment run basins", before_writing).unwrap();
+        assert!(is_begun);
         let text = std::fs::read_to_string(&written.csv).unwrap();
         assert_eq!(written.n_rows, written.found.len() * 25);
         assert_eq!(text.lines().count(), 1 + written.n_rows);
