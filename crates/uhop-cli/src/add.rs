@@ -12,6 +12,9 @@ use crate::failure::Failure;
 use crate::input;
 
 pub(crate) fn run(args: &AddArgs) -> Result<(), Failure> {
+    let mut files = vec![args.patterns.as_path()];
+    files.extend(args.values.as_deref());
+    input::check_member(&args.read, &files)?;
     // Read before the file is locked: they may come slowly, through a pipe.
     let rows = input::rows(&args.patterns, &args.read)?.matrix;
     match Changing::open(&args.memory)? {

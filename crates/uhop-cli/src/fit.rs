@@ -20,7 +20,7 @@ use crate::learning::{
     ADAM_RATE, AVERAGE_LOSS_RATE, DENOISING_RATE, MAX_LOSS_RATE, denoised, first_and_last_loss,
     separated,
 };
-use crate::{choosing, input, interrupt};
+use crate::{choosing, input, interrupt, output};
 
 /// From so many patterns on, all pairs take seconds a step.
 const MANY_PATTERNS: usize = 16_384;
@@ -28,6 +28,10 @@ const SEPARATION_STEPS: usize = 100;
 const DENOISING_STEPS: usize = 200;
 
 pub(crate) fn run(args: &FitArgs) -> Result<(), Failure> {
+    if args.output.is_dir() {
+        let message = format!("{} is a folder", args.output.display());
+        return Err(Failure::user(message).hint("name a file that ends in .safetensors"));
+    }
     if Kind::of(&args.output).ok() != Some(Kind::Safetensors) {
         let message = format!("cannot write a memory to {}", args.output.display());
         return Err(Failure::user(message).hint("give it a name that ends in .safetensors"));
@@ -36,6 +40,10 @@ pub(crate) fn run(args: &FitArgs) -> Result<(), Failure> {
         let message = format!("{} is there and is not a memory", args.output.display());
         return Err(Failure::user(message).hint("name another file, or remove it first"));
     }
+    let mut files = vec![args.patterns.as_path()];
+    files.extend(args.values.as_deref());
+    output::check_apart(&args.output, &files)?;
+    input::check_member(&args.read, &files)?;
     let Rows { matrix, images } = input::rows(&args.patterns, &args.read)?;
     match matrix {
         Matrix::F32(rows) => {
@@ -121,7 +129,7 @@ fn fit<T: StoredTensor>(
                 separate(&args.stage1, SeparationLoss::average(), patterns, &console)?
             }
             LossArg::Max => separate(&args.stage1, SeparationLoss::max(), patterns, &console)?,
-            LossArg::Whitening => whiten(&args.stage1, patterns, damage, &console)?,
+            LossArg::Whitening => whiten(&args.stage1, patterns, &damage()?, &console)?,
             LossArg::Denoising => denoise(&args.stage1, patterns, &damage()?, &console)?,
         };
         summary = Some(learned.summary);
@@ -174,7 +182,7 @@ fn check_options(args: &FitArgs) -> Result<(), Failure> {
     let lambda = [("--lambda", lambda.is_some())];
     let damage = [("a corruption", args.model.corruption.is_some())];
     let (name, alien) = match args.stage1.loss {
-        None if args.auto => return Ok(()),
+        None if args.auto => ("--auto", vec![&separation[..], &steps, &lambda]),
         None => return damage::must_be_of_a_channel(&args.model),
         Some(LossArg::Average) => ("the average loss", vec![&lambda[..], &damage]),
         Some(LossArg::Max) => ("the max loss", vec![&lambda[..], &damage]),
@@ -184,7 +192,7 @@ fn check_options(args: &FitArgs) -> Result<(), Failure> {
     match alien.into_iter().flatten().find(|(_, given)| *given) {
         None => Ok(()),
         Some((option, _)) => Err(Failure::user(format!("{option} has no meaning for {name}"))
-            .hint("leave it out, or choose another loss; `uhop fit --help` lists them")),
+            .hint("leave it out, or choose a loss that has it; `uhop fit --help` lists them")),
     }
 }
 
@@ -241,44 +249,40 @@ fn separate<T: StoredTensor>(
     Ok(Learned { similarity: Similarity::Kernel(report.map), beta: None, record, summary })
 }
 
-/// Stage I in closed form, by the λ that is given, or the one that is best for damaged copies.
+/// Stage I in closed form, by the λ that is given, or the one that is best for damaged copies; β by them.
 fn whiten<T: StoredTensor>(
     args: &Stage1Args,
     patterns: &Patterns<T>,
-    damage: impl FnOnce() -> Result<Damage, Failure>,
+    damage: &Damage,
     console: &Console,
 ) -> Result<Learned<T>, Failure> {
     let started = Instant::now();
-    let (map, lambda, beta, loss) = match args.lambda {
-        Some(lambda) => (stage1::whiten(patterns, lambda)?, lambda, None, None),
-        None => {
-            let damage = damage()?;
-            let copies = copies(args, patterns, &damage)?;
-            let chosen = stage1::choose_ridge(patterns, &stage1::RIDGES, &copies)?;
-            let best = chosen.tried.iter().find(|(ridge, _)| *ridge == chosen.ridge);
-            let loss = best.map(|(_, judgement)| judgement.loss);
-            console.note(&format!(
-                "whitening: λ = {:.3e} and β = {:.3e} are best for {} damaged copies ({})",
-                chosen.ridge,
-                chosen.beta,
-                copies.sources().len(),
-                damage.description(),
-            ));
-            (chosen.map, chosen.ridge, Some(chosen.beta), loss)
-        }
-    };
+    let copies = copies(args, patterns, damage)?;
+    let given = args.lambda.map(|lambda| [lambda]);
+    let tried = given.as_ref().map_or(&stage1::RIDGES[..], |given| given);
+    let chosen = stage1::choose_ridge(patterns, tried, &copies)?;
+    let best = chosen.tried.iter().find(|(ridge, _)| *ridge == chosen.ridge);
+    let best_are = if given.is_some() { "β" } else { "λ and β" };
+    console.note(&format!(
+        "whitening: λ = {:.3e}, β = {:.3e}; {best_are} by {} damaged copies ({})",
+        chosen.ridge,
+        chosen.beta,
+        copies.sources().len(),
+        damage.description(),
+    ));
     interrupt::check()?;
     let summary = Summary {
         loss: "whitening",
         steps: 0,
         batch: None,
-        lambda: Some(lambda),
+        lambda: Some(chosen.ridge),
         first_loss: None,
-        last_loss: loss,
+        last_loss: best.map(|(_, judgement)| judgement.loss),
         seconds: started.elapsed().as_secs_f64(),
     };
-    let record = Learning::Whitening { ridge: lambda };
-    Ok(Learned { similarity: Similarity::Kernel(map), beta, record, summary })
+    let record = Learning::Whitening { ridge: chosen.ridge };
+    let similarity = Similarity::Kernel(chosen.map);
+    Ok(Learned { similarity, beta: Some(chosen.beta), record, summary })
 }
 
 /// Stage I by denoising, from distances or from whitening, whichever is better to begin with.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use ndarray::Array2;
 use uhop::saved::{AnyMemory, Ids, is_memory};
-use uhop::{Model, Patterns, Scalar, Separation, Similarity};
+use uhop::{Memory, Model, Patterns, Scalar, Separation, Similarity};
 use uhop_data::image_folder::{self, Colour, Shape};
 use uhop_data::store::{self, Snapshot};
 use uhop_data::{Kind, Matrix, ReadOptions, idx, npy, parquet};
@@ -34,10 +34,24 @@ pub(crate) fn open(path: &Path, args: &ReadArgs) -> Result<Input, Failure> {
     let (rows, kind) = if path == Path::new("-") {
         (uhop_data::Rows::from_npy(io::stdin(), "<stdin>")?, Kind::Npy)
     } else {
-        let kind = Kind::of(path)?;
-        (kind.open(path, &options(args)).map_err(member_hint)?, kind)
+        let kind = kind_of(path)?;
+        let rows = match stored(path, kind, args)? {
+            Some(matrix) => uhop_data::Rows::from_matrix(matrix),
+            None => kind.open(path, &options(args)).map_err(member_hint)?,
+        };
+        (rows, kind)
     };
     Ok(Input { images: rows.images().or(shape(args)), rows, kind })
+}
+
+/// The kind of a file to be read. A name of no kind may be one that was mistyped.
+fn kind_of(path: &Path) -> Result<Kind, Failure> {
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Failure::user(format!("{}: cannot read: {error}", path.display())))
+        }
+        _ => Ok(Kind::of(path)?),
+    }
 }
 
 /// How many rows to hold at a time when each takes this many numbers in all.
@@ -59,7 +73,11 @@ pub(crate) fn rows(path: &Path, args: &ReadArgs) -> Result<Rows, Failure> {
         return Ok(Rows { matrix, images });
     }
     let options = options(args);
-    match Kind::of(path)? {
+    let kind = kind_of(path)?;
+    if let Some(matrix) = stored(path, kind, args)? {
+        return Ok(Rows { matrix, images });
+    }
+    match kind {
         Kind::Images => {
             let folder = image_folder::read(path, &options.images)?;
             Ok(Rows { images: Some(folder.shape()), matrix: folder.into_matrix() })
@@ -78,6 +96,49 @@ pub(crate) fn rows(path: &Path, args: &ReadArgs) -> Result<Rows, Failure> {
     }
 }
 
+/// The patterns or values of a memory file as it is now, with the changes in its journal. Nothing where the
+/// file is no memory, or it is not clear which rows: then it is read as any other.
+fn stored(path: &Path, kind: Kind, args: &ReadArgs) -> Result<Option<Matrix>, Failure> {
+    if kind != Kind::Safetensors {
+        return Ok(None);
+    }
+    let snapshot = store::read(path)?;
+    let bytes = snapshot.base_bytes()?;
+    if !is_memory(&bytes) {
+        return Ok(None);
+    }
+    match args.member.as_deref() {
+        None | Some("patterns" | "values") => {}
+        Some(_) if snapshot.records().len() == 0 => return Ok(None),
+        Some(member) => {
+            let message = format!(
+                "{}: {member} is without the changes in the journal of this memory",
+                path.display()
+            );
+            let hint = "write it as one file first, by --compact of the next add or remove";
+            return Err(Failure::user(message).hint(hint));
+        }
+    }
+    let member = args.member.as_deref();
+    Ok(match memory_of(path, bytes, &snapshot, AnyMemory::from_bytes)? {
+        AnyMemory::F32(saved) => rows_in(saved.memory(), member),
+        AnyMemory::F64(saved) => rows_in(saved.memory(), member),
+    })
+}
+
+/// The patterns or the values, which must be named where there are both.
+fn rows_in<T: Scalar>(memory: &Memory<T>, member: Option<&str>) -> Option<Matrix>
+where
+    Matrix: From<Array2<T>>,
+{
+    let rows = match (member, memory.is_auto_associative()) {
+        (None, true) | (Some("patterns"), _) => memory.patterns(),
+        (Some("values"), false) => memory.values(),
+        _ => return None,
+    };
+    Some(Matrix::from(rows.view().to_owned()))
+}
+
 fn options(args: &ReadArgs) -> ReadOptions<'_> {
     let images = image_folder::ReadOptions { size: args.size, colour: colour(args) };
     ReadOptions { member: args.member.as_deref(), images }
@@ -87,6 +148,18 @@ fn options(args: &ReadArgs) -> ReadOptions<'_> {
 fn member_hint(error: uhop_data::Error) -> Failure {
     let several = error.is_ambiguous();
     Failure::from(error).hint_if(several, "choose one with --member NAME")
+}
+
+/// Refuses --member where none of the files has members.
+pub(crate) fn check_member(args: &ReadArgs, files: &[&Path]) -> Result<(), Failure> {
+    let has_members =
+        |path: &&Path| matches!(Kind::of(path), Ok(Kind::Npz | Kind::Safetensors | Kind::Parquet));
+    if args.member.is_none() || files.iter().any(has_members) {
+        return Ok(());
+    }
+    let message =
+        "--member has no meaning: only .npz, .safetensors and .parquet files have members";
+    Err(Failure::user(message.to_owned()).hint("leave it out"))
 }
 
 /// The shape that the options give to images.
@@ -106,7 +179,7 @@ pub(crate) enum Source {
 
 /// A memory file, opened as the caller says, or patterns in any kind of file.
 pub(crate) fn source(path: &Path, args: &ReadArgs, open: Open) -> Result<Source, Failure> {
-    if Kind::of(path)? == Kind::Safetensors {
+    if kind_of(path)? == Kind::Safetensors {
         let snapshot = store::read(path)?;
         let bytes = snapshot.base_bytes()?;
         if is_memory(&bytes) {

@@ -1,7 +1,7 @@
 //! Rows to a file of any kind, batch by batch.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use uhop_data::image_folder::Shape;
@@ -41,6 +41,29 @@ pub(crate) fn check(path: &Path, args: OutputArgs) -> Result<(), Failure> {
         return Err(Failure::user(message).hint("name another file, or remove it first"));
     }
     check_stdout(path, args)
+}
+
+/// Refuses an output that is one of the files that are read, which it would replace.
+pub(crate) fn check_apart(output: &Path, inputs: &[&Path]) -> Result<(), Failure> {
+    match inputs.iter().find(|input| is_same(output, input)) {
+        None => Ok(()),
+        Some(input) => {
+            let message = format!("{} is read, and the output would replace it", input.display());
+            Err(Failure::user(message).hint("name another file for the output"))
+        }
+    }
+}
+
+/// Whether two names are of one file, which need not be there yet.
+pub(crate) fn is_same(a: &Path, b: &Path) -> bool {
+    let place = |path: &Path| -> Option<PathBuf> {
+        if let Ok(place) = path.canonicalize() {
+            return Some(place);
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        Some(folder.unwrap_or(Path::new(".")).canonicalize().ok()?.join(path.file_name()?))
+    };
+    !is_stdout(a) && !is_stdout(b) && (a == b || place(a).is_some_and(|a| Some(a) == place(b)))
 }
 
 /// Refuses a name as [`check`] does, but for one without an ending: see [`kind_like`].

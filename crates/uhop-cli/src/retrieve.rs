@@ -23,11 +23,17 @@ pub(crate) fn run(args: &RetrieveArgs) -> Result<(), Failure> {
     output::check_like(&args.output, args.output_args)?;
     if let Some(weights) = &args.weights {
         output::check_like(weights, args.output_args)?;
-        if *weights == args.output {
+        if output::is_same(weights, &args.output) {
             let message = format!("--output and --weights are both {}", weights.display());
             return Err(Failure::user(message).hint("name two files"));
         }
     }
+    let mut inputs = vec![args.memory.as_path(), &args.queries];
+    inputs.extend(args.observed.as_deref());
+    for output in [Some(&args.output), args.weights.as_ref()].into_iter().flatten() {
+        output::check_apart(output, &inputs)?;
+    }
+    input::check_member(&args.read, &inputs)?;
     let open = if args.trust { AnyMemory::from_trusted_bytes } else { AnyMemory::from_bytes };
     match input::source(&args.memory, &args.read, open)? {
         Source::Memory(memory) => match *memory {

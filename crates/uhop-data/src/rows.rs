@@ -81,6 +81,20 @@ impl Rows {
         Ok(Self::new(source, name))
     }
 
+    /// The rows of a matrix.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let mut rows = uhop_data::Rows::from_matrix(ndarray::array![[1.0_f32], [2.0]].into());
+    /// assert_eq!((rows.n_rows(), rows.next_batch(9)?.unwrap().n_rows()), (Some(2), 2));
+    /// # Ok::<(), uhop_data::Error>(())
+    /// ```
+    pub fn from_matrix(matrix: Matrix) -> Self {
+        // No error concerns a matrix that is there already.
+        Self::new(Box::new(Whole::new(matrix)), Path::new(""))
+    }
+
     /// Number of values in each row.
     ///
     /// # Example

@@ -200,16 +200,13 @@ impl Options {
     }
 
     fn whiten<T: Number>(&self, patterns: &Patterns<T>) -> Result<Learned<T>> {
-        let (map, ridge, beta) = match self.ridge {
-            Some(ridge) => (stage1::whiten(patterns, ridge)?, ridge, None),
-            None => {
-                let copies = self.copies(patterns, &self.damage(patterns)?)?;
-                let chosen = stage1::choose_ridge(patterns, &stage1::RIDGES, &copies)?;
-                (chosen.map, chosen.ridge, Some(chosen.beta))
-            }
-        };
-        let record = Learning::Whitening { ridge };
-        Ok(Learned { similarity: Similarity::Kernel(map), beta, record })
+        let copies = self.copies(patterns, &self.damage(patterns)?)?;
+        let given = self.ridge.map(|ridge| [ridge]);
+        let tried = given.as_ref().map_or(&stage1::RIDGES[..], |given| given);
+        let chosen = stage1::choose_ridge(patterns, tried, &copies)?;
+        let record = Learning::Whitening { ridge: chosen.ridge };
+        let (similarity, beta) = (Similarity::Kernel(chosen.map), Some(chosen.beta));
+        Ok(Learned { similarity, beta, record })
     }
 
     fn denoise<T: Number>(

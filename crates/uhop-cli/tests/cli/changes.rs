@@ -81,6 +81,72 @@ fn a_large_file_is_changed_by_its_journal() {
     assert_eq!(stored(folder, "patterns").len(), 599 + 600);
 }
 
+/// Whatever reads the rows of a memory reads them as they are now.
+#[test]
+fn the_journal_is_read_by_every_verb() {
+    let folder = large();
+    let folder = folder.path();
+    json(folder, &["add", "m.safetensors", "two.npy"]);
+    json(folder, &["remove", "m.safetensors", "--rows", "0"]);
+    assert!(folder.join("m.safetensors.journal").exists());
+    let rows = stored(folder, "patterns");
+    assert_eq!((rows.len(), rows[0][0], rows[600][0]), (601, 1.0, -2.0));
+    json(folder, &["convert", "m.safetensors", "plain.csv"]);
+    assert_eq!(numbers(&folder.join("plain.csv")), rows);
+    let corrupted = json(folder, &["corrupt", "m.safetensors", "-o", "q.npy", "--mask", "0.5"]);
+    assert_eq!(corrupted["n_rows"], 601);
+    let fitted = json(folder, &["fit", "m.safetensors", "-o", "again.safetensors"]);
+    assert_eq!(fitted["n_patterns"], 601);
+    let retrieve = ["retrieve", "again.safetensors", "m.safetensors", "-o", "o.npy"];
+    assert_eq!(json(folder, &retrieve)["n_queries"], 601);
+    // What a journal does not change is not read past it either.
+    for (member, expected) in
+        [("ids", "is without the changes in the journal"), ("values", "values")]
+    {
+        let output = run(folder, &["convert", "m.safetensors", "o.csv", "--member", member]);
+        assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""));
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    }
+    // And is checked like a memory.
+    let mut bytes = fs::read(folder.join("m.safetensors")).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(folder.join("m.safetensors"), bytes).unwrap();
+    let output = run(folder, &["convert", "m.safetensors", "o.csv"]);
+    assert!(stderr(&output).contains("tensor `patterns` is damaged"), "{}", stderr(&output));
+}
+
+/// No file that is read is replaced, and no two outputs are one file, whatever they are called.
+#[test]
+fn an_output_is_none_of_the_files_that_are_read() {
+    let folder = folder();
+    let folder = folder.path();
+    fs::create_dir(folder.join("sub")).unwrap();
+    json(folder, &["fit", "patterns.csv", "-o", "m.safetensors", "--similarity", "euclidean"]);
+    fs::write(folder.join("seen.csv"), "1,1,0,0\n").unwrap();
+    let names = ["patterns.csv", "queries.csv", "seen.csv", "m.safetensors"];
+    let files = || names.map(|name| fs::read(folder.join(name)).unwrap());
+    let before = files();
+    let recall = ["retrieve", "m.safetensors", "queries.csv", "-o"];
+    for arguments in [
+        &[&recall[..], &["queries.csv"]].concat()[..],
+        &[&recall[..], &["sub/../queries.csv"]].concat(),
+        &[&recall[..], &["o.csv", "--weights", "./queries.csv"]].concat(),
+        &[&recall[..], &["seen.csv", "--observed", "seen.csv"]].concat(),
+        &["retrieve", "patterns.csv", "queries.csv", "-o", "patterns.csv"],
+        &["convert", "patterns.csv", "./patterns.csv"],
+        &["corrupt", "patterns.csv", "-o", "patterns.csv", "--half-mask"],
+        &["fit", "m.safetensors", "-o", "./m.safetensors"],
+        &[&recall[..], &["o.csv", "--weights", "./o.csv"]].concat(),
+        &[&recall[..], &["sub/o.csv", "--weights", "sub/../sub/o.csv"]].concat(),
+    ] {
+        let output = run(folder, arguments);
+        assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""), "{arguments:?}");
+        let text = stderr(&output);
+        assert!(text.contains("hint: name "), "{arguments:?}: {text}");
+        assert!(files() == before && !folder.join("o.csv").exists(), "{arguments:?}");
+    }
+}
+
 #[test]
 fn a_second_writer_is_told_and_a_reader_is_not_held_up() {
     let folder = large();
