@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use uhop::Threads;
 use uhop_data::datasets::Dataset;
-use uhop_lab::MOST_SEEDS;
+use uhop_lab::{MOST_SEEDS, MOST_WIDTH};
 use uhop_nn::train::DeviceName;
 use uhop_nn::vision::Contender;
 
@@ -64,8 +64,9 @@ pub(crate) enum Verb {
     /// Add patterns to a memory file.
     ///
     /// They are stored behind those that are there. A feature map stays as it was learned, but for that of
-    /// whitening, which is made anew. To a memory learned by denoising none can be added. The change goes to a journal beside the file (MEMORY.journal), and into the file itself when the
-    /// file is small or the journal has grown to a quarter of it.
+    /// whitening, which is made anew. To a memory whose map denoising has learned none can be added. The
+    /// change goes to a journal beside the file (MEMORY.journal), and into the file itself when the file is
+    /// small or the journal has grown to a quarter of it.
     Add(AddArgs),
 
     /// Remove patterns from a memory file, by their ids or rows.
@@ -157,6 +158,12 @@ fn count(text: &str) -> Result<NonZeroUsize, String> {
 fn seeds(text: &str) -> Result<usize, String> {
     let n_seeds = text.parse().ok().filter(|n| (1..=MOST_SEEDS).contains(n));
     n_seeds.ok_or_else(|| format!("give a whole number from 1 to {MOST_SEEDS}"))
+}
+
+/// A width that a specification may ask for.
+fn width(text: &str) -> Result<NonZeroUsize, String> {
+    let width = text.parse().ok().filter(|n: &NonZeroUsize| n.get() <= MOST_WIDTH);
+    width.ok_or_else(|| format!("give a whole number from 1 to {MOST_WIDTH}"))
 }
 
 /// Any seed.
@@ -340,8 +347,8 @@ pub(crate) struct TrainClassifyArgs {
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(crate) stage1_rate: Option<f64>,
 
-    /// Width of a token, which the heads must divide [default: 512; 128 for small]
-    #[arg(long, value_name = "D", value_parser = count)]
+    /// Width of a token, which the heads must divide: 8 but for published [default: 512; 128 for small]
+    #[arg(long, value_name = "D", value_parser = width)]
     pub(crate) dim: Option<NonZeroUsize>,
 
     /// Height and width of a patch, which must divide those of the images [default: as the preset says]
@@ -782,7 +789,7 @@ pub(crate) enum LossArg {
     Max,
     /// Patterns become orthogonal, in closed form; made anew when they are added or removed
     Whitening,
-    /// Damaged copies of patterns are told apart; patterns cannot be added later
+    /// Damaged copies of patterns are told apart; once it has learned, patterns cannot be added
     Denoising,
 }
 
@@ -817,7 +824,7 @@ pub(crate) struct RetrieveArgs {
     pub(crate) weights: Option<PathBuf>,
 
     /// Which numbers of the queries were observed, in any kind of file: 1 or 0 for each, or one row for all
-    /// queries; what was not observed may be any number and does not matter
+    /// queries; what was not observed may be any finite number and does not matter
     ///
     /// The first update compares the observed numbers alone, and recalls all; further ones compare all. Not for
     /// memories with feature maps.

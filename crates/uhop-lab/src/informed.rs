@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 
 use ndarray::ArrayView2;
-use uhop::stage1::{Copies, Denoising, Optimizer, RIDGES, Start, choose_ridge, denoise};
+use uhop::stage1::{
+    Copies, Denoising, Optimizer, RIDGES, Start, StopReason, choose_ridge, denoise,
+};
 use uhop::{Patterns, Similarity, choose};
 use uhop_data::{Corruption, Damage};
 
@@ -22,6 +24,9 @@ pub(crate) enum Informed {
     Denoised,
     Auto,
 }
+
+/// Whether nobody has asked to stop.
+pub(crate) type KeepGoing<'a> = &'a (dyn Fn() -> bool + Sync);
 
 /// A similarity, and the β that belongs to it if one does.
 pub(crate) struct Made {
@@ -43,6 +48,7 @@ impl Informed {
         patterns: &Patterns<f32>,
         corruption: Corruption,
         seed: u64,
+        keep_going: KeepGoing<'_>,
     ) -> Result<Made> {
         let known = || Damage::known(corruption, patterns);
         match self {
@@ -50,15 +56,19 @@ impl Informed {
                 Ok(Made::free(Similarity::Channel(corruption.channel(patterns.dim())?)))
             }
             Self::Whitened => whitened(patterns, &known()?, seed),
-            Self::Denoised => denoised(patterns, &known()?, seed),
+            Self::Denoised => denoised(patterns, &known()?, seed, keep_going),
             Self::Auto => auto(patterns, &known()?, seed),
         }
     }
 }
 
 /// The similarity learned from the [usual mix](uhop_data::CorruptionMix::usual) of corruptions.
-pub(crate) fn denoised_mix(patterns: &Patterns<f32>, seed: u64) -> Result<Made> {
-    denoised(patterns, &Damage::unknown(patterns)?, seed)
+pub(crate) fn denoised_mix(
+    patterns: &Patterns<f32>,
+    seed: u64,
+    keep_going: KeepGoing<'_>,
+) -> Result<Made> {
+    denoised(patterns, &Damage::unknown(patterns)?, seed, keep_going)
 }
 
 /// What is chosen for the [usual mix](uhop_data::CorruptionMix::usual) of corruptions.
@@ -76,15 +86,24 @@ fn whitened(patterns: &Patterns<f32>, damage: &Damage, seed: u64) -> Result<Made
 }
 
 /// Learned from the better of two starts.
-fn denoised(patterns: &Patterns<f32>, damage: &Damage, seed: u64) -> Result<Made> {
+fn denoised(
+    patterns: &Patterns<f32>,
+    damage: &Damage,
+    seed: u64,
+    keep_going: KeepGoing<'_>,
+) -> Result<Made> {
     let corrupt = |rows: ArrayView2<'_, f32>, seed| damage.apply(rows, seed);
-    let make = || -> uhop::Result<Made> {
+    let go_on = || if keep_going() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
+    let make = || -> uhop::Result<_> {
         let start = Start::best(patterns, &copies(patterns, damage, seed)?)?.map;
         let params = Denoising::new(Optimizer::adam(RATE)?, STEPS, seed_of(seed, Use::Steps))?;
-        let report = denoise(patterns, start, &params, corrupt, |_| ControlFlow::Continue(()))?;
-        Ok(Made::free(Similarity::Asymmetric(report.map)))
+        denoise(patterns, start, &params, corrupt, |_| go_on())
     };
-    make().map_err(|error| failed("denoising", damage, error))
+    let report = make().map_err(|error| failed("denoising", damage, error))?;
+    if report.stop == StopReason::Observer {
+        return Err(Error::stopped(0, 0));
+    }
+    Ok(Made::free(Similarity::Asymmetric(report.map)))
 }
 
 /// The model that is chosen, whose separation is softmax.

@@ -3,7 +3,7 @@
 //! The first line says which experiment, data and version the rows are of. Each later line is a
 //! task. A line that a crash cut short is dropped when the file is opened again.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -85,6 +85,7 @@ impl Journal {
             journal.change(|file| file.set_len(whole as u64))?;
         }
         if whole == 0 {
+            refuse_trainings(folder.path())?;
             journal.append(header)?;
         }
         Ok((journal, finished))
@@ -109,6 +110,16 @@ impl Journal {
 
     fn change(&mut self, change: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
         change(&mut self.file).map_err(|error| Error::write(&self.path, error))
+    }
+}
+
+/// Refuses a folder whose rows are of trainings, which have checkpoints instead of a journal.
+fn refuse_trainings(folder: &Path) -> Result<()> {
+    let entries = fs::read_dir(folder).map_err(|error| Error::read(folder, error))?;
+    let mut names = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    match names.find(|path| path.extension().is_some_and(|ending| ending == "checkpoint")) {
+        None => Ok(()),
+        Some(path) => Err(Error::folder(&path, "is of a training; choose another folder")),
     }
 }
 

@@ -49,8 +49,8 @@ pub use measure::BAYES;
 pub use rows::Row;
 pub use run::{Finished, Run};
 pub use spec::{
-    Axis, Contender, CorruptionKind, CorruptionSpec, Defect, MOST_SEEDS, Protocol, Quick, Spec,
-    Specification, Stage1, Tuning, specification,
+    Axis, Contender, CorruptionKind, CorruptionSpec, Defect, MOST_SEEDS, MOST_WIDTH, Protocol,
+    Quick, Spec, Specification, Stage1, Tuning, specification,
 };
 pub use summary::{
     Cell, Correlation, Line, NEGLIGIBLE, Spread, Summary, correlations, short, summaries,

@@ -10,7 +10,7 @@ use uhop::{Keys, LinearMap, Patterns, Similarity, metrics, readout};
 use uhop_data::Corruption;
 
 use crate::error::{Error, Result};
-use crate::informed::{Informed, Made, auto_mix, denoised_mix};
+use crate::informed::{Informed, KeepGoing, Made, auto_mix, denoised_mix};
 use crate::learned::{Learned, Maps, Recipe};
 use crate::seeds::{Use, seed_of};
 use crate::spec::{Beta, Comparison, Contender, Defect, Loss, Parts, Protocol, Spec, Tuning};
@@ -60,6 +60,7 @@ pub(crate) struct MemorySet<'a> {
     spec: &'a Spec,
     patterns: &'a Patterns<f32>,
     seed: u64,
+    keep_going: KeepGoing<'a>,
     maps: Maps<'a>,
     bound: BTreeMap<Uninformed, Arc<Bound>>,
 }
@@ -116,10 +117,10 @@ impl<'a> MemorySet<'a> {
         spec: &'a Spec,
         patterns: &'a Patterns<f32>,
         seed: u64,
-        keep_going: &'a (dyn Fn() -> bool + Sync),
+        keep_going: KeepGoing<'a>,
     ) -> Self {
         let maps = Maps::new(patterns, &spec.stage1, seed, keep_going);
-        Self { spec, patterns, seed, maps, bound: BTreeMap::new() }
+        Self { spec, patterns, seed, keep_going, maps, bound: BTreeMap::new() }
     }
 
     /// The map that an entry learns by a loss.
@@ -139,7 +140,7 @@ impl<'a> MemorySet<'a> {
             Uninformed::Features { recipe, normalised } => {
                 Made::free(Similarity::Kernel(used(&self.maps.get(recipe)?.map, normalised)))
             }
-            Uninformed::DenoisedMix => denoised_mix(self.patterns, self.seed)?,
+            Uninformed::DenoisedMix => denoised_mix(self.patterns, self.seed, self.keep_going)?,
             Uninformed::AutoMix => auto_mix(self.patterns, self.seed)?,
         };
         let bound = Bound::new(made, self.patterns)?;
@@ -255,7 +256,9 @@ impl<'m, 'a> Cell<'m, 'a> {
             return Ok(Arc::clone(bound));
         }
         let patterns = self.set.patterns;
-        let bound = Bound::new(informed.make(patterns, self.damage, self.set.seed)?, patterns)?;
+        let (seed, keep_going) = (self.set.seed, self.set.keep_going);
+        let made = informed.make(patterns, self.damage, seed, keep_going)?;
+        let bound = Bound::new(made, patterns)?;
         self.bound.insert(informed, Arc::clone(&bound));
         Ok(bound)
     }

@@ -265,6 +265,11 @@ fn checkpoints(args: &TrainClassifyArgs) -> Result<Vec<(Contender, u64, PathBuf)
     let seeds = || 0..args.seeds as u64;
     let all = models.into_iter().flat_map(|model| seeds().map(move |seed| (model, seed)));
     let all: Vec<_> = all.map(of).collect();
+    let journal = args.out.join("rows.jsonl");
+    if journal.exists() {
+        let message = format!("{} is of an experiment", journal.display());
+        return Err(Failure::user(message).hint("choose another folder with --out DIR"));
+    }
     match all.iter().find(|(_, _, path)| !args.resume && path.exists()) {
         None => Ok(all),
         Some((_, _, path)) => {

@@ -72,7 +72,47 @@ fn a_training_writes_rows_and_checkpoints_and_another_goes_on() {
         let other = uhop(here, &other).output().unwrap();
         assert_eq!(other.status.code(), Some(1));
         assert!(stderr(&other).contains("is of another run"), "{}", stderr(&other));
+        assert!(stderr(&other).len() < 400, "{}", stderr(&other));
     }
+}
+
+/// What one command has written is not replaced by another's.
+#[test]
+fn a_folder_is_of_one_experiment_or_training() {
+    let folder = TempDir::new().unwrap();
+    let here = folder.path();
+    let refused = |arguments: &[&str], expected: &str| {
+        let output = uhop(here, arguments).output().unwrap();
+        assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""), "{arguments:?}");
+        assert!(stderr(&output).contains(expected), "{arguments:?}: {}", stderr(&output));
+    };
+    let basins = ["experiment", "run", "basins", "--quick", "--quiet", "--out"];
+    let contribution = ["experiment", "run", "contribution", "--quick", "--quiet", "--out"];
+    let of_basins = [&basins[..], &["basins"]].concat();
+    for _again in 0..2 {
+        assert_eq!(uhop(here, &of_basins).output().unwrap().status.code(), Some(0));
+    }
+    let rows = fs::read(here.join("basins/rows.csv")).unwrap();
+    refused(&[&contribution[..], &["basins"]].concat(), "another experiment (basins, not");
+    refused(&[&RUN[..], &["--out", "basins"]].concat(), "rows.jsonl is of an experiment");
+    assert_eq!(fs::read(here.join("basins/rows.csv")).unwrap(), rows);
+    fs::create_dir(here.join("trained")).unwrap();
+    fs::write(here.join("trained/dense-seed-0.checkpoint"), "").unwrap();
+    for run in [basins, contribution] {
+        refused(&[&run[..], &["trained"]].concat(), "dense-seed-0.checkpoint: is of a training");
+    }
+    fs::create_dir(here.join("other")).unwrap();
+    fs::rename(here.join("basins/rows.jsonl"), here.join("other/rows.jsonl")).unwrap();
+    refused(&[&contribution[..], &["other"]].concat(), "another experiment (basins, not");
+}
+
+/// A width that no memory holds is refused before it is asked for.
+#[test]
+fn a_width_has_a_bound() {
+    let folder = TempDir::new().unwrap();
+    let output = uhop(folder.path(), &["train", "classify", "--dim", "1000000"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("from 1 to 16384"), "{}", stderr(&output));
 }
 
 #[test]

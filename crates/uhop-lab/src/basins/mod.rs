@@ -25,6 +25,7 @@ use uhop::stage1::{Optimizer, Params, SeparationLoss, learn};
 use uhop::{Dynamics, LinearMap, Memory, Model, Patterns, Similarity, StopReason};
 
 use crate::error::{Error, Result};
+use crate::journal::{Header, Journal};
 use crate::rows::{Column, OPTIONAL, REQUIRED, Record};
 use crate::written::{Folder, Measured, Written};
 pub use document::document;
@@ -208,7 +209,8 @@ pub fn rows(spec: &Spec, landscapes: &[Landscape]) -> Vec<Row> {
 /// of the files is not begun.
 ///
 /// # Errors
-/// As [`landscapes`]; [`is_input`](Error::is_input) when a file cannot be written.
+/// As [`landscapes`]; [`is_input`](Error::is_input) when a file cannot be written, or the folder holds rows
+/// of another experiment, specification or version.
 pub fn run(
     spec: &Spec,
     out: &Path,
@@ -216,6 +218,9 @@ pub fn run(
     before_writing: impl FnOnce(),
 ) -> Result<Written<Landscape>> {
     let folder = Folder::make(out)?;
+    // Holds no tasks, but says what the rows are of, and keeps other runs out.
+    let header = Header::new(&spec.name, spec, Vec::new());
+    let _journal = Journal::open::<(), ()>(&folder, &header)?;
     let found = landscapes(spec)?;
     before_writing();
     let report = document(spec, &found, command).map_err(Error::from)?;
@@ -258,7 +263,7 @@ mod tests {
         let mut spec = Spec::shipped().unwrap().quick();
         spec.cells = 5;
         let folder = tempfile::tempdir().unwrap();
-        let is_empty = || std::fs::read_dir(folder.path()).unwrap().next().is_none();
+        let is_empty = || !folder.path().join("rows.csv").exists();
         let mut is_begun = false;
         let before_writing = || {
             assert!(is_empty());

@@ -58,7 +58,7 @@ pub struct Setup {
     #[serde(default, deserialize_with = "check::count_if_any")]
     pub n_test: Option<usize>,
     /// Width of a token.
-    #[serde(default, deserialize_with = "check::count_if_any")]
+    #[serde(default, deserialize_with = "check::width_if_any")]
     pub dim: Option<usize>,
     /// Height and width of a patch.
     #[serde(default, deserialize_with = "check::count_if_any")]

@@ -108,6 +108,20 @@ pub(crate) fn up_to<'de, D: Deserializer<'de>, const MOST: usize>(
     at_most(count(deserializer)?, MOST)
 }
 
+/// Width of a model, at most: its parameters are about 12 times the square.
+///
+/// ```
+/// assert!(uhop_lab::MOST_WIDTH > 512);
+/// ```
+pub const MOST_WIDTH: usize = 16_384;
+
+/// A width, where it may be left out.
+pub(crate) fn width_if_any<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<usize>, D::Error> {
+    up_to::<D, MOST_WIDTH>(deserializer).map(Some)
+}
+
 /// A number of memory sets.
 pub(crate) fn seeds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     up_to::<D, MOST_SEEDS>(deserializer)

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use uhop_data::datasets::Dataset;
 
 use crate::error::Result;
-pub use check::MOST_SEEDS;
+pub use check::{MOST_SEEDS, MOST_WIDTH};
 pub use contender::Contender;
 pub(crate) use contender::{Beta, Comparison, Loss, Parts};
 pub use corruption::{CorruptionKind, CorruptionSpec};

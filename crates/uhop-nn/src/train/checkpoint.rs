@@ -61,6 +61,26 @@ pub(super) fn save<M: Module>(
     Ok(())
 }
 
+/// Where two identities differ, from the first entry that does to the last.
+fn differing<'a>(one: &'a str, other: &'a str) -> (&'a str, &'a str) {
+    let is_edge = |c: char| matches!(c, ',' | '{' | '}' | ' ');
+    let same = |mut pairs: Box<dyn Iterator<Item = (char, char)> + '_>| {
+        let mut n_same = 0;
+        let mut n_to_edge = 0;
+        while let Some((a, b)) = pairs.next().filter(|(a, b)| a == b) {
+            n_same += a.len_utf8();
+            if is_edge(b) {
+                n_to_edge = n_same;
+            }
+        }
+        n_to_edge
+    };
+    let start = same(Box::new(one.chars().zip(other.chars())));
+    let (one, other) = (&one[start..], &other[start..]);
+    let end = same(Box::new(one.chars().rev().zip(other.chars().rev())));
+    (&one[..one.len() - end], &other[..other.len() - end])
+}
+
 /// Reads it, into a model and an optimizer of the same kinds.
 pub(super) fn load<M: Module>(
     path: &Path,
@@ -82,10 +102,10 @@ pub(super) fn load<M: Module>(
         return Err(Error::checkpoint(path, problem));
     }
     if progress.identity != identity {
+        let (there, here) = differing(&progress.identity, identity);
         let problem = format!(
             "is of another run; resume with the same data, model, seed and options, or choose another \
-             folder (there: {}; here: {identity})",
-            progress.identity
+             folder (there: {there}; here: {here})"
         );
         return Err(Error::checkpoint(path, problem));
     }
@@ -99,4 +119,27 @@ pub(super) fn load<M: Module>(
         .from_bytes(part(OPTIMIZER).map_err(|error| damaged(&error))?)
         .map_err(|error| damaged(&error))?;
     Ok((progress, model, optimizer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::differing;
+
+    #[test]
+    fn what_differs_is_shown_in_whole_entries() {
+        let one = r#"digits, 3 samples, {"epochs":1000,"rate":0.1}"#;
+        for (other, there, here) in [
+            (
+                r#"digits, 3 samples, {"epochs":1001,"rate":0.1}"#,
+                r#""epochs":1000"#,
+                r#""epochs":1001"#,
+            ),
+            (r#"digits, 3 samples, {"epochs":1000,"rate":0.2}"#, r#""rate":0.1"#, r#""rate":0.2"#),
+            (r#"digits, 30 samples, {"epochs":1000,"rate":0.1}"#, "3", "30"),
+            (one, "", ""),
+        ] {
+            assert_eq!(differing(one, other), (there, here), "{other}");
+        }
+        assert_eq!(differing("\u{fc},a", "\u{fd},a"), ("\u{fc}", "\u{fd}"));
+    }
 }
