@@ -1,7 +1,7 @@
 //! The corruption that options name, and the similarity that knows it.
 
 use uhop::{Channel, Patterns, Scalar};
-use uhop_data::image_folder::Shape;
+use uhop_data::image_folder::{Colour, Shape};
 use uhop_data::{Corruption, Damage};
 
 use crate::args::{CorruptionArgs, ModelArgs, SimilarityArg};
@@ -29,6 +29,16 @@ pub(crate) fn corruption(
                     .hint("say the size of the images with --size WxH, and --grey if so"));
             };
             let (height, width) = (shape.height as usize, shape.width as usize);
+            if let Some(expected) = shape.dim().filter(|&expected| expected != dim) {
+                let colour = if shape.colour == Colour::Grey { "grey" } else { "colour" };
+                let message = format!(
+                    "images of {width}x{height} in {colour} are rows of {expected} numbers, found rows of \
+                     {dim}"
+                );
+                let is_grey = Shape { colour: Colour::Grey, ..shape }.dim() == Some(dim);
+                let hint = if is_grey { "add --grey" } else { "give their size with --size WxH" };
+                return Err(Failure::user(message).hint(hint));
+            }
             // A line of an RGB image is three times as many numbers.
             let occluded = |n_values: usize| match occlude_region {
                 None => Corruption::occluded_half(height, width * n_values),

@@ -413,7 +413,7 @@ def test_half_a_file_is_never_seen(tmp_path):
         (lambda m: uhop.Memory([[1.0]], similarity="channel"), "needs a corruption"),
         (lambda m: uhop.Memory([[1.0]], corruption=uhop.Corruption.mask(0.5)), "channel"),
         (lambda m: uhop.Memory([[1.0]], feature_map=[[1.0, 2.0]]), r"\[1, 2\]"),
-        (lambda m: uhop.Memory(np.eye(2), ids=[1, 1]), "given twice"),
+        (lambda m: uhop.Memory(np.eye(2), ids=[1, 1]), "there twice"),
         (lambda m: uhop.Memory([["a"]]), "dtype"),
         (lambda m: uhop.Memory([[1.0], [1.0, 2.0]]), "no array"),
         (lambda m: m.retrieve([[1.0]]), r"\[1, 1\].*\[2, 2\]"),

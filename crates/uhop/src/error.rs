@@ -197,7 +197,10 @@ enum Kind {
     },
     #[error("{operation}: entry {index} of {what} is {value}; every entry must be finite")]
     NonFinite { operation: &'static str, what: &'static str, index: Shape, value: f64 },
-    #[error("{operation}: {what} is too large for {scalar}; scale the data down or use f64")]
+    #[error(
+        "{operation}: {what} is too large for {scalar}; scale the data down{}",
+        if *scalar == "f64" { "" } else { " or use f64" }
+    )]
     Overflow { operation: &'static str, what: String, scalar: &'static str },
     #[error("{operation}: {what} has shape {shape}; {need}")]
     Empty { operation: &'static str, what: &'static str, shape: Shape, need: &'static str },

@@ -69,7 +69,10 @@ fn a_channel_without_a_corruption_is_one_error() {
         (format!("{channel} --noise 0.5 --half-mask"), "cannot be used with"),
         (format!("{channel} --noise=-1"), "found -1"),
         (format!("{channel} --occlude"), "--size WxH"),
-        (format!("{channel} --occlude --size 3x2 --grey"), "found [1, 4]"),
+        (
+            format!("{channel} --occlude --size 3x2 --grey"),
+            "3x2 in grey are rows of 6 numbers, found rows of 4",
+        ),
         (format!("{channel} --noise 0.5 --loss max"), "cannot be used with"),
     ] {
         let fit = format!("fit patterns.csv -o m.safetensors {options}");

@@ -89,7 +89,9 @@ fn what_cannot_be_corrupted_is_one_error() {
         ("d.csv", &[][..], "required"),
         ("d.csv", &["--half-mask", "--occlude"], "cannot be used with"),
         ("d.csv", &["--occlude"], "--size WxH"),
-        ("d.csv", &["--occlude", "--size", "2x2", "--grey"], "d.csv: lower half of 2 x 2"),
+        ("d.csv", &["--occlude", "--size", "2x2", "--grey"], "2x2 in grey are rows of 4 numbers"),
+        ("d.csv", &["--occlude", "--size", "3x2"], "hint: add --grey"),
+        ("d.csv", &["--occlude", "--size", "4294967295x4294967295"], "machine can address"),
         ("d.csv", &["--occlude-region", "1x1+0+0"], "--occlude-region needs images"),
         (
             "d.csv",

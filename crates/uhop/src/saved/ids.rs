@@ -165,8 +165,8 @@ fn distinct<I: std::hash::Hash + Eq + std::fmt::Display>(ids: &[I]) -> Result<()
     match ids.iter().find(|id| !seen.insert(*id)) {
         None => Ok(()),
         Some(id) => {
-            let what = format!("given twice (id {id})");
-            Err(Error::domain("ids", "an id", what, "different from every other"))
+            let what = format!("{id}, which is there twice");
+            Err(Error::domain("ids", "an id", what, "different from every other, stored or added"))
         }
     }
 }
