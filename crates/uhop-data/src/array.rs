@@ -18,7 +18,17 @@ const MAX_RANK: usize = 64;
 /// The element types the formats may store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stored {
+    Bool,
+    I8,
     U8,
+    I16,
+    U16,
+    I32,
+    U32,
+    I64,
+    U64,
+    F16,
+    Bf16,
     F32,
     F64,
 }
@@ -108,11 +118,18 @@ impl Layout {
         !self.fortran
     }
 
-    /// The precision of the decoded values.
+    /// The precision of the decoded values: f32 where it holds every value of the type, or else f64.
     pub(crate) fn element(&self) -> Element {
         match self.stored {
-            Stored::U8 | Stored::F32 => Element::F32,
-            Stored::F64 => Element::F64,
+            Stored::Bool
+            | Stored::I8
+            | Stored::U8
+            | Stored::I16
+            | Stored::U16
+            | Stored::F16
+            | Stored::Bf16
+            | Stored::F32 => Element::F32,
+            Stored::I32 | Stored::U32 | Stored::I64 | Stored::U64 | Stored::F64 => Element::F64,
         }
     }
 
@@ -140,10 +157,26 @@ impl Layout {
         reserve: bool,
     ) -> Result<Vec<f32>, Failure> {
         let n = n_rows * self.dim;
-        match (self.stored, self.big_endian) {
-            (Stored::U8, _) => read_values(stream, n, reserve, |[byte]| f32::from(byte)),
-            (_, false) => read_values(stream, n, reserve, f32::from_le_bytes),
-            (_, true) => read_values(stream, n, reserve, f32::from_be_bytes),
+        let big = self.big_endian;
+        match self.stored {
+            Stored::Bool => {
+                read_values(stream, n, reserve, |[byte]| f32::from(u8::from(byte != 0)))
+            }
+            Stored::I8 => read_values(stream, n, reserve, |b| f32::from(i8::from_le_bytes(b))),
+            Stored::U8 => read_values(stream, n, reserve, |[byte]| f32::from(byte)),
+            Stored::I16 => {
+                read_values(stream, n, reserve, |b| f32::from(i16::from_le_bytes(in_order(b, big))))
+            }
+            Stored::U16 => {
+                read_values(stream, n, reserve, |b| f32::from(u16::from_le_bytes(in_order(b, big))))
+            }
+            Stored::F16 => read_values(stream, n, reserve, |b| {
+                half::f16::from_le_bytes(in_order(b, big)).to_f32()
+            }),
+            Stored::Bf16 => read_values(stream, n, reserve, |b| {
+                half::bf16::from_le_bytes(in_order(b, big)).to_f32()
+            }),
+            _ => read_values(stream, n, reserve, |b| f32::from_le_bytes(in_order(b, big))),
         }
     }
 
@@ -154,8 +187,23 @@ impl Layout {
         reserve: bool,
     ) -> Result<Vec<f64>, Failure> {
         let n = n_rows * self.dim;
-        let decode = if self.big_endian { f64::from_be_bytes } else { f64::from_le_bytes };
-        read_values(stream, n, reserve, decode)
+        let big = self.big_endian;
+        match self.stored {
+            Stored::I32 => {
+                read_values(stream, n, reserve, |b| f64::from(i32::from_le_bytes(in_order(b, big))))
+            }
+            Stored::U32 => {
+                read_values(stream, n, reserve, |b| f64::from(u32::from_le_bytes(in_order(b, big))))
+            }
+            // Beyond 2^53 to the nearest f64, as numpy converts them.
+            Stored::I64 => {
+                read_values(stream, n, reserve, |b| i64::from_le_bytes(in_order(b, big)) as f64)
+            }
+            Stored::U64 => {
+                read_values(stream, n, reserve, |b| u64::from_le_bytes(in_order(b, big)) as f64)
+            }
+            _ => read_values(stream, n, reserve, |b| f64::from_le_bytes(in_order(b, big))),
+        }
     }
 
     /// All values of the array as rows.
@@ -216,7 +264,17 @@ impl Unread {
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stored = match self.stored {
+            Stored::Bool => "booleans",
+            Stored::I8 => "i8",
             Stored::U8 => "u8",
+            Stored::I16 => "i16",
+            Stored::U16 => "u16",
+            Stored::I32 => "i32",
+            Stored::U32 => "u32",
+            Stored::I64 => "i64",
+            Stored::U64 => "u64",
+            Stored::F16 => "f16",
+            Stored::Bf16 => "bf16",
             Stored::F32 => "f32",
             Stored::F64 => "f64",
         };
@@ -226,13 +284,22 @@ impl fmt::Display for Layout {
 
 impl Stored {
     /// Bytes per value.
-    fn size(self) -> usize {
+    pub(crate) fn size(self) -> usize {
         match self {
-            Self::U8 => 1,
-            Self::F32 => 4,
-            Self::F64 => 8,
+            Self::Bool | Self::I8 | Self::U8 => 1,
+            Self::I16 | Self::U16 | Self::F16 | Self::Bf16 => 2,
+            Self::I32 | Self::U32 | Self::F32 => 4,
+            Self::I64 | Self::U64 | Self::F64 => 8,
         }
     }
+}
+
+/// The bytes of a value in little-endian order.
+fn in_order<const SIZE: usize>(mut bytes: [u8; SIZE], big_endian: bool) -> [u8; SIZE] {
+    if big_endian {
+        bytes.reverse();
+    }
+    bytes
 }
 
 fn rows<T>(n_rows: usize, dim: usize, values: Vec<T>) -> Array2<T> {
@@ -244,7 +311,7 @@ fn read_values<const SIZE: usize, T>(
     stream: &mut dyn Read,
     n_values: usize,
     reserve: bool,
-    decode: fn([u8; SIZE]) -> T,
+    decode: impl Fn([u8; SIZE]) -> T,
 ) -> Result<Vec<T>, Failure> {
     let mut values = Vec::new();
     if reserve {

@@ -1,7 +1,8 @@
 //! `.npy` files, numpy's format for one array.
 //!
-//! Read: `<f4`, `>f4`, `<f8`, `>f8` and `|u1` (unscaled, as f32), in C or Fortran order, format
-//! versions 1 to 3. The first dimension counts the rows and the others are flattened: rank 1 is one
+//! Read: floats of 16, 32 and 64 bits, integers and booleans, in either byte order, in C or Fortran order,
+//! format versions 1 to 3. Up to 16 bits they are f32, exactly; integers of 32 and 64 bits are f64, those
+//! beyond 2⁵³ the nearest. Nothing is scaled. The first dimension counts the rows and the others are flattened: rank 1 is one
 //! row, rank 3 of shape `[n, h, w]` is `[n, h * w]`. Written: f32 or f64 of shape `[n_rows, dim]`,
 //! little-endian, C order, version 1.
 //!
@@ -16,8 +17,8 @@
 //!
 //! The size of a file is compared with its header before memory is taken. A stream has no known
 //! size; memory grows as data arrive, never because a header asks for it. The values take 4 times
-//! the size of a u8 file and once that of a float file, twice that in Fortran order, three times
-//! from a stream. [`RowReader`] holds one batch, with room to grow: three times its values.
+//! the size of a file of bytes, twice that of 16 or 32-bit integers and once that of f32 or f64, twice that
+//! in Fortran order, three times from a stream. [`RowReader`] holds one batch, with room to grow: three times its values.
 //! [`Rows`](crate::Rows) too, except in Fortran order.
 //!
 //! # Source
@@ -73,7 +74,7 @@ impl From<Problem> for Failure {
 /// # Errors
 ///
 /// [`is_io`](Error::is_io) when the file cannot be opened or read, [`is_format`](Error::is_format)
-/// when it is not a complete `.npy` file of floats or bytes (see
+/// when it is not a complete `.npy` file of numbers (see
 /// [what is rejected](self#what-is-rejected)).
 ///
 /// # Example

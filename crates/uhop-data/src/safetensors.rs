@@ -1,7 +1,7 @@
 //! `.safetensors` files: named tensors behind a JSON header.
 //!
-//! One tensor is read, by name or because it is the only one: F32, F64 or U8 (unscaled, as f32). The
-//! first dimension counts the rows and the others are flattened; rank 1 is one row. Written is one
+//! One tensor is read, by name or because it is the only one: F16, BF16, F32, F64, integers or BOOL,
+//! unscaled. Types of up to 16 bits are f32, exactly; integers of 32 and 64 bits are f64. The first dimension counts the rows and the others are flattened; rank 1 is one row. Written is one
 //! tensor named `patterns`, F32 or F64, of shape `[n_rows, dim]`.
 //!
 //! # What is rejected
@@ -290,9 +290,19 @@ fn found(metadata: &Metadata) -> String {
 
 fn layout(info: &TensorInfo) -> Result<Layout, problem::Tensor> {
     let stored = match info.dtype {
+        Dtype::BOOL => Stored::Bool,
+        Dtype::I8 => Stored::I8,
+        Dtype::U8 => Stored::U8,
+        Dtype::I16 => Stored::I16,
+        Dtype::U16 => Stored::U16,
+        Dtype::I32 => Stored::I32,
+        Dtype::U32 => Stored::U32,
+        Dtype::I64 => Stored::I64,
+        Dtype::U64 => Stored::U64,
+        Dtype::F16 => Stored::F16,
+        Dtype::BF16 => Stored::Bf16,
         Dtype::F32 => Stored::F32,
         Dtype::F64 => Stored::F64,
-        Dtype::U8 => Stored::U8,
         other => return Err(problem::Tensor::Element { found: format!("{other:?}") }),
     };
     let shape: Vec<u64> = info.shape.iter().map(|&size| size as u64).collect();

@@ -138,12 +138,26 @@ impl Parser<'_> {
             return Err(Problem::Element { found: "with several fields".to_owned() });
         }
         let descr = self.string("an element type")?;
-        match &descr[..] {
-            "<f4" => Ok((Stored::F32, false)),
-            ">f4" => Ok((Stored::F32, true)),
-            "<f8" => Ok((Stored::F64, false)),
-            ">f8" => Ok((Stored::F64, true)),
-            "|u1" => Ok((Stored::U8, false)),
+        let stored = match descr.get(1..) {
+            Some("b1") => Some(Stored::Bool),
+            Some("i1") => Some(Stored::I8),
+            Some("u1") => Some(Stored::U8),
+            Some("i2") => Some(Stored::I16),
+            Some("u2") => Some(Stored::U16),
+            Some("i4") => Some(Stored::I32),
+            Some("u4") => Some(Stored::U32),
+            Some("i8") => Some(Stored::I64),
+            Some("u8") => Some(Stored::U64),
+            Some("f2") => Some(Stored::F16),
+            Some("f4") => Some(Stored::F32),
+            Some("f8") => Some(Stored::F64),
+            _ => None,
+        };
+        // A single byte has no order.
+        match (stored, descr.as_bytes().first(), stored.map(Stored::size)) {
+            (Some(stored), Some(b'|'), Some(1)) => Ok((stored, false)),
+            (Some(stored), Some(b'<'), Some(2..)) => Ok((stored, false)),
+            (Some(stored), Some(b'>'), Some(2..)) => Ok((stored, true)),
             _ => Err(Problem::Element { found: quoted(&descr) }),
         }
     }

@@ -27,8 +27,8 @@ pub(crate) enum Problem {
     )]
     Syntax { expected: &'static str, position: usize },
     #[error(
-        "npy element type {found}, expected '<f4', '>f4', '<f8', '>f8' or '|u1'; \
-         convert the array with astype('float32')"
+        "npy element type {found}, expected floats of 16, 32 or 64 bits, integers or booleans; \
+         save an array of these"
     )]
     Element { found: String },
     #[error(transparent)]

@@ -38,7 +38,9 @@ pub(crate) enum Problem {
 /// A tensor that is not a matrix.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Tensor {
-    #[error("element type {found}, expected F32, F64 or U8; convert it to F32 before saving")]
+    #[error(
+        "element type {found}, expected F16, BF16, F32, F64, integers or BOOL; convert it to F32 before saving"
+    )]
     Element { found: String },
     #[error(transparent)]
     Shape(#[from] ShapeProblem),

@@ -78,7 +78,9 @@ fn npy_files() -> Files {
         ("size-overflows", floats("(4294967296, 4294967296, 4)"), Refused("can address")),
         ("negative-size", floats("(-1, 4)"), Refused("size below 2^64")),
         ("pickled-objects", npy("|O", false, "(2, 2)", b"cos\nsystem\n."), Refused("element type")),
-        ("dtype-f16", npy("<f2", false, "(2, 4)", &[0; 16]), Refused("element type")),
+        ("dtype-f16", npy("<f2", false, "(2, 4)", &[0; 16]), Read),
+        ("dtype-c64", npy("<c8", false, "(2, 2)", &[0; 32]), Refused("element type")),
+        ("dtype-i64-early", npy("<i8", false, "(2, 2)", &[0; 31]), Refused("end early")),
         ("dtype-with-line-break", npy("<f\\n4", false, "(2, 2)", &[0; 16]), Refused("header")),
         (
             "fortran-order",
@@ -240,7 +242,8 @@ fn safetensors_files() -> Files {
         ),
         ("rows-2-to-60", one("a", "F32", "1152921504606846976,4", &[0; 16]), Refused("header")),
         ("size-overflows", one("a", "F32", "4294967296,4294967296", &[0; 16]), Refused("header")),
-        ("dtype-bf16", one("a", "BF16", "2,4", &[0; 16]), Refused("element type BF16")),
+        ("dtype-bf16", one("a", "BF16", "2,4", &[0; 16]), Read),
+        ("dtype-f8", one("a", "F8_E4M3", "2,8", &[0; 16]), Refused("element type F8_E4M3")),
         ("dtype-unknown", one("a", "F\\n31", "2,2", &[0; 16]), Refused("header is damaged")),
         (
             "nan-and-infinities",
@@ -253,7 +256,11 @@ fn safetensors_files() -> Files {
             Read,
         ),
         ("name-of-a-parent-folder", one("../../etc/a", "F32", "2,2", &[0; 16]), Read),
-        ("name-with-line-break", one("a\\nb", "I8", "16", &[0; 16]), Refused("element type I8")),
+        (
+            "name-with-line-break",
+            one("a\\nb", "F8_E5M2", "16", &[0; 16]),
+            Refused("element type F8_E5M2"),
+        ),
         ("nested-3000-deep", safetensors(&nested, &[]), Refused("header is damaged")),
     ]
 }

@@ -27,7 +27,8 @@ fn files_of_numpy_are_read() {
 import numpy as np
 a = np.arange(24).reshape(4, 6)
 for order in 'CF':
-    for descr in ['<f4', '>f4', '<f8', '>f8', '|u1']:
+    for descr in ['|i1', '|u1'] + [byte_order + t for byte_order in '<>'
+                                   for t in ['i2', 'u2', 'i4', 'u4', 'i8', 'u8', 'f2', 'f4', 'f8']]:
         np.save(f'{order}{descr[1:]}{ord(descr[0])}.npy', np.asarray(a, dtype=descr, order=order))
 np.save('rank3-C.npy', a.astype('<f4').reshape(4, 3, 2))
 np.save('rank3-F.npy', np.asfortranarray(a.astype('<f4').reshape(4, 3, 2)))
@@ -49,7 +50,7 @@ np.savez_compressed('packed.npz', a=a.astype('f4'))
             n_files += 1;
         }
     }
-    assert_eq!(n_files, 15);
+    assert_eq!(n_files, 2 * (2 + 2 * 9) + 2 + 3);
     let read = |name: &str, member| npz::read(directory.path().join(name), member);
     assert_eq!(read("plain.npz", Some("a")).unwrap().into_f32(), expected);
     assert_eq!(
@@ -57,6 +58,31 @@ np.savez_compressed('packed.npz', a=a.astype('f4'))
         expected.slice(ndarray::s![..1, ..])
     );
     assert_eq!(read("packed.npz", None).unwrap().into_f32(), expected);
+}
+
+/// The smallest and the largest of every type come as numpy converts them: to f32 where it holds them all, or
+/// else to f64.
+#[test]
+fn types_of_numpy_come_as_numpy_converts_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = "
+import numpy as np
+values = {t: [np.iinfo(t).min, -1, 0, np.iinfo(t).max - 1] for t in ['i1', 'i2', 'i4', 'i8']}
+values |= {t: [0, 1, 2, np.iinfo(t).max] for t in ['u1', 'u2', 'u4', 'u8']}
+values |= {'f2': [-np.inf, -65504, 2**-24, 1 / 3], 'b1': [True, False, False, True]}
+for t, of_type in values.items():
+    of_type = np.array(of_type, dtype=t)
+    np.save(f'{t}-found.npy', of_type)
+    np.save(f'{t}-expected.npy', of_type.astype('f8' if t in ['i4', 'u4', 'i8', 'u8'] else 'f4'))
+";
+    if !python(directory.path(), script) {
+        return;
+    }
+    for of_type in ["b1", "i1", "u1", "i2", "u2", "f2", "i4", "u4", "i8", "u8"] {
+        let [found, expected] = ["found", "expected"]
+            .map(|name| npy::read(directory.path().join(format!("{of_type}-{name}.npy"))).unwrap());
+        assert_eq!(found, expected, "{of_type}");
+    }
 }
 
 #[test]

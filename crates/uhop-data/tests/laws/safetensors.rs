@@ -103,7 +103,11 @@ fn rejected_files_say_why() {
         ("2^60", file(&tensor("U8", "[1152921504606846976]", 1 << 60), &[0; 3]), "found 3"),
         ("2^64 - 1", file(&tensor("U8", "[18446744073709551615]", max), &[0; 3]), "is damaged"),
         ("overflow", file(&tensor("F64", "[18446744073709551615]", 8), &[0; 8]), "is damaged"),
-        ("half", file(&tensor("F16", "[4]", 8), &[0; 8]), "\"a\": element type F16, expected F32"),
+        (
+            "8 bits",
+            file(&tensor("F8_E5M2", "[4]", 4), &[0; 4]),
+            "\"a\": element type F8_E5M2, expected",
+        ),
         ("unknown", file(&tensor("X9", "[4]", 8), &[0; 8]), "header is damaged"),
         ("rank 0", file(&tensor("F32", "[]", 4), &[0; 4]), "\"a\": the array has rank 0"),
         ("no rows", file(&tensor("F32", "[0,784]", 0), &[]), "shape [0, 784]: expected at least"),
@@ -117,4 +121,31 @@ fn rejected_files_say_why() {
 fn nothing_to_write_is_an_error() {
     let error = safetensors::write_to(vec![], &Matrix::F32(ndarray::Array2::zeros((0, 3))));
     assert!(error.unwrap_err().is_invalid_argument());
+}
+
+/// f32 where it holds every value of the type, or else f64.
+#[test]
+fn small_and_whole_numbers_are_read() {
+    let read = |dtype: &str, bytes: &[u8]| {
+        parse(&file(&tensor(dtype, "[2]", bytes.len() as u64), bytes)).unwrap()
+    };
+    let singles = array![[-1.0_f32, 2.0]];
+    for (dtype, bytes) in [
+        ("I8", &[0xff, 2][..]),
+        ("I16", &[0xff, 0xff, 2, 0]),
+        ("F16", &[0x00, 0xbc, 0x00, 0x40]),
+        ("BF16", &[0x80, 0xbf, 0x00, 0x40]),
+    ] {
+        assert_eq!(read(dtype, bytes), singles.clone().into(), "{dtype}");
+    }
+    assert_eq!(read("BOOL", &[1, 0]), array![[1.0_f32, 0.0]].into());
+    assert_eq!(read("U16", &[0xff, 0xff, 2, 0]), array![[65535.0_f32, 2.0]].into());
+    let doubles = array![[-1.0_f64, 2.0]];
+    assert_eq!(read("I32", &[0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0]), doubles.clone().into());
+    let mut bytes = [0xff; 16];
+    bytes[8..].copy_from_slice(&2_u64.to_le_bytes());
+    assert_eq!(read("I64", &bytes), doubles.into());
+    let largest = 18_446_744_073_709_551_616.0;
+    assert_eq!(read("U64", &bytes), array![[largest, 2.0]].into());
+    assert_eq!(read("U32", &bytes[4..12]), array![[4_294_967_295.0, 2.0]].into());
 }
