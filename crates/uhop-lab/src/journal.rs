@@ -66,6 +66,9 @@ impl Journal {
         header: &Header,
     ) -> Result<(Self, Finished<T, R>)> {
         let path = folder.path().join(FILE);
+        if !path.exists() {
+            refuse_trainings(folder.path())?;
+        }
         let opened = OpenOptions::new().read(true).append(true).create(true).open(&path);
         let mut file = opened.map_err(|error| Error::write(&path, error))?;
         match file.try_lock() {
@@ -85,7 +88,6 @@ impl Journal {
             journal.change(|file| file.set_len(whole as u64))?;
         }
         if whole == 0 {
-            refuse_trainings(folder.path())?;
             journal.append(header)?;
         }
         Ok((journal, finished))

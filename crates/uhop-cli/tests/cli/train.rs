@@ -100,6 +100,8 @@ fn a_folder_is_of_one_experiment_or_training() {
     fs::write(here.join("trained/dense-seed-0.checkpoint"), "").unwrap();
     for run in [basins, contribution] {
         refused(&[&run[..], &["trained"]].concat(), "dense-seed-0.checkpoint: is of a training");
+        // And left as it was, for the training to go on in.
+        assert_eq!(fs::read_dir(here.join("trained")).unwrap().count(), 1);
     }
     fs::create_dir(here.join("other")).unwrap();
     fs::rename(here.join("basins/rows.jsonl"), here.join("other/rows.jsonl")).unwrap();
