@@ -165,7 +165,7 @@ fn distinct<I: std::hash::Hash + Eq + std::fmt::Display>(ids: &[I]) -> Result<()
     match ids.iter().find(|id| !seen.insert(*id)) {
         None => Ok(()),
         Some(id) => {
-            let what = format!("{id}, which is there twice");
+            let what = format!("there twice (id {id})");
             Err(Error::domain("ids", "an id", what, "different from every other, stored or added"))
         }
     }
