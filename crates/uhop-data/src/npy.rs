@@ -2,9 +2,9 @@
 //!
 //! Read: floats of 16, 32 and 64 bits, integers and booleans, in either byte order, in C or Fortran order,
 //! format versions 1 to 3. Up to 16 bits they are f32, exactly; integers of 32 and 64 bits are f64, those
-//! beyond 2⁵³ the nearest. Nothing is scaled. The first dimension counts the rows and the others are flattened: rank 1 is one
-//! row, rank 3 of shape `[n, h, w]` is `[n, h * w]`. Written: f32 or f64 of shape `[n_rows, dim]`,
-//! little-endian, C order, version 1.
+//! beyond 2⁵³ the nearest. Nothing is scaled. The first dimension counts the rows and the others are
+//! flattened: rank 1 is one row, rank 3 of shape `[n, h, w]` is `[n, h * w]`. Written: f32 or f64 of shape
+//! `[n_rows, dim]`, little-endian, C order, version 1.
 //!
 //! # What is rejected
 //!
@@ -17,8 +17,9 @@
 //!
 //! The size of a file is compared with its header before memory is taken. A stream has no known
 //! size; memory grows as data arrive, never because a header asks for it. The values take 4 times
-//! the size of a file of bytes, twice that of 16 or 32-bit integers and once that of f32 or f64, twice that
-//! in Fortran order, three times from a stream. [`RowReader`] holds one batch, with room to grow: three times its values.
+//! the size of a file of bytes, twice that of one of 16 bits or of integers of 32, and once that of any
+//! other; twice that in Fortran order, three times from a stream. [`RowReader`] holds one batch, with room
+//! to grow: three times its values.
 //! [`Rows`](crate::Rows) too, except in Fortran order.
 //!
 //! # Source

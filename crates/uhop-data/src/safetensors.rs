@@ -1,8 +1,9 @@
 //! `.safetensors` files: named tensors behind a JSON header.
 //!
 //! One tensor is read, by name or because it is the only one: F16, BF16, F32, F64, integers or BOOL,
-//! unscaled. Types of up to 16 bits are f32, exactly; integers of 32 and 64 bits are f64. The first dimension counts the rows and the others are flattened; rank 1 is one row. Written is one
-//! tensor named `patterns`, F32 or F64, of shape `[n_rows, dim]`.
+//! unscaled. Types of up to 16 bits are f32, exactly; integers of 32 and 64 bits are f64. The first
+//! dimension counts the rows and the others are flattened; rank 1 is one row. Written is one tensor
+//! named `patterns`, F32 or F64, of shape `[n_rows, dim]`.
 //!
 //! # What is rejected
 //!
@@ -15,7 +16,7 @@
 //!
 //! The header is read only when it fits in the file; parsed, it may take 64 times its size. Of the
 //! data only the one tensor is read, after the size of the file has been compared with the header:
-//! 4 times its size for U8, once for floats.
+//! 4 times its size for types of 8 bits, twice for 16 bits and integers of 32, once for others.
 //!
 //! # Source
 //!

@@ -68,9 +68,9 @@ pub struct Finished {
 impl Run<'_> {
     /// Measures whatever the folder does not hold yet, and writes all rows.
     ///
-    /// Finished memory sets go to rows.jsonl as they come, with what a report shows of them, so that a run that was stopped or killed
-    /// is gone on with by the same call. Rows do not depend on the number of jobs, but for the
-    /// seconds.
+    /// Finished memory sets go to rows.jsonl as they come, with what a report shows of them, so that a
+    /// run that was stopped or killed is gone on with by the same call. Rows do not depend on
+    /// the number of jobs, but for the seconds.
     ///
     /// ```no_run
     /// use std::num::NonZeroUsize;
