@@ -104,10 +104,10 @@ impl<'a> Maps<'a> {
                 (Loss::Average, false) => Optimizer::gradient_descent(self.stage1.average_rate)?,
                 (Loss::Average, true) => Optimizer::published_decay(self.stage1.average_rate)?,
             };
-            // From there on the rate is 0 in f32, and a step leaves every bit of W as it is.
-            let frozen = (1..recipe.steps).find(|&step| optimizer.rate(step) as f32 == 0.0);
-            let steps = frozen.unwrap_or(recipe.steps) - steps_before;
-            let params = Params::new(loss, optimizer, steps)?.keep_rows();
+            let params = Params::new(loss, optimizer, recipe.steps - steps_before)?.keep_rows();
+            // The rate falls at every step: after one that f32 cannot tell from none there is no other.
+            let params =
+                if recipe.decaying { params.with_tolerance(f64::MIN_POSITIVE)? } else { params };
             learn(&trained, start, &params, |_| {
                 if (self.keep_going)() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             })
@@ -123,5 +123,38 @@ impl<'a> Maps<'a> {
         });
         self.learned.insert(recipe, Arc::clone(&learned));
         Ok(learned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// A step that does not change the loss moves W by rounding at most, and those left out by less, as
+    /// their rates are a part of its own: together by no more than an entry's rounding twice.
+    #[test]
+    fn a_decaying_rate_is_followed_as_long_as_it_moves_anything() {
+        let rows = ndarray::Array2::from_shape_fn((40, 12), |(i, j)| {
+            ((1 + i * 7 + j * 3 + i * j) as f32 * 0.37).sin()
+        });
+        let patterns = Patterns::new(rows).unwrap();
+        let stage1 =
+            Stage1 { steps: vec![100], dim_features: None, average_rate: 1.0, max_rate: 1.0 };
+        let looks = AtomicUsize::new(0);
+        let look = || looks.fetch_add(1, Ordering::Relaxed) < usize::MAX;
+        let recipe = Recipe { loss: Loss::Average, half: false, decaying: true, steps: 100 };
+        let learned = Maps::new(&patterns, &stage1, 3, &look).get(recipe).unwrap();
+        let made = looks.load(Ordering::Relaxed);
+        assert!((5..50).contains(&made), "{made}");
+
+        let optimizer = Optimizer::published_decay(1.0).unwrap();
+        let params = Params::new(SeparationLoss::average(), optimizer, 100).unwrap().keep_rows();
+        let start = LinearMap::random_normal(12, 12, seed_of(3, Use::Start)).unwrap();
+        let all = learn(&patterns, start, &params, |_| ControlFlow::Continue(())).unwrap();
+        for (found, expected) in learned.map.weight().iter().zip(all.map.weight()) {
+            assert!((found - expected).abs() <= 2.0 * f32::EPSILON * expected.abs().max(1.0));
+        }
     }
 }

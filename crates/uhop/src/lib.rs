@@ -79,6 +79,7 @@ mod feature_map;
 mod memory;
 pub mod metrics;
 mod model;
+mod neighbours;
 mod pairs;
 mod patterns;
 mod product;

@@ -1,6 +1,7 @@
 //! The closest pair of a set of rows, searched by tiles of a matrix product.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
@@ -81,9 +82,7 @@ impl<'a, T: Scalar> ClosestPair<'a, T> {
 
     /// The closest pair with one row of `own` and the other among `others`, in this thread.
     fn of_tile(&self, own: &[usize], others: Range<usize>) -> Option<Pair> {
-        let dim = self.rows.ncols();
-        let epsilon = (dim + 4) as f64 * T::epsilon().widen();
-        let underflow = dim as f64 * T::min_positive_value().widen();
+        let bound = self.bound();
         let mut gram = Array2::zeros((own.len(), others.len()));
         let columns = self.rows.slice(s![others.clone(), ..]);
         product_into(gram.view_mut(), self.rows.select(Axis(0), own).view(), columns.t());
@@ -92,9 +91,9 @@ impl<'a, T: Scalar> ClosestPair<'a, T> {
             let products = products.to_slice().expect("a row of a fresh tile");
             let (norm, norms) = (self.norms[own], &self.norms[others.clone()]);
             // A product that overflows, even to −∞ on its way to a larger sum, rules nothing out.
-            let least = simd::least_distance(products, norm, norms, epsilon);
+            let least = simd::least_distance(products, norm, norms, bound.epsilon);
             if let (Some(least), Some(best)) = (least, best)
-                && least - underflow > best.squared_distance
+                && least - bound.underflow > best.squared_distance
             {
                 continue;
             }
@@ -102,8 +101,7 @@ impl<'a, T: Scalar> ClosestPair<'a, T> {
                 if other == own {
                     continue;
                 }
-                let size = norm + other_norm;
-                let least = size - epsilon * size - 2.0 * inner.widen() - underflow;
+                let least = bound.least(norm + other_norm, inner.widen());
                 let in_play = |best: Pair| least <= best.squared_distance;
                 if !inner.is_finite() || best.is_none_or(in_play) {
                     let pair = self.pair(own.min(other), own.max(other));
@@ -114,9 +112,72 @@ impl<'a, T: Scalar> ClosestPair<'a, T> {
         best
     }
 
+    /// All pairs whose squared distance is `most_square` or less, and others whose error leaves that open,
+    /// the first row before the second; nothing when they are more than `most_pairs`.
+    pub(crate) fn within(&self, most_square: f64, most_pairs: usize) -> Option<Vec<[u32; 2]>> {
+        let n_rows = self.rows.nrows();
+        let mut tiles = Vec::new();
+        for at in (0..n_rows).step_by(TILE) {
+            let own = at..(at + TILE).min(n_rows);
+            let others = (at..n_rows).step_by(WIDTH);
+            tiles.extend(others.map(|at| (own.clone(), at..(at + WIDTH).min(n_rows))));
+        }
+        let found = AtomicUsize::new(0);
+        let of_tile = |(own, others): (Range<usize>, Range<usize>)| {
+            let pairs = self.of_tile_within(own, others, most_square);
+            let before = found.fetch_add(pairs.len(), Ordering::Relaxed);
+            (before + pairs.len() <= most_pairs).then_some(pairs)
+        };
+        let pairs: Option<Vec<Vec<_>>> = tiles.into_par_iter().map(of_tile).collect();
+        Some(pairs?.concat())
+    }
+
+    fn of_tile_within(
+        &self,
+        own: Range<usize>,
+        others: Range<usize>,
+        most_square: f64,
+    ) -> Vec<[u32; 2]> {
+        let bound = self.bound();
+        let mut gram = Array2::zeros((own.len(), others.len()));
+        let columns = self.rows.slice(s![others.clone(), ..]);
+        product_into(gram.view_mut(), self.rows.slice(s![own.clone(), ..]), columns.t());
+        let mut pairs = Vec::new();
+        for (own, products) in own.zip(gram.outer_iter()) {
+            let norm = self.norms[own];
+            for (inner, other) in products.iter().zip(others.clone()) {
+                let least = bound.least(norm + self.norms[other], inner.widen());
+                // Or is no number: a product that overflows rules nothing out.
+                if own < other && !(inner.is_finite() && least > most_square) {
+                    pairs.push([own as u32, other as u32]);
+                }
+            }
+        }
+        pairs
+    }
+
+    fn bound(&self) -> Bound {
+        let dim = self.rows.ncols();
+        let epsilon = (dim + 4) as f64 * T::epsilon().widen();
+        Bound { epsilon, underflow: dim as f64 * T::min_positive_value().widen() }
+    }
+
     fn pair(&self, first: usize, second: usize) -> Pair {
         let squared_distance = squared_distance(self.rows.row(first), self.rows.row(second));
         Pair { first, second, squared_distance }
+    }
+}
+
+/// What a squared distance read off a product is off by: `epsilon` times |u|² + |v|², and `underflow`.
+struct Bound {
+    epsilon: f64,
+    underflow: f64,
+}
+
+impl Bound {
+    /// The least that ‖u − v‖² can be, for |u|² + |v|² of this `size`.
+    fn least(&self, size: f64, inner: f64) -> f64 {
+        size - self.epsilon * size - 2.0 * inner - self.underflow
     }
 }
 

@@ -59,14 +59,14 @@ pub(crate) fn distance_exponents<T: Scalar>(
     dispatched!(portable::distance_exponents(products, norm, norms, t))
 }
 
-/// Replaces the exponents of a row by exp(e − largest), adds each to its entry of `sums` and returns
-/// their sum.
+/// Replaces the exponents of a row by w = exp(e − largest), adds w and w·e to their entries of
+/// `sums` and `products`, and returns Σ w and Σ w·e. Where e is −∞, both are 0.
 pub(crate) fn relative_exponentials<T: Scalar>(
     exponents: &mut [T],
     largest: T,
-    sums: &mut [f64],
-) -> f64 {
-    dispatched!(portable::relative_exponentials(exponents, largest, sums))
+    (sums, products): (&mut [f64], &mut [f64]),
+) -> (f64, f64) {
+    dispatched!(portable::relative_exponentials(exponents, largest, (sums, products)))
 }
 
 /// Replaces a row by exp(x − largest), for `largest` ≥ x.
@@ -290,28 +290,43 @@ mod portable {
     pub(super) fn relative_exponentials<T: Scalar>(
         exponents: &mut [T],
         largest: T,
-        sums: &mut [f64],
-    ) -> f64 {
-        let mut totals = [0.0; LANES];
+        (sums, products): (&mut [f64], &mut [f64]),
+    ) -> (f64, f64) {
+        let (mut totals, mut total_products) = ([0.0; LANES], [0.0; LANES]);
+        let term = |e: T| {
+            let w = (e - largest).exp_of_non_positive();
+            // −∞·0 is no number.
+            let e = if e > T::min_value() { e } else { T::min_value() };
+            (w, w * e)
+        };
         let (chunks, rest) = exponents.as_chunks_mut::<LANES>();
         let (sum_chunks, sum_rest) = sums.as_chunks_mut::<LANES>();
-        for (chunk, sums) in chunks.iter_mut().zip(sum_chunks) {
-            for x in chunk.iter_mut() {
-                *x = (*x - largest).exp_of_non_positive();
+        let (product_chunks, product_rest) = products.as_chunks_mut::<LANES>();
+        for (chunk, (sums, products)) in
+            chunks.iter_mut().zip(sum_chunks.iter_mut().zip(product_chunks))
+        {
+            let mut weighed = [T::zero(); LANES];
+            for lane in 0..LANES {
+                (chunk[lane], weighed[lane]) = term(chunk[lane]);
             }
             for lane in 0..LANES {
-                let term = chunk[lane].widen();
-                totals[lane] += term;
-                sums[lane] += term;
+                let (w, product) = (chunk[lane].widen(), weighed[lane].widen());
+                totals[lane] += w;
+                sums[lane] += w;
+                total_products[lane] += product;
+                products[lane] += product;
             }
         }
-        for (lane, (x, sum)) in rest.iter_mut().zip(sum_rest).enumerate() {
-            *x = (*x - largest).exp_of_non_positive();
-            let term = x.widen();
-            totals[lane] += term;
-            *sum += term;
+        let rest = rest.iter_mut().zip(sum_rest.iter_mut().zip(product_rest)).enumerate();
+        for (lane, (x, (sum, product))) in rest {
+            let (w, weighed) = term(*x);
+            *x = w;
+            totals[lane] += w.widen();
+            *sum += w.widen();
+            total_products[lane] += weighed.widen();
+            *product += weighed.widen();
         }
-        totals.iter().sum()
+        (totals.iter().sum(), total_products.iter().sum())
     }
 
     #[inline(always)]

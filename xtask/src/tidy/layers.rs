@@ -19,6 +19,7 @@ const LAYERS: &[&str] = &[
     "vector_state",
     "product",
     "pairs",
+    "neighbours",
     "patterns",
     "channel",
     "feature_map",

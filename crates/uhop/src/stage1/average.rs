@@ -1,35 +1,20 @@
-//! log mean exp(−t‖f_i − f_j‖²) and its gradient, in one pass over the pairs of tiles of rows.
+//! log mean exp(−t‖f_i − f_j‖²) and its gradient.
 //!
-//! Each unordered pair of tiles is visited once: one product gives its inner products, of which the
-//! terms are made in place, and two products more add the terms to the gradient rows of either tile.
-//! Pairs of tiles are handled in rounds in which no tile occurs twice, so that a round is parallel and
-//! the sums of a tile are joined in the order of the rounds, whatever the number of threads.
+//! The terms are the weights of sums over rows, which are matrix products: of features, for ∂L/∂F, and then
+//! both tiles of a pair need one; or of patterns, for ∂L/∂W, and then one of them does.
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Zip, s};
+use ndarray::{Array2, ArrayView2, Zip, s};
 use rayon::prelude::*;
 
-use crate::pairs::squared_norms;
-use crate::product::{add_scaled_product, product_into};
+use super::tiles::{Pass, Sums};
+use crate::product::product;
 use crate::scalar::Scalar;
-use crate::simd;
 
-/// Rows of a tile: large enough for fast products, small enough to share among threads.
-pub(super) const TILE: usize = 128;
-
-/// The sums of the rows of a tile, Σ_j exp(−t‖f_i − f_j‖² − `largest`), alone and times f_j.
-struct Sums<'a, T> {
-    /// The largest exponent so far, to which the sums are relative; −∞ before the first.
-    largest: f64,
-    terms: Vec<f64>,
-    rows: ArrayViewMut2<'a, T>,
-}
-
-/// The terms exp(−t‖f_i − f_j‖² − `largest`) of the pairs of two tiles, with their sums.
-struct Terms<T> {
-    largest: T,
-    terms: Array2<T>,
-    row_sums: Vec<f64>,
-    column_sums: Vec<f64>,
+/// How features are compared: divided by their norms, or as they are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Features {
+    Unit,
+    Raw,
 }
 
 /// Ordered pairs of `n` rows of which the first `n_apart` make no pairs with each other.
@@ -45,189 +30,182 @@ pub(super) fn average<T: Scalar>(
     n_apart: usize,
     t: f64,
 ) -> Option<(f64, Array2<T>)> {
-    let n = features.nrows();
-    let norms = squared_norms(features).mapv(T::narrow).to_vec();
-    let pass = Pass { features, norms, n_apart, t };
+    let pass = Pass::new(features, n_apart, t);
+    let of_tile = |tile| features.slice(s![pass.range(tile), ..]);
     let mut gradient = Array2::zeros(features.raw_dim());
-    let mut tiles: Vec<Option<Sums<'_, T>>> = gradient
-        .axis_chunks_iter_mut(Axis(0), TILE)
-        .map(|rows| {
-            let terms = vec![0.0; rows.nrows()];
-            Some(Sums { largest: f64::NEG_INFINITY, terms, rows })
-        })
-        .collect();
-
-    let n_tiles = tiles.len();
-    let mut take = |tile: usize| tiles[tile].take().expect("a tile occurs once in a round");
-    let work: Vec<_> = (0..n_tiles).map(|tile| (tile, take(tile))).collect();
-    let done = work.into_par_iter().map(|(tile, sums)| pass.within(tile, sums));
-    for (tile, sums) in done.collect::<Option<Vec<_>>>()?.into_iter().enumerate() {
-        tiles[tile] = Some(sums);
+    let tiles = pass.sums(
+        &mut gradient,
+        |terms, (a, of_a)| of_a.add_rows(terms, 1.0, of_tile(a)),
+        |terms, (a, of_a), (b, of_b)| {
+            of_a.add_rows(terms, 1.0, of_tile(b));
+            of_b.add_columns(terms, of_tile(a));
+        },
+    )?;
+    let total = Total::of(&tiles);
+    if !total.is_none() {
+        tiles.into_par_iter().enumerate().for_each(|(tile, mut sums)| {
+            let scale = T::narrow(total.share_of(&sums, -4.0 * t));
+            let terms = &sums.totals.terms;
+            Zip::from(sums.rows.rows_mut()).and(of_tile(tile).rows()).and(terms).for_each(
+                |mut row, feature, &sum| {
+                    let sum = T::narrow(sum);
+                    row.zip_mut_with(&feature, |g, &f| *g = scale * (sum * f - *g));
+                },
+            );
+        });
     }
-    for round in rounds(n_tiles) {
-        let mut take = |tile: usize| tiles[tile].take().expect("a tile occurs once in a round");
-        let work: Vec<_> = round.iter().map(|&(a, b)| ((a, take(a)), (b, take(b)))).collect();
-        let done = work.into_par_iter().map(|(a, b)| pass.between(a, b));
-        for (&(a, b), (of_a, of_b)) in round.iter().zip(done.collect::<Option<Vec<_>>>()?) {
-            (tiles[a], tiles[b]) = (Some(of_a), Some(of_b));
-        }
-    }
-
-    let tiles: Vec<Sums<'_, T>> = tiles.into_iter().flatten().collect();
-    let largest = tiles.iter().fold(f64::NEG_INFINITY, |largest, tile| largest.max(tile.largest));
-    if largest == f64::NEG_INFINITY {
-        return Some((largest, gradient));
-    }
-    let relative = |tile: &Sums<'_, T>| (tile.largest - largest).exp();
-    let total: f64 = tiles.iter().map(|tile| relative(tile) * tile.terms.iter().sum::<f64>()).sum();
-    tiles.into_par_iter().enumerate().for_each(|(tile, mut sums)| {
-        let scale = T::narrow(-4.0 * t * relative(&sums) / total);
-        Zip::from(sums.rows.rows_mut()).and(pass.rows(tile).rows()).and(&sums.terms).for_each(
-            |mut row, feature, &sum| {
-                let sum = T::narrow(sum);
-                row.zip_mut_with(&feature, |g, &f| *g = scale * (sum * f - *g));
-            },
-        );
-    });
-    Some((largest + (total / pairs(n, n_apart)).ln(), gradient))
+    Some((total.loss(pairs(features.nrows(), n_apart)), gradient))
 }
 
-/// What every pair of tiles reads.
-struct Pass<'a, T> {
-    features: ArrayView2<'a, T>,
-    norms: Vec<T>,
+/// The same L, and ∂L/∂W for the features of W.
+///
+/// With q_ij the share of the ordered pair in Σ exp(−t‖f_i − f_j‖²) and f_i = Wξ_i, or f_i = Wξ_i for
+/// ξ_i = u_i/‖Wu_i‖ if features are unit vectors, whose gradient has no part along f_i:
+///
+/// ```text
+/// ∂L/∂W = −4t W (Σ_ij q_ij (1 − a_ij) ξ_i ξ_iᵀ − Σ_ij q_ij ξ_i ξ_jᵀ),    a_ij = ½‖f_i − f_j‖² (raw features: 0)
+/// ```
+///
+/// As q is symmetric, the second sum is that over one order of every pair, and its transpose.
+pub(super) fn average_of_weight<T: Scalar>(
+    weight: ArrayView2<'_, T>,
+    (features, patterns): (ArrayView2<'_, T>, ArrayView2<'_, T>),
+    kind: Features,
     n_apart: usize,
     t: f64,
-}
-
-impl<T: Scalar> Pass<'_, T> {
-    fn range(&self, tile: usize) -> std::ops::Range<usize> {
-        tile * TILE..((tile + 1) * TILE).min(self.norms.len())
+) -> Option<(f64, Array2<T>)> {
+    let pass = Pass::new(features, n_apart, t);
+    let of_tile = |tile| patterns.slice(s![pass.range(tile), ..]);
+    let mut sums = Array2::zeros(patterns.raw_dim());
+    let tiles = pass.sums(
+        &mut sums,
+        // Both orders of a pair within a tile are among its terms.
+        |terms, (a, of_a)| of_a.add_rows(terms, 0.5, of_tile(a)),
+        |terms, (_, of_a), (b, of_b)| {
+            of_a.add_rows(terms, 1.0, of_tile(b));
+            of_b.count_columns(terms);
+        },
+    )?;
+    let total = Total::of(&tiles);
+    let loss = total.loss(pairs(patterns.nrows(), n_apart));
+    if total.is_none() {
+        return Some((loss, Array2::zeros(weight.raw_dim())));
     }
-
-    fn rows(&self, tile: usize) -> ArrayView2<'_, T> {
-        self.features.slice(s![self.range(tile), ..])
-    }
-
-    /// The pairs of a tile's own rows.
-    fn within<'a>(&self, tile: usize, mut sums: Sums<'a, T>) -> Option<Sums<'a, T>> {
-        if let Some(terms) = self.terms(tile, tile)? {
-            sums.add(&terms.row_sums, terms.largest, terms.terms.view(), self.rows(tile));
-        }
-        Some(sums)
-    }
-
-    /// The pairs of one row of either tile.
-    fn between<'a>(
-        &self,
-        (a, mut of_a): (usize, Sums<'a, T>),
-        (b, mut of_b): (usize, Sums<'a, T>),
-    ) -> Option<(Sums<'a, T>, Sums<'a, T>)> {
-        if let Some(terms) = self.terms(a, b)? {
-            of_a.add(&terms.row_sums, terms.largest, terms.terms.view(), self.rows(b));
-            of_b.add(&terms.column_sums, terms.largest, terms.terms.t(), self.rows(a));
-        }
-        Some((of_a, of_b))
-    }
-
-    /// The terms of two tiles, or of one with itself, where a row is no pair with itself. The outer
-    /// option is nothing when a product overflows, the inner one when every term is 0.
-    fn terms(&self, a: usize, b: usize) -> Option<Option<Terms<T>>> {
-        let t = T::narrow(self.t);
-        let (rows, norms) = (self.rows(a), &self.norms[self.range(a)]);
-        let (columns, column_norms) = (self.rows(b), &self.norms[self.range(b)]);
-        let mut terms = Array2::zeros((rows.nrows(), columns.nrows()));
-        product_into(terms.view_mut(), rows, columns.t());
-        let (first_row, first_column) = (self.range(a).start, self.range(b).start);
-        let columns_apart = self.n_apart.saturating_sub(first_column).min(columns.nrows());
-        let mut largest = T::neg_infinity();
-        for (i, (mut row, &norm)) in terms.outer_iter_mut().zip(norms).enumerate() {
-            let row = row.as_slice_mut().expect("a row of a fresh tile");
-            let no_pairs = if first_row + i < self.n_apart {
-                0..columns_apart // itself among them
-            } else if a == b {
-                i..i + 1
-            } else {
-                0..0
+    tiles.into_par_iter().enumerate().for_each(|(tile, mut sums)| {
+        let scale = T::narrow(total.share_of(&sums, -4.0 * t));
+        let patterns = of_tile(tile);
+        let rows = sums.rows.rows_mut().into_iter().zip(patterns.rows());
+        for (i, (mut row, pattern)) in rows.enumerate() {
+            // Σ_j w_ij a_ij, as an exponent is −t‖f_i − f_j‖².
+            let along = match kind {
+                Features::Unit => -0.5 * sums.totals.exponents[i] / t,
+                Features::Raw => 0.0,
             };
-            row[no_pairs.clone()].fill(T::neg_infinity());
-            let (before, after) = row.split_at_mut(no_pairs.start);
-            let (norms_before, norms_after) = column_norms.split_at(no_pairs.start);
-            let (after, norms_after) =
-                (&mut after[no_pairs.len()..], &norms_after[no_pairs.len()..]);
-            for (part, norms) in [(before, norms_before), (after, norms_after)] {
-                largest = largest.max(simd::distance_exponents(part, norm, norms, t)?);
-            }
+            // Half, as the transpose is added.
+            let own = T::narrow(0.5 * (sums.totals.terms[i] - along));
+            row.zip_mut_with(&pattern, |sum, &x| *sum = scale * (own * x - *sum));
         }
-        if largest == T::neg_infinity() {
-            return Some(None);
-        }
-        let mut column_sums = vec![0.0; columns.nrows()];
-        let row_sums = terms
-            .outer_iter_mut()
-            .map(|mut row| {
-                let row = row.as_slice_mut().expect("a row of a fresh tile");
-                simd::relative_exponentials(row, largest, &mut column_sums)
-            })
-            .collect();
-        Some(Some(Terms { largest, terms, row_sums, column_sums }))
-    }
+    });
+    let half = product(sums.t(), patterns);
+    Some((loss, product(weight, (&half + &half.t()).view())))
 }
 
-impl<T: Scalar> Sums<'_, T> {
-    /// Adds terms relative to `largest`, with the rows that they are the weights of.
-    fn add(&mut self, sums: &[f64], largest: T, terms: ArrayView2<'_, T>, rows: ArrayView2<'_, T>) {
-        let largest = largest.widen();
-        if largest > self.largest {
-            let factor = (self.largest - largest).exp();
-            self.largest = largest;
-            self.terms.iter_mut().for_each(|sum| *sum *= factor);
-            let factor = T::narrow(factor);
-            self.rows.mapv_inplace(|sum| sum * factor);
-        }
-        let factor = (largest - self.largest).exp();
-        // Products of denormal numbers are slow; beside a term of 1 these are nothing.
-        if factor < T::min_positive_value().widen() {
-            return;
-        }
-        for (sum, more) in self.terms.iter_mut().zip(sums) {
-            *sum += factor * more;
-        }
-        add_scaled_product(self.rows.view_mut(), T::narrow(factor), terms, rows);
-    }
+/// Σ of all terms, relative to the largest exponent.
+struct Total {
+    largest: f64,
+    terms: f64,
 }
 
-/// Every pair `(a, b)`, `a != b`, of `n_tiles` tiles once, in rounds in which no tile occurs twice:
-/// one tile stays in place while the others turn around it, as in a tournament.
-fn rounds(n_tiles: usize) -> impl Iterator<Item = Vec<(usize, usize)>> {
-    // With an odd number the tile that stays is none, and its partner rests.
-    let turning = n_tiles - usize::from(n_tiles.is_multiple_of(2));
-    (0..if n_tiles < 2 { 0 } else { turning }).map(move |round| {
-        let middle = (turning < n_tiles).then_some((turning, round));
-        let around = (1..turning.div_ceil(2))
-            .map(|k| ((round + k) % turning, (round + turning - k) % turning));
-        middle.into_iter().chain(around).collect()
-    })
+impl Total {
+    fn of<T: Scalar>(tiles: &[Sums<'_, T>]) -> Self {
+        let largest = tiles.iter().fold(f64::NEG_INFINITY, |most, tile| most.max(tile.largest));
+        let mut total = Self { largest, terms: 0.0 };
+        if !total.is_none() {
+            let of_tile =
+                |tile: &Sums<'_, T>| total.relative(tile) * tile.totals.terms.iter().sum::<f64>();
+            total.terms = tiles.iter().map(of_tile).sum();
+        }
+        total
+    }
+
+    /// Whether there is no term.
+    fn is_none(&self) -> bool {
+        self.largest == f64::NEG_INFINITY
+    }
+
+    /// What a term of a tile is times here.
+    fn relative<T>(&self, tile: &Sums<'_, T>) -> f64 {
+        (tile.largest - self.largest).exp()
+    }
+
+    /// The share of a tile's term of `size` in the total.
+    fn share_of<T>(&self, tile: &Sums<'_, T>, size: f64) -> f64 {
+        size * self.relative(tile) / self.terms
+    }
+
+    /// L, for so many ordered pairs.
+    fn loss(&self, pairs: f64) -> f64 {
+        if self.is_none() { self.largest } else { self.largest + (self.terms / pairs).ln() }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::feature_map::normalize_rows;
 
+    fn wave(n: usize, dim: usize, phase: f64) -> Array2<f64> {
+        Array2::from_shape_fn((n, dim), |(i, j)| {
+            (phase + 1.7 * i as f64 + 0.3 * (i * j) as f64).sin() + 0.5 * (j as f64 - 1.0)
+        })
+    }
+
+    fn size(rows: &Array2<f64>) -> f64 {
+        rows.iter().map(|x| x * x).sum::<f64>().sqrt()
+    }
+
+    /// Both are sums of shares q_ij of 1 in all, times 4t and products of W and two patterns, of n + dim +
+    /// dim_features terms; shares are off by that of their exponents, at most 4t·`size`², and by some 20
+    /// roundings.
     #[test]
-    fn rounds_hold_every_pair_once_and_no_tile_twice() {
-        for n_tiles in 1..20 {
-            let mut pairs = Vec::new();
-            for round in rounds(n_tiles) {
-                let mut tiles: Vec<usize> = round.iter().flat_map(|&(a, b)| [a, b]).collect();
-                tiles.sort_unstable();
-                tiles.dedup();
-                assert_eq!(tiles.len(), 2 * round.len(), "{n_tiles} {round:?}");
-                pairs.extend(round.iter().map(|&(a, b)| (a.min(b), a.max(b))));
+    fn both_spaces_have_the_same_gradient() {
+        let t = 0.5;
+        for (n, dim, dim_features) in [(2, 3, 3), (130, 4, 6), (300, 5, 3)] {
+            let (patterns, weight) = (wave(n, dim, 0.4), 0.3 * wave(dim_features, dim, 2.0));
+            let raw = patterns.dot(&weight.t());
+            let mut unit = raw.clone();
+            let norms = normalize_rows(&mut unit);
+            let outward =
+                &patterns / &ndarray::Array1::from(norms.clone()).insert_axis(ndarray::Axis(1));
+            for n_apart in [0, n / 3, n - 1, n] {
+                let (loss, slope) = average(raw.view(), n_apart, t).unwrap();
+                let spaces = (raw.view(), patterns.view());
+                let of_raw = average_of_weight(weight.view(), spaces, Features::Raw, n_apart, t);
+                let of_raw = of_raw.unwrap();
+                let expected = slope.t().dot(&patterns);
+                let terms = (n + dim + dim_features + 20) as f64 * f64::EPSILON;
+                let bound = |features: &Array2<f64>, patterns: &Array2<f64>| {
+                    let largest = |rows: &Array2<f64>| {
+                        rows.rows().into_iter().map(|row| row.dot(&row)).fold(0.0, f64::max)
+                    };
+                    let shares = 1.0 + 4.0 * t * largest(features);
+                    terms * shares * 8.0 * t * size(&weight) * largest(patterns)
+                };
+                assert_eq!(of_raw.0, loss);
+                assert!(size(&(of_raw.1 - expected)) <= bound(&raw, &patterns), "{n} {n_apart}");
+
+                let (loss, mut slope) = average(unit.view(), n_apart, t).unwrap();
+                let spaces = (unit.view(), outward.view());
+                let of_unit = average_of_weight(weight.view(), spaces, Features::Unit, n_apart, t);
+                let of_unit = of_unit.unwrap();
+                for (mut slope, feature) in slope.rows_mut().into_iter().zip(unit.rows()) {
+                    let along = slope.dot(&feature);
+                    slope.scaled_add(-along, &feature);
+                }
+                let expected = slope.t().dot(&outward);
+                assert_eq!(of_unit.0, loss);
+                assert!(size(&(of_unit.1 - expected)) <= bound(&unit, &outward), "{n} {n_apart}");
             }
-            pairs.sort_unstable();
-            let all = (0..n_tiles).flat_map(|a| (a + 1..n_tiles).map(move |b| (a, b)));
-            assert_eq!(pairs, all.collect::<Vec<_>>(), "{n_tiles}");
         }
     }
 }

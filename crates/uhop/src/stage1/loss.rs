@@ -1,15 +1,16 @@
 //! The separation losses of Stage I, value and gradient in closed form.
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2, Zip};
 use rayon::prelude::*;
 
-use super::average::{average, pairs};
+use super::average::{Features, average, average_of_weight, pairs};
 use crate::error::{Error, Result, positive};
 use crate::feature_map::{LinearMap, normalize_rows};
-use crate::pairs::closest_pair;
+use crate::pairs::{Pair, closest_pair};
 use crate::patterns::Patterns;
 use crate::product::product;
 use crate::scalar::Scalar;
+use crate::wide;
 
 /// What Stage I minimises over W: how close the features of stored patterns are.
 ///
@@ -48,12 +49,6 @@ pub struct SeparationLoss {
 pub(crate) enum Over {
     Average,
     Max,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Features {
-    Unit,
-    Raw,
 }
 
 impl SeparationLoss {
@@ -191,7 +186,8 @@ impl SeparationLoss {
     /// g_i = −4t Σ_j q_ij (F̂_i − F̂_j), q_ij the share of the ordered pair in Σ G_t. Max:
     /// g_i = −2t (F̂_i − F̂_j) = −g_j for the closest pair, the first of equally close ones.
     ///
-    /// All are matrix products by tiles of patterns: nothing of size `n_patterns²` is held, and
+    /// Where there are many patterns the average loss has ∂L/∂W as W times a matrix `[dim, dim]`, equal but for
+    /// rounding. All are matrix products by tiles of patterns: nothing of size `n_patterns²` is held, and
     /// the result does not depend on the number of threads.
     ///
     /// ```
@@ -216,21 +212,38 @@ impl SeparationLoss {
         map: &LinearMap<T>,
         patterns: &Patterns<T>,
     ) -> Result<(f64, Array2<T>)> {
-        check_shapes(map, patterns)?;
-        let rows = patterns.view();
-        let (loss, slope) = self.at_features(map.features(rows))?;
-        finite_gradient(loss, slope.of_weight(rows))
+        self.value_and_gradient_by(map, patterns, closest_pair)
     }
 
-    /// L of the features F = ΞWᵀ, and ∂L/∂F.
-    pub(super) fn at_features<T: Scalar>(&self, features: Array2<T>) -> Result<(f64, Slope<T>)> {
-        if features.nrows() < 2 {
-            let need = "a separation needs at least two patterns";
-            return Err(Error::empty("separation loss", "the patterns", features.shape(), need));
-        }
+    /// The same, with the closest pair that `closest` finds.
+    pub(super) fn value_and_gradient_by<T: Scalar>(
+        &self,
+        map: &LinearMap<T>,
+        patterns: &Patterns<T>,
+        closest: impl FnOnce(ArrayView2<'_, T>) -> Option<Pair>,
+    ) -> Result<(f64, Array2<T>)> {
+        check_shapes(map, patterns)?;
+        let rows = patterns.view();
+        check_pairs(rows.shape())?;
         match self.over {
-            Over::Average => self.average_at(features, 0),
-            Over::Max => self.max_at(features),
+            Over::Average => self.average_over(map, rows, 0),
+            Over::Max => {
+                let (loss, slope) = self.max_at(map.features(rows), closest)?;
+                finite_gradient(loss, slope.of_weight(rows))
+            }
+        }
+    }
+
+    /// L of the features F = ΞWᵀ, and ∂L/∂F, with the closest pair that `closest` finds.
+    pub(super) fn at_features<T: Scalar>(
+        &self,
+        features: Array2<T>,
+        closest: impl FnOnce(ArrayView2<'_, T>) -> Option<Pair>,
+    ) -> Result<(f64, Slope<T>)> {
+        check_pairs(features.shape())?;
+        match self.over {
+            Over::Average => self.average_at(self.normalized(features)?, 0),
+            Over::Max => self.max_at(features, closest),
         }
     }
 
@@ -242,29 +255,43 @@ impl SeparationLoss {
         rows: ArrayView2<'_, T>,
         n_apart: usize,
     ) -> Result<(f64, Array2<T>)> {
-        let (loss, slope) = self.average_at(map.features(rows), n_apart)?;
+        let normalized = self.normalized(map.features(rows))?;
+        if pattern_space_is_cheaper(rows.nrows(), map)
+            && let Some(patterns) = as_compared(rows, &normalized)
+        {
+            let weight = map.weight();
+            let spaces = (normalized.rows.view(), patterns.view());
+            let found = average_of_weight(weight, spaces, self.features, n_apart, self.t);
+            let (loss, gradient) = distances_fit(found, rows.nrows(), n_apart)?;
+            return finite_gradient(loss, gradient);
+        }
+        let (loss, slope) = self.average_at(normalized, n_apart)?;
         finite_gradient(loss, slope.of_weight(rows))
     }
 
     fn average_at<T: Scalar>(
         &self,
-        features: Array2<T>,
+        normalized: Normalized<T>,
         n_apart: usize,
     ) -> Result<(f64, Slope<T>)> {
-        let n = features.nrows();
-        let (features, norms) = self.normalized(features)?;
-        let (loss, mut slope) = average(features.view(), n_apart, self.t)
-            .filter(|&(loss, _)| loss.is_finite() || pairs(n, n_apart) == 0.0)
-            .ok_or_else(|| overflow(DISTANCE, T::NAME))?;
+        let Normalized { rows: features, norms } = normalized;
+        let found = average(features.view(), n_apart, self.t);
+        let (loss, mut slope) = distances_fit(found, features.nrows(), n_apart)?;
         if let Some(norms) = norms {
             through_normalization(&mut slope, features.view(), &norms);
         }
         Ok((loss, Slope::Every(slope)))
     }
 
-    fn max_at<T: Scalar>(&self, features: Array2<T>) -> Result<(f64, Slope<T>)> {
-        let (features, norms) = self.normalized(features)?;
-        let (pair, loss, mut slope) = max(features.view(), self.t)?;
+    fn max_at<T: Scalar>(
+        &self,
+        features: Array2<T>,
+        closest: impl FnOnce(ArrayView2<'_, T>) -> Option<Pair>,
+    ) -> Result<(f64, Slope<T>)> {
+        let Normalized { rows: features, norms } = self.normalized(features)?;
+        let pair =
+            closest(features.view()).expect("the caller checked that there are two patterns");
+        let (pair, loss, mut slope) = max(features.view(), pair, self.t)?;
         check(loss.is_finite(), DISTANCE, T::NAME)?;
         if let Some(norms) = norms {
             let features = features.select(Axis(0), &pair);
@@ -273,18 +300,60 @@ impl SeparationLoss {
         Ok((loss, Slope::Of(pair, slope)))
     }
 
-    /// The features as they are compared, and their norms before they were normalised if they are.
-    fn normalized<T: Scalar>(
-        &self,
-        mut features: Array2<T>,
-    ) -> Result<(Array2<T>, Option<Vec<f64>>)> {
+    fn normalized<T: Scalar>(&self, mut features: Array2<T>) -> Result<Normalized<T>> {
         check(all_finite(&features), "a feature", T::NAME)?;
         let norms = match self.features {
             Features::Unit => Some(normalize_rows(&mut features)),
             Features::Raw => None,
         };
-        Ok((features, norms))
+        Ok(Normalized { rows: features, norms })
     }
+}
+
+/// The features as they are compared, and their norms before they were normalised if they are.
+struct Normalized<T> {
+    rows: Array2<T>,
+    norms: Option<Vec<f64>>,
+}
+
+/// The rows of which W makes the features as they are compared, if their squares are numbers of `T`; none
+/// where a feature is 0, as no row makes a unit feature of it.
+fn as_compared<'a, T: Scalar>(
+    rows: ArrayView2<'a, T>,
+    features: &Normalized<T>,
+) -> Option<CowArray<'a, T, Ix2>> {
+    let rows: CowArray<'a, T, Ix2> = match &features.norms {
+        None => rows.into(),
+        Some(norms) if norms.contains(&0.0) => return None,
+        Some(norms) => {
+            let mut rows = rows.to_owned();
+            Zip::from(rows.rows_mut()).and(norms).par_for_each(|mut row, &norm| {
+                row.mapv_inplace(|x| T::narrow(x.widen() / norm));
+            });
+            rows.into()
+        }
+    };
+    squares_fit(rows.view()).then_some(rows)
+}
+
+/// Whether the squares of all rows but zeros are numbers of `T`, and sums of many of them.
+pub(super) fn squares_fit<T: Scalar>(rows: ArrayView2<'_, T>) -> bool {
+    let epsilon = T::epsilon().widen();
+    let smallest = T::min_positive_value().widen() / epsilon;
+    let largest = T::max_value().widen() * epsilon;
+    rows.outer_iter().all(|row| {
+        let norm = wide::squared_norm(row);
+        (smallest..=largest).contains(&norm) || row.iter().all(|x| x.is_zero())
+    })
+}
+
+/// Whether ∂L/∂W of the average loss takes fewer products of numbers by [`average_of_weight`] than by
+/// [`average`] and [`Slope::of_weight`].
+fn pattern_space_is_cheaper<T: Scalar>(n: usize, map: &LinearMap<T>) -> bool {
+    let [n, dim, dim_features] = [n, map.dim(), map.dim_features()].map(|size| size as f64);
+    let by_features = n * n * dim_features + n * dim * dim_features;
+    let by_patterns = n * n * dim / 2.0 + n * dim * dim + dim * dim * dim_features;
+    by_patterns < by_features
 }
 
 /// ∂L/∂F.
@@ -308,6 +377,26 @@ impl<T: Scalar> Slope<T> {
 fn finite_gradient<T: Scalar>(loss: f64, gradient: Array2<T>) -> Result<(f64, Array2<T>)> {
     check(all_finite(&gradient), "the gradient", T::NAME)?;
     Ok((loss, gradient))
+}
+
+/// An average loss and its gradient, or an error that a distance overflowed.
+fn distances_fit<T: Scalar>(
+    found: Option<(f64, Array2<T>)>,
+    n: usize,
+    n_apart: usize,
+) -> Result<(f64, Array2<T>)> {
+    found
+        .filter(|&(loss, _)| loss.is_finite() || pairs(n, n_apart) == 0.0)
+        .ok_or_else(|| overflow(DISTANCE, T::NAME))
+}
+
+/// An error unless there are two rows.
+fn check_pairs(shape: &[usize]) -> Result<()> {
+    if shape[0] >= 2 {
+        return Ok(());
+    }
+    let need = "a separation needs at least two patterns";
+    Err(Error::empty("separation loss", "the patterns", shape, need))
 }
 
 const DISTANCE: &str = "the distance of two features";
@@ -340,8 +429,11 @@ fn all_finite<T: Scalar>(rows: &Array2<T>) -> bool {
 }
 
 /// The closest pair (i, j), L = −t‖f_i − f_j‖² and ∂L/∂(f_i, f_j), `[2, dim_features]`.
-fn max<T: Scalar>(features: ArrayView2<'_, T>, t: f64) -> Result<([usize; 2], f64, Array2<T>)> {
-    let pair = closest_pair(features).expect("the caller checked that there are two patterns");
+fn max<T: Scalar>(
+    features: ArrayView2<'_, T>,
+    pair: Pair,
+    t: f64,
+) -> Result<([usize; 2], f64, Array2<T>)> {
     let (i, j) = (pair.first, pair.second);
     if pair.squared_distance == 0.0 {
         let reason = format!(

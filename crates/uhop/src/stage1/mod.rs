@@ -25,18 +25,20 @@ mod descent;
 mod loss;
 mod optimizer;
 mod span;
+mod tiles;
 mod whitening;
 mod whole;
 
 use std::ops::ControlFlow;
 
+pub(crate) use average::Features;
 use batches::Batched;
 pub use batches::Batches;
 pub use copies::{Copies, Judgement};
 pub use denoising::{Denoising, Start, denoise, distances};
+pub(crate) use loss::Over;
 pub use loss::SeparationLoss;
 use loss::check_shapes;
-pub(crate) use loss::{Features, Over};
 pub use optimizer::Optimizer;
 pub(crate) use optimizer::{Kind as OptimizerKind, Schedule};
 use span::Span;
@@ -252,7 +254,9 @@ pub struct Progress {
 /// run by [`ControlFlow::Break`]. The result is the same bit for bit for any number of threads.
 ///
 /// A step costs O(n·`dim`·`dim_features` + n²·`dim_features`) for n patterns; gradient descent on at most
-/// `dim` patterns only O(n²·`dim_features`), as all that it adds to W is a combination of patterns.
+/// `dim` patterns only O(n²·`dim_features`), as all that it adds to W is a combination of patterns. Of the
+/// max loss, few steps look at all pairs: the others look at those that were near not long ago, among which
+/// the closest provably is.
 ///
 /// ```
 /// use std::ops::ControlFlow;

@@ -7,18 +7,18 @@
 //! the gradient, where W itself costs n_patterns·dim·dim_features for each. Adam, which divides every
 //! entry of W by its own scale, leaves the span.
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 
 use super::descent::Descent;
-use super::loss::{SeparationLoss, Slope};
+use super::loss::{SeparationLoss, Slope, squares_fit};
 use super::optimizer::Optimizer;
 use super::{HeldOut, Params};
 use crate::error::{Error, Result};
 use crate::feature_map::LinearMap;
+use crate::neighbours::Neighbours;
 use crate::patterns::Patterns;
 use crate::product::product;
 use crate::scalar::Scalar;
-use crate::wide;
 
 pub(super) struct Span<'a, T> {
     loss: SeparationLoss,
@@ -32,6 +32,7 @@ pub(super) struct Span<'a, T> {
     gram: Array2<T>,
     /// S
     shifts: Array2<T>,
+    neighbours: Neighbours<T>,
     /// ∂L/∂F at the last loss.
     slope: Option<Slope<T>>,
 }
@@ -40,15 +41,9 @@ impl<'a, T: Scalar> Span<'a, T> {
     /// Whether it is cheaper than moving all of W, and as exact: ΞΞᵀ holds the squares of the patterns, which
     /// may leave the numbers of `T` where the patterns themselves do not.
     pub(super) fn suits(patterns: &Patterns<T>, params: &Params) -> bool {
-        let epsilon = T::epsilon().widen();
-        let smallest = T::min_positive_value().widen() / epsilon;
-        let largest = T::max_value().widen() * epsilon;
         params.optimizer.is_descent()
             && patterns.n_patterns() <= patterns.dim()
-            && patterns.view().outer_iter().all(|row| {
-                let norm = wide::squared_norm(row);
-                (smallest..=largest).contains(&norm) || row.iter().all(|x| x.is_zero())
-            })
+            && squares_fit(patterns.view())
     }
 
     pub(super) fn new(patterns: &'a Patterns<T>, start: LinearMap<T>, params: &Params) -> Self {
@@ -61,6 +56,7 @@ impl<'a, T: Scalar> Span<'a, T> {
             shifts: Array2::zeros((rows.nrows(), start.dim_features())),
             patterns,
             start,
+            neighbours: Neighbours::new(),
             slope: None,
         }
     }
@@ -74,7 +70,8 @@ impl<T: Scalar> Descent for Span<'_, T> {
         if step > 0 {
             features += &product(self.gram.view(), self.shifts.view());
         }
-        let (loss, slope) = self.loss.at_features(features)?;
+        let closest = |rows: ArrayView2<'_, T>| self.neighbours.closest_pair(rows);
+        let (loss, slope) = self.loss.at_features(features, closest)?;
         self.slope = Some(slope);
         Ok(loss)
     }

@@ -1,6 +1,6 @@
 //! Stage I over all pairs of patterns, every entry of W moved.
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 
 use super::descent::Descent;
 use super::loss::SeparationLoss;
@@ -8,6 +8,7 @@ use super::optimizer::State;
 use super::{HeldOut, Params};
 use crate::error::Result;
 use crate::feature_map::LinearMap;
+use crate::neighbours::Neighbours;
 use crate::patterns::Patterns;
 use crate::scalar::Scalar;
 
@@ -35,12 +36,14 @@ impl<T: Scalar> Weight<T> {
 pub(super) struct Whole<'a, T> {
     loss: SeparationLoss,
     patterns: &'a Patterns<T>,
+    neighbours: Neighbours<T>,
     weight: Weight<T>,
 }
 
 impl<'a, T: Scalar> Whole<'a, T> {
     pub(super) fn new(patterns: &'a Patterns<T>, start: LinearMap<T>, params: &Params) -> Self {
-        Self { loss: params.loss, patterns, weight: Weight::new(start, params) }
+        let (loss, neighbours) = (params.loss, Neighbours::new());
+        Self { loss, patterns, neighbours, weight: Weight::new(start, params) }
     }
 }
 
@@ -48,7 +51,9 @@ impl<T: Scalar> Descent for Whole<'_, T> {
     type Map = LinearMap<T>;
 
     fn loss(&mut self, _step: usize) -> Result<f64> {
-        let (loss, gradient) = self.loss.value_and_gradient(&self.weight.map, self.patterns)?;
+        let closest = |rows: ArrayView2<'_, T>| self.neighbours.closest_pair(rows);
+        let map = &self.weight.map;
+        let (loss, gradient) = self.loss.value_and_gradient_by(map, self.patterns, closest)?;
         self.weight.gradient = gradient;
         Ok(loss)
     }
