@@ -32,7 +32,9 @@ const TASK: usize = 1024;
 pub(crate) struct Neighbours<T> {
     listed: usize,
     list: Option<List<T>>,
-    /// Whether lists last for a search at least.
+    /// Whether the list has served a search since the one that it was made for.
+    served: bool,
+    /// Whether lists serve at all.
     pays: bool,
 }
 
@@ -50,22 +52,21 @@ impl<T: Scalar> Neighbours<T> {
     }
 
     fn with_listed(listed: usize) -> Self {
-        Self { listed, list: None, pays: true }
+        Self { listed, list: None, served: true, pays: true }
     }
 
     /// [`closest_pair`] of `rows`, which are as many and as long as at the last search.
     pub(crate) fn closest_pair(&mut self, rows: ArrayView2<'_, T>) -> Option<Pair> {
         if let Some(found) = self.list.as_ref().and_then(|list| list.closest_pair(rows)) {
+            self.served = true;
             return Some(found);
         }
-        let found = self.pays.then(|| List::new(rows, self.listed)).flatten();
-        let found = found.and_then(|list| Some((list.closest_pair(rows)?, list)));
-        let Some((found, list)) = found else {
-            (self.list, self.pays) = (None, false);
-            return closest_pair(rows);
-        };
-        self.list = Some(list);
-        Some(found)
+        self.pays &= self.served;
+        let list = self.pays.then(|| List::new(rows, self.listed)).flatten();
+        let found = list.as_ref().and_then(|list| list.closest_pair(rows));
+        (self.served, self.pays) = (false, found.is_some());
+        self.list = list.filter(|_| self.pays);
+        found.or_else(|| closest_pair(rows))
     }
 }
 
@@ -196,6 +197,17 @@ mod tests {
         assert_eq!(listed, start);
         rows.mapv_inplace(|x| x * 2.0);
         assert_eq!(search(&rows), (Pair { squared_distance: 0.25, ..found }, rows.clone()));
+    }
+
+    #[test]
+    fn rows_that_always_move_far_are_searched_without_a_list() {
+        let mut rows = wave(200, 3, 0.0);
+        let mut neighbours = Neighbours::with_listed(3);
+        for step in 0..4 {
+            assert_eq!(neighbours.closest_pair(rows.view()), closest_pair(rows.view()));
+            assert_eq!((neighbours.pays, neighbours.list.is_some()), (step == 0, step == 0));
+            rows = wave(200, 3, 1.0 + f64::from(step));
+        }
     }
 
     /// Where all pairs are equally far apart no list is a small part of them.
