@@ -89,11 +89,8 @@ impl<T: Scalar> List<T> {
     /// now farther apart than R − r − r' if they moved by r and r'. The closest listed pair, at d, is closer
     /// than those of which neither row moved by (R − d)/2. The few other rows are searched one by one.
     fn closest_pair(&self, rows: ArrayView2<'_, T>) -> Option<Pair> {
-        let measured = |&[first, second]: &[u32; 2]| {
-            let (first, second) = (first as usize, second as usize);
-            let squared_distance = squared_distance(rows.row(first), rows.row(second));
-            Pair { first, second, squared_distance }
-        };
+        let measured =
+            |&[first, second]: &[u32; 2]| Pair::of(rows, first as usize, second as usize);
         let of_task = |pairs: &[[u32; 2]]| pairs.iter().map(measured).reduce(Pair::closer);
         let closest = self.pairs.par_chunks(TASK).filter_map(of_task).reduce_with(Pair::closer)?;
         // Squared distances are off by at most (dim + 3)·ε of themselves, distances by half of that.

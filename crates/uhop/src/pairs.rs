@@ -33,6 +33,12 @@ impl Pair {
         self.squared_distance.sqrt()
     }
 
+    /// The pair of two rows, measured.
+    pub(crate) fn of<T: Scalar>(rows: ArrayView2<'_, T>, first: usize, second: usize) -> Self {
+        let squared_distance = squared_distance(rows.row(first), rows.row(second));
+        Self { first, second, squared_distance }
+    }
+
     /// The closer pair; of equally close pairs the one that comes first, whoever found it.
     pub(crate) fn closer(self, other: Self) -> Self {
         let key = |pair: &Self| (pair.first, pair.second);
@@ -104,7 +110,7 @@ impl<'a, T: Scalar> ClosestPair<'a, T> {
                 let least = bound.least(norm + other_norm, inner.widen());
                 let in_play = |best: Pair| least <= best.squared_distance;
                 if !inner.is_finite() || best.is_none_or(in_play) {
-                    let pair = self.pair(own.min(other), own.max(other));
+                    let pair = Pair::of(self.rows, own.min(other), own.max(other));
                     best = Some(best.map_or(pair, |best| best.closer(pair)));
                 }
             }
@@ -160,11 +166,6 @@ impl<'a, T: Scalar> ClosestPair<'a, T> {
         let dim = self.rows.ncols();
         let epsilon = (dim + 4) as f64 * T::epsilon().widen();
         Bound { epsilon, underflow: dim as f64 * T::min_positive_value().widen() }
-    }
-
-    fn pair(&self, first: usize, second: usize) -> Pair {
-        let squared_distance = squared_distance(self.rows.row(first), self.rows.row(second));
-        Pair { first, second, squared_distance }
     }
 }
 
