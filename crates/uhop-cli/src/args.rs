@@ -835,8 +835,8 @@ pub(crate) struct RetrieveArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) max_steps: usize,
 
-    /// Stop a query when an update moves it by no more than this
-    #[arg(long, value_name = "DISTANCE", allow_negative_numbers = true)]
+    /// Stop a query before --max-steps when an update moves it by no more than this
+    #[arg(long, value_name = "DISTANCE", requires = "max_steps", allow_negative_numbers = true)]
     pub(crate) tolerance: Option<f64>,
 
     /// Do not compare the numbers in the memory file with their checksums, so that a large one

@@ -238,10 +238,11 @@ pub(crate) fn patterns<T: Scalar>(path: &Path, rows: Array2<T>) -> Result<Patter
     Patterns::new(rows).map_err(|error| at(path, &error))
 }
 
-/// The lines of a text file.
+/// The lines of a text file, without the byte order mark that editors on Windows begin it with.
 pub(crate) fn lines(path: &Path) -> Result<Vec<String>, Failure> {
     let text = fs::read_to_string(path)
         .map_err(|error| Failure::user(format!("cannot read {}: {error}", path.display())))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     Ok(text.lines().map(str::to_owned).collect())
 }
 

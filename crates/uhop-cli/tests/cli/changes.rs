@@ -55,6 +55,21 @@ fn patterns_come_and_go_by_their_ids() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_part_of_an_id() {
+    let folder = folder();
+    let folder = folder.path();
+    fs::write(folder.join("ids.txt"), "\u{feff}1\r\n2\r\n3\r\n").unwrap();
+    json(folder, &["fit", "patterns.csv", "-o", "m.safetensors", "--ids", "ids.txt"]);
+    // Numbers all three, so that another number can be added.
+    fs::write(folder.join("new.csv"), "0,0,0,1\n").unwrap();
+    fs::write(folder.join("new-ids.txt"), "\u{feff}4\n").unwrap();
+    json(folder, &["add", "m.safetensors", "new.csv", "--ids", "new-ids.txt"]);
+    fs::write(folder.join("gone.txt"), "\u{feff}1\n4").unwrap();
+    let removed = json(folder, &["remove", "m.safetensors", "--ids-from", "gone.txt"]);
+    assert_eq!((&removed["n_removed"], &removed["n_patterns"]), (&2.into(), &2.into()));
+}
+
+#[test]
 fn a_large_file_is_changed_by_its_journal() {
     let folder = large();
     let folder = folder.path();
