@@ -9,6 +9,7 @@ pub(super) const SPECS: &[(&str, &str)] = &[
     ("memory-size", include_str!("../../specs/memory-size.toml")),
     ("memory-size-large", include_str!("../../specs/memory-size-large.toml")),
     ("memory-size-cifar10", include_str!("../../specs/memory-size-cifar10.toml")),
+    ("memory-size-large-cifar10", include_str!("../../specs/memory-size-large-cifar10.toml")),
     ("memory-size-tiny-imagenet", include_str!("../../specs/memory-size-tiny-imagenet.toml")),
     ("noise", include_str!("../../specs/noise.toml")),
     ("noise-cifar10", include_str!("../../specs/noise-cifar10.toml")),
