@@ -63,22 +63,23 @@ pub(super) fn save<M: Module>(
 
 /// Where two identities differ, from the first entry that does to the last.
 fn differing<'a>(one: &'a str, other: &'a str) -> (&'a str, &'a str) {
-    let is_edge = |c: char| matches!(c, ',' | '{' | '}' | ' ');
-    let same = |mut pairs: Box<dyn Iterator<Item = (char, char)> + '_>| {
-        let mut n_same = 0;
-        let mut n_to_edge = 0;
-        while let Some((a, b)) = pairs.next().filter(|(a, b)| a == b) {
-            n_same += a.len_utf8();
-            if is_edge(b) {
-                n_to_edge = n_same;
-            }
-        }
-        n_to_edge
-    };
-    let start = same(Box::new(one.chars().zip(other.chars())));
+    let start = same(one.chars().zip(other.chars()));
     let (one, other) = (&one[start..], &other[start..]);
-    let end = same(Box::new(one.chars().rev().zip(other.chars().rev())));
+    let end = same(one.chars().rev().zip(other.chars().rev()));
     (&one[..one.len() - end], &other[..other.len() - end])
+}
+
+/// How many bytes are the same, in whole entries.
+fn same(pairs: impl Iterator<Item = (char, char)>) -> usize {
+    let mut n_same = 0;
+    let mut n_to_edge = 0;
+    for (c, _) in pairs.take_while(|(a, b)| a == b) {
+        n_same += c.len_utf8();
+        if matches!(c, ',' | '{' | '}' | ' ') {
+            n_to_edge = n_same;
+        }
+    }
+    n_to_edge
 }
 
 /// Reads it, into a model and an optimizer of the same kinds.
