@@ -1,5 +1,7 @@
 //! The best possible recall: the posterior mean under the exact likelihood of the corruption.
 
+use std::collections::HashMap;
+
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 
@@ -82,12 +84,18 @@ impl Likelihood {
             let problem = format!("expected values from 0 to 1, found {x}");
             return Err(Error::data("the patterns", problem));
         }
-        let rows: Vec<_> = patterns.outer_iter().map(|pattern| self.prepare(pattern)).collect();
+        let folded = match self.0 {
+            Kind::Folded { std } if std > 0.0 => Some(Folded::new(patterns, std)),
+            _ => None,
+        };
         let mut posterior = Array2::zeros((queries.nrows(), patterns.nrows()));
         posterior.axis_iter_mut(Axis(0)).into_par_iter().enumerate().try_for_each(
             |(i, mut weights)| {
                 let query = queries.row(i);
-                let logs: Vec<f64> = rows.iter().map(|row| self.log(row, query)).collect();
+                let logs: Vec<f64> = match &folded {
+                    Some(folded) => folded.logs(query),
+                    None => patterns.outer_iter().map(|row| self.log(row, query)).collect(),
+                };
                 let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                 if largest == f64::NEG_INFINITY {
                     let problem = "it comes from none of the patterns by this corruption";
@@ -103,27 +111,9 @@ impl Likelihood {
         Ok(posterior)
     }
 
-    fn prepare<'a>(&self, pattern: ArrayView1<'a, f32>) -> Row<'a> {
-        let lit = match self.0 {
-            Kind::Folded { std } if std > 0.0 => {
-                let black = log_mass_at_one(0.0, std);
-                let lit = pattern.iter().enumerate().filter(|&(_, &x)| x != 0.0);
-                lit.map(|(j, &x)| {
-                    let x = f64::from(x);
-                    let at_one = log_mass_at_one(x, std) - black;
-                    Lit { j, mean: x / (std * std), loss: x * x / (2.0 * std * std), at_one }
-                })
-                .collect()
-            }
-            _ => Vec::new(),
-        };
-        Row { pattern, lit }
-    }
-
     /// ln P(query | pattern) up to a number that is the same for all patterns.
-    fn log(&self, row: &Row<'_>, query: ArrayView1<'_, f32>) -> f64 {
+    fn log(&self, pattern: ArrayView1<'_, f32>, query: ArrayView1<'_, f32>) -> f64 {
         let possible = |yes: bool| if yes { 0.0 } else { f64::NEG_INFINITY };
-        let pattern = row.pattern;
         match self.0 {
             Kind::HalfMask => {
                 // Doubling is exact.
@@ -135,9 +125,7 @@ impl Likelihood {
                     f64::NEG_INFINITY
                 }
             }
-            Kind::Folded { std } if std > 0.0 => {
-                row.lit.iter().map(|lit| lit.log(f64::from(query[lit.j]))).sum()
-            }
+            // Without noise: where there is some, `Folded` has been asked.
             Kind::Folded { .. } => possible(query == pattern),
             Kind::Sphere { radius } => {
                 let squares = query.iter().zip(pattern);
@@ -185,10 +173,41 @@ fn replaced(
         .sum()
 }
 
-/// A pattern, and what each of its numbers that are not 0 contributes.
-struct Row<'a> {
-    pattern: ArrayView1<'a, f32>,
+/// Patterns under folded noise. Images have few values, so that each value of a column is looked at once,
+/// whichever patterns have it.
+struct Folded {
     lit: Vec<Lit>,
+    /// For each pattern the places in `lit` of its numbers that are not 0.
+    of_patterns: Vec<Vec<usize>>,
+}
+
+impl Folded {
+    fn new(patterns: ArrayView2<'_, f32>, std: f64) -> Self {
+        let black = log_mass_at_one(0.0, std);
+        let mut lit = Vec::new();
+        let mut of_patterns = vec![Vec::new(); patterns.nrows()];
+        for (j, column) in patterns.axis_iter(Axis(1)).enumerate() {
+            let mut places = HashMap::new();
+            for (places_of, &x) in of_patterns.iter_mut().zip(column) {
+                if x == 0.0 {
+                    continue;
+                }
+                let place = places.entry(x.to_bits()).or_insert_with(|| {
+                    lit.push(Lit::new(j, f64::from(x), std, black));
+                    lit.len() - 1
+                });
+                places_of.push(*place);
+            }
+        }
+        Self { lit, of_patterns }
+    }
+
+    /// ln P(query | pattern) of each pattern, up to a number that is the same for all.
+    fn logs(&self, query: ArrayView1<'_, f32>) -> Vec<f64> {
+        let logs: Vec<f64> = self.lit.iter().map(|lit| lit.log(f64::from(query[lit.j]))).collect();
+        let of_pattern = |places: &Vec<usize>| places.iter().map(|&place| logs[place]).sum();
+        self.of_patterns.iter().map(of_pattern).collect()
+    }
 }
 
 /// The likelihood of one number x > 0 of a pattern under folded noise, relative to x = 0: whatever
@@ -204,6 +223,12 @@ struct Lit {
 }
 
 impl Lit {
+    /// A number of column `j`, for the mass at 1 of a number that is 0.
+    fn new(j: usize, x: f64, std: f64, black: f64) -> Self {
+        let at_one = log_mass_at_one(x, std) - black;
+        Self { j, mean: x / (std * std), loss: x * x / (2.0 * std * std), at_one }
+    }
+
     /// ln \[φ((q−x)/σ) + φ((q+x)/σ)\] − ln 2φ(q/σ) = ln cosh(qx/σ²) − x²/2σ², for q < 1.
     fn log(&self, q: f64) -> f64 {
         if q >= 1.0 {
