@@ -15,6 +15,7 @@ pub(crate) fn run(args: &AddArgs) -> Result<(), Failure> {
     let mut files = vec![args.patterns.as_path()];
     files.extend(args.values.as_deref());
     input::check_member(&args.read, &files)?;
+    input::check_images(&args.read, &files, None)?;
     // Read before the file is locked: they may come slowly, through a pipe.
     let rows = input::rows(&args.patterns, &args.read)?.matrix;
     match Changing::open(&args.memory)? {

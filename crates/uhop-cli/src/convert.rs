@@ -15,6 +15,7 @@ pub(crate) fn run(args: &ConvertArgs) -> Result<(), Failure> {
     output::check(&args.output, args.output_args)?;
     output::check_apart(&args.output, &[&args.input])?;
     input::check_member(&args.read, &[&args.input])?;
+    input::check_images(&args.read, &[&args.input, &args.output], None)?;
     let console = Console::new(args.output_args);
     let Input { mut rows, images, .. } = input::open(&args.input, &args.read)?;
     let (dim, names) = (rows.dim(), rows.names().map(<[String]>::to_vec));

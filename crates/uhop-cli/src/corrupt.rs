@@ -23,6 +23,8 @@ pub(crate) fn run(args: &CorruptArgs) -> Result<(), Failure> {
     output::check(&args.output, args.output_args)?;
     output::check_apart(&args.output, &[&args.patterns])?;
     input::check_member(&args.read, &[&args.patterns])?;
+    let files = [args.patterns.as_path(), &args.output];
+    input::check_images(&args.read, &files, Some(&args.corruption))?;
     let rows = input::rows(&args.patterns, &args.read)?;
     let (n_rows, dim) = (rows.matrix.n_rows(), rows.matrix.dim());
     let (corruption, description) = damage::corruption(&args.corruption, rows.images, dim)?;

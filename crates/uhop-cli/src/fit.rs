@@ -44,6 +44,7 @@ pub(crate) fn run(args: &FitArgs) -> Result<(), Failure> {
     files.extend(args.values.as_deref());
     output::check_apart(&args.output, &files)?;
     input::check_member(&args.read, &files)?;
+    input::check_images(&args.read, &files, args.model.corruption.as_ref())?;
     let Rows { matrix, images } = input::rows(&args.patterns, &args.read)?;
     match matrix {
         Matrix::F32(rows) => {

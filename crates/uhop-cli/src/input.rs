@@ -11,7 +11,7 @@ use uhop_data::image_folder::{self, Colour, Shape};
 use uhop_data::store::{self, Snapshot};
 use uhop_data::{Kind, Matrix, ReadOptions, idx, npy, parquet};
 
-use crate::args::{ModelArgs, ReadArgs, SimilarityArg};
+use crate::args::{CorruptionArgs, ModelArgs, ReadArgs, SimilarityArg};
 use crate::damage;
 use crate::failure::Failure;
 
@@ -160,6 +160,30 @@ pub(crate) fn check_member(args: &ReadArgs, files: &[&Path]) -> Result<(), Failu
     let message =
         "--member has no meaning: only .npz, .safetensors and .parquet files have members";
     Err(Failure::user(message.to_owned()).hint("leave it out"))
+}
+
+/// Refuses --size and --grey where no file can hold images, and no damage is of a part of them.
+pub(crate) fn check_images(
+    args: &ReadArgs,
+    files: &[&Path],
+    damage: Option<&CorruptionArgs>,
+) -> Result<(), Failure> {
+    let option = match args {
+        ReadArgs { size: Some(_), .. } => "--size",
+        ReadArgs { grey: true, .. } => "--grey",
+        _ => return Ok(()),
+    };
+    let holds_numbers = |path: &&Path| {
+        let kind = if **path == *"-" { Ok(Kind::Npy) } else { Kind::of(path) };
+        matches!(kind, Ok(Kind::Npy | Kind::Npz | Kind::Safetensors | Kind::Csv))
+    };
+    let is_of_a_part =
+        damage.is_some_and(|damage| damage.occlude || damage.occlude_region.is_some());
+    if is_of_a_part || !files.iter().all(holds_numbers) {
+        return Ok(());
+    }
+    let message = format!("{option} has no meaning: none of the files can hold images");
+    Err(Failure::user(message).hint("leave it out"))
 }
 
 /// The shape that the options give to images.

@@ -30,10 +30,14 @@ pub(crate) fn run(args: &RetrieveArgs) -> Result<(), Failure> {
     }
     let mut inputs = vec![args.memory.as_path(), &args.queries];
     inputs.extend(args.observed.as_deref());
-    for output in [Some(&args.output), args.weights.as_ref()].into_iter().flatten() {
+    let mut outputs = vec![args.output.as_path()];
+    outputs.extend(args.weights.as_deref());
+    for output in &outputs {
         output::check_apart(output, &inputs)?;
     }
     input::check_member(&args.read, &inputs)?;
+    let files = [inputs, outputs].concat();
+    input::check_images(&args.read, &files, args.model.corruption.as_ref())?;
     let open = if args.trust { AnyMemory::from_trusted_bytes } else { AnyMemory::from_bytes };
     match input::source(&args.memory, &args.read, open)? {
         Source::Memory(memory) => match *memory {

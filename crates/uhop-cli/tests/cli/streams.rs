@@ -120,9 +120,10 @@ fn a_late_error_changes_nothing_and_names_the_row() {
         ("-", "<stdin>: the npy data end early"),
     ] {
         for output in ["old.npy", "old.npz", "old.safetensors", "old.csv", "new/"] {
-            let size = ["--size", "2x2", "--grey", "--weights", "weights.npy"];
+            let size: &[_] = if output == "new/" { &["--size", "2x2", "--grey"] } else { &[] };
+            let weights = ["--weights", "weights.npy"];
             let retrieve = ["retrieve", "patterns.csv", queries, "-o", output];
-            let result = fed(folder, &[&retrieve[..], &size].concat(), cut);
+            let result = fed(folder, &[&retrieve, size, &weights].concat(), cut);
             assert_eq!(
                 (result.status.code(), stdout(&result)),
                 (Some(1), ""),
