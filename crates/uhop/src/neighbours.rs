@@ -2,12 +2,13 @@
 //!
 //! As in the neighbour lists of molecular dynamics (Verlet, Phys. Rev. 159, 1967): all pairs closer than
 //! a radius are listed once. While no row has moved far, two rows that are not listed cannot have become
-//! the closest, and only the listed are measured. The answer is that of [`closest_pair`], always.
+//! the closest, and of the listed only those are measured whose rows have moved as far as they were apart
+//! beyond the closest. The answer is that of [`closest_pair`], always.
 
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
-use crate::pairs::{ClosestPair, Pair, closest_pair};
+use crate::pairs::{ClosestPair, NearPair, Pair, closest_pair};
 use crate::product::product;
 use crate::scalar::Scalar;
 use crate::wide::squared_distance;
@@ -40,8 +41,10 @@ pub(crate) struct Neighbours<T> {
 
 /// The pairs that were within a radius, or may have been.
 struct List<T> {
-    pairs: Vec<[u32; 2]>,
+    pairs: Vec<NearPair>,
     radius: f64,
+    /// The closest pair when last searched.
+    last: (usize, usize),
     /// The rows when they were.
     rows: Array2<T>,
 }
@@ -57,13 +60,13 @@ impl<T: Scalar> Neighbours<T> {
 
     /// [`closest_pair`] of `rows`, which are as many and as long as at the last search.
     pub(crate) fn closest_pair(&mut self, rows: ArrayView2<'_, T>) -> Option<Pair> {
-        if let Some(found) = self.list.as_ref().and_then(|list| list.closest_pair(rows)) {
+        if let Some(found) = self.list.as_mut().and_then(|list| list.closest_pair(rows)) {
             self.served = true;
             return Some(found);
         }
         self.pays &= self.served;
-        let list = self.pays.then(|| List::new(rows, self.listed)).flatten();
-        let found = list.as_ref().and_then(|list| list.closest_pair(rows));
+        let mut list = self.pays.then(|| List::new(rows, self.listed)).flatten();
+        let found = list.as_mut().and_then(|list| list.closest_pair(rows));
         (self.served, self.pays) = (false, found.is_some());
         self.list = list.filter(|_| self.pays);
         found.or_else(|| closest_pair(rows))
@@ -80,40 +83,55 @@ impl<T: Scalar> List<T> {
         }
         let square = squared_radius(rows, wanted as f64 / all as f64)?;
         let pairs = ClosestPair::new(rows).within(square, LONGEST * wanted)?;
-        Some(Self { pairs, radius: square.sqrt(), rows: rows.to_owned() })
+        let nearest = pairs.iter().min_by(|a, b| a.least_square.total_cmp(&b.least_square))?;
+        let last = (nearest.first as usize, nearest.second as usize);
+        Some(Self { pairs, radius: square.sqrt(), last, rows: rows.to_owned() })
     }
 
     /// The closest pair of `rows`, if the list tells it.
     ///
-    /// Two rows that are not listed were farther apart than the radius R, and by the triangle inequality are
-    /// now farther apart than R − r − r' if they moved by r and r'. The closest listed pair, at d, is closer
-    /// than those of which neither row moved by (R − d)/2. The few other rows are searched one by one.
-    fn closest_pair(&self, rows: ArrayView2<'_, T>) -> Option<Pair> {
-        let measured =
-            |&[first, second]: &[u32; 2]| Pair::of(rows, first as usize, second as usize);
-        let of_task = |pairs: &[[u32; 2]]| pairs.iter().map(measured).reduce(Pair::closer);
-        let closest = self.pairs.par_chunks(TASK).filter_map(of_task).reduce_with(Pair::closer)?;
+    /// Two rows that were d₀ apart, and have moved by r and r' since, are by the triangle inequality now at
+    /// least d₀ − r − r' apart. A listed pair is measured where that is no more than the distance d of the pair
+    /// that was closest last. Two rows that are not listed were farther apart than the radius R: they are
+    /// farther apart than the closest, at d, unless one of them moved by (R − d)/2. The few rows that did are
+    /// searched one by one.
+    fn closest_pair(&mut self, rows: ArrayView2<'_, T>) -> Option<Pair> {
         // Squared distances are off by at most (dim + 3)·ε of themselves, distances by half of that.
         let error = (rows.ncols() + 8) as f64 * f64::EPSILON;
+        let ways: Vec<f64> = rows
+            .axis_iter(Axis(0))
+            .into_par_iter()
+            .zip(self.rows.axis_iter(Axis(0)))
+            .map(|(row, before)| squared_distance(row, before).sqrt() * (1.0 + error))
+            .collect();
+        let last = Pair::of(rows, self.last.0, self.last.1);
+        let nearest = last.distance() * (1.0 + error);
+        let in_play = |pair: &&NearPair| {
+            let ways = ways[pair.first as usize] + ways[pair.second as usize];
+            // Or is no number.
+            !(pair.least_square.sqrt() * (1.0 - error) - ways > nearest)
+        };
+        let of_task = |pairs: &[NearPair]| {
+            let measured =
+                |pair: &NearPair| Pair::of(rows, pair.first as usize, pair.second as usize);
+            pairs.iter().filter(in_play).map(measured).reduce(Pair::closer)
+        };
+        let of_tasks = self.pairs.par_chunks(TASK).filter_map(of_task);
+        let closest = of_tasks.reduce_with(Pair::closer).map_or(last, |pair| pair.closer(last));
         let room = self.radius * (1.0 - error) - closest.distance() * (1.0 + error);
         let far = 0.5 * room * (1.0 - error);
         if far.is_nan() {
             return None;
         }
-        let moved: Vec<usize> = rows
-            .axis_iter(Axis(0))
-            .into_par_iter()
-            .zip(self.rows.axis_iter(Axis(0)))
-            .map(|(row, before)| squared_distance(row, before).sqrt())
-            .enumerate()
-            .filter(|&(_, way)| way >= far || way.is_nan())
-            .map(|(row, _)| row)
-            .collect();
+        let is_far = |&row: &usize| ways[row] >= far || ways[row].is_nan();
+        let moved: Vec<usize> = (0..rows.nrows()).filter(is_far).collect();
         if moved.len() * MOST_MOVED > rows.nrows() {
             return None;
         }
         let of_moved = ClosestPair::new(rows).of(&moved, 0..moved.len());
-        Some(of_moved.map_or(closest, |pair| pair.closer(closest)))
+        let closest = of_moved.map_or(closest, |pair| pair.closer(closest));
+        self.last = (closest.first, closest.second);
+        Some(closest)
     }
 }
 

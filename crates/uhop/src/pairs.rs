@@ -47,6 +47,15 @@ impl Pair {
     }
 }
 
+/// Two rows `first < second` that may be near.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NearPair {
+    pub(crate) first: u32,
+    pub(crate) second: u32,
+    /// The least that ‖u − v‖² of the two rows can be.
+    pub(crate) least_square: f64,
+}
+
 /// The closest pair of `rows`, exactly; `None` for fewer than two rows.
 pub(crate) fn closest_pair<T: Scalar>(rows: ArrayView2<'_, T>) -> Option<Pair> {
     let every: Vec<usize> = (0..rows.nrows()).collect();
@@ -118,9 +127,9 @@ impl<'a, T: Scalar> ClosestPair<'a, T> {
         best
     }
 
-    /// All pairs whose squared distance is `most_square` or less, and others whose error leaves that open,
-    /// the first row before the second; nothing when they are more than `most_pairs`.
-    pub(crate) fn within(&self, most_square: f64, most_pairs: usize) -> Option<Vec<[u32; 2]>> {
+    /// All pairs whose squared distance is `most_square` or less, and others whose error leaves that open;
+    /// nothing when they are more than `most_pairs`.
+    pub(crate) fn within(&self, most_square: f64, most_pairs: usize) -> Option<Vec<NearPair>> {
         let n_rows = self.rows.nrows();
         let mut tiles = Vec::new();
         for at in (0..n_rows).step_by(TILE) {
@@ -143,7 +152,7 @@ impl<'a, T: Scalar> ClosestPair<'a, T> {
         own: Range<usize>,
         others: Range<usize>,
         most_square: f64,
-    ) -> Vec<[u32; 2]> {
+    ) -> Vec<NearPair> {
         let bound = self.bound();
         let mut gram = Array2::zeros((own.len(), others.len()));
         let columns = self.rows.slice(s![others.clone(), ..]);
@@ -153,9 +162,10 @@ impl<'a, T: Scalar> ClosestPair<'a, T> {
             let norm = self.norms[own];
             for (inner, other) in products.iter().zip(others.clone()) {
                 let least = bound.least(norm + self.norms[other], inner.widen());
-                // Or is no number: a product that overflows rules nothing out.
-                if own < other && !(inner.is_finite() && least > most_square) {
-                    pairs.push([own as u32, other as u32]);
+                // A product that overflows rules nothing out.
+                let least_square = if inner.is_finite() { least.max(0.0) } else { 0.0 };
+                if own < other && least_square <= most_square {
+                    pairs.push(NearPair { first: own as u32, second: other as u32, least_square });
                 }
             }
         }
