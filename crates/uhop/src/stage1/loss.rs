@@ -224,9 +224,11 @@ impl SeparationLoss {
     ) -> Result<(f64, Array2<T>)> {
         check_shapes(map, patterns)?;
         let rows = patterns.view();
-        check_pairs(rows.shape())?;
         match self.over {
-            Over::Average => self.average_over(map, rows, 0),
+            Over::Average => {
+                check_pairs(rows.shape())?;
+                self.average_over(map, rows, 0)
+            }
             Over::Max => {
                 let (loss, slope) = self.max_at(map.features(rows), closest)?;
                 finite_gradient(loss, slope.of_weight(rows))
@@ -240,9 +242,11 @@ impl SeparationLoss {
         features: Array2<T>,
         closest: impl FnOnce(ArrayView2<'_, T>) -> Option<Pair>,
     ) -> Result<(f64, Slope<T>)> {
-        check_pairs(features.shape())?;
         match self.over {
-            Over::Average => self.average_at(self.normalized(features)?, 0),
+            Over::Average => {
+                check_pairs(features.shape())?;
+                self.average_at(self.compared(features)?, 0)
+            }
             Over::Max => self.max_at(features, closest),
         }
     }
@@ -255,26 +259,26 @@ impl SeparationLoss {
         rows: ArrayView2<'_, T>,
         n_apart: usize,
     ) -> Result<(f64, Array2<T>)> {
-        let normalized = self.normalized(map.features(rows))?;
+        let compared = self.compared(map.features(rows))?;
         if pattern_space_is_cheaper(rows.nrows(), map)
-            && let Some(patterns) = as_compared(rows, &normalized)
+            && let Some(patterns) = as_compared(rows, &compared)
         {
             let weight = map.weight();
-            let spaces = (normalized.rows.view(), patterns.view());
+            let spaces = (compared.rows.view(), patterns.view());
             let found = average_of_weight(weight, spaces, self.features, n_apart, self.t);
             let (loss, gradient) = distances_fit(found, rows.nrows(), n_apart)?;
             return finite_gradient(loss, gradient);
         }
-        let (loss, slope) = self.average_at(normalized, n_apart)?;
+        let (loss, slope) = self.average_at(compared, n_apart)?;
         finite_gradient(loss, slope.of_weight(rows))
     }
 
     fn average_at<T: Scalar>(
         &self,
-        normalized: Normalized<T>,
+        compared: Compared<T>,
         n_apart: usize,
     ) -> Result<(f64, Slope<T>)> {
-        let Normalized { rows: features, norms } = normalized;
+        let Compared { rows: features, norms } = compared;
         let found = average(features.view(), n_apart, self.t);
         let (loss, mut slope) = distances_fit(found, features.nrows(), n_apart)?;
         if let Some(norms) = norms {
@@ -288,31 +292,41 @@ impl SeparationLoss {
         features: Array2<T>,
         closest: impl FnOnce(ArrayView2<'_, T>) -> Option<Pair>,
     ) -> Result<(f64, Slope<T>)> {
-        let Normalized { rows: features, norms } = self.normalized(features)?;
-        let pair =
-            closest(features.view()).expect("the caller checked that there are two patterns");
+        let (loss, pair, slope) = self.max_of(&self.compared(features)?, closest)?;
+        Ok((loss, Slope::Of(pair, slope)))
+    }
+
+    /// The max loss, the closest pair that `closest` finds, and its ∂L/∂F, `[2, dim_features]`.
+    pub(super) fn max_of<T: Scalar>(
+        &self,
+        Compared { rows: features, norms }: &Compared<T>,
+        closest: impl FnOnce(ArrayView2<'_, T>) -> Option<Pair>,
+    ) -> Result<(f64, [usize; 2], Array2<T>)> {
+        check_pairs(features.shape())?;
+        let pair = closest(features.view()).expect("there are two rows");
         let (pair, loss, mut slope) = max(features.view(), pair, self.t)?;
         check(loss.is_finite(), DISTANCE, T::NAME)?;
         if let Some(norms) = norms {
             let features = features.select(Axis(0), &pair);
             through_normalization(&mut slope, features.view(), &pair.map(|i| norms[i]));
         }
-        Ok((loss, Slope::Of(pair, slope)))
+        Ok((loss, pair, slope))
     }
 
-    fn normalized<T: Scalar>(&self, mut features: Array2<T>) -> Result<Normalized<T>> {
+    /// The features F as they are compared.
+    pub(super) fn compared<T: Scalar>(&self, mut features: Array2<T>) -> Result<Compared<T>> {
         check(all_finite(&features), "a feature", T::NAME)?;
         let norms = match self.features {
             Features::Unit => Some(normalize_rows(&mut features)),
             Features::Raw => None,
         };
-        Ok(Normalized { rows: features, norms })
+        Ok(Compared { rows: features, norms })
     }
 }
 
 /// The features as they are compared, and their norms before they were normalised if they are.
-struct Normalized<T> {
-    rows: Array2<T>,
+pub(super) struct Compared<T> {
+    pub(super) rows: Array2<T>,
     norms: Option<Vec<f64>>,
 }
 
@@ -320,7 +334,7 @@ struct Normalized<T> {
 /// where a feature is 0, as no row makes a unit feature of it.
 fn as_compared<'a, T: Scalar>(
     rows: ArrayView2<'a, T>,
-    features: &Normalized<T>,
+    features: &Compared<T>,
 ) -> Option<CowArray<'a, T, Ix2>> {
     let rows: CowArray<'a, T, Ix2> = match &features.norms {
         None => rows.into(),

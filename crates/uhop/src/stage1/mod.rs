@@ -24,6 +24,7 @@ mod denoising;
 mod descent;
 mod loss;
 mod optimizer;
+mod pairwise;
 mod span;
 mod tiles;
 mod whitening;
@@ -41,6 +42,7 @@ pub use loss::SeparationLoss;
 use loss::check_shapes;
 pub use optimizer::Optimizer;
 pub(crate) use optimizer::{Kind as OptimizerKind, Schedule};
+use pairwise::Pairwise;
 use span::Span;
 pub use whitening::{ChosenRidge, RIDGES, Whitening, choose_ridge, whiten};
 use whole::Whole;
@@ -253,10 +255,11 @@ pub struct Progress {
 /// Hsiao, Liu 2024). `observer` is told the loss before the first step and after each, and ends the
 /// run by [`ControlFlow::Break`]. The result is the same bit for bit for any number of threads.
 ///
-/// A step costs O(n·`dim`·`dim_features` + n²·`dim_features`) for n patterns; gradient descent on at most
-/// `dim` patterns only O(n²·`dim_features`), as all that it adds to W is a combination of patterns. Of the
-/// max loss, few steps look at all pairs: the others look at those that were near not long ago, among which
-/// the closest provably is.
+/// A step costs O(n·`dim`·`dim_features` + n²·`dim_features`) for n patterns, and less in gradient descent: on
+/// at most `dim` patterns O(n²·min(n, `dim_features`)), as all that it adds to W is a combination of patterns,
+/// and of features; by the max loss on a large memory O(n·(`dim` + `dim_features`)), as it adds two patterns. Of
+/// that loss few steps look at all pairs: the others look at those that were near not long ago, among which the
+/// closest provably is.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -291,6 +294,8 @@ pub fn learn<T: Scalar>(
     let limits = (params.max_steps, params.tolerance);
     let report = if let Some(batches) = params.batches {
         descent::run(Batched::new(batches, patterns, start, params)?, limits, observer)
+    } else if Pairwise::suits(patterns, &start, params) {
+        descent::run(Pairwise::new(patterns, start, params), limits, observer)
     } else if Span::suits(patterns, params) {
         descent::run(Span::new(patterns, start, params), limits, observer)
     } else {

@@ -380,11 +380,13 @@ fn a_step_of_descent_is_rate_times_gradient() {
 /// A run of k steps passes through the W of a run of k − 1, so that steps are compared one by one. What
 /// differs is the rounding: of the gradient, by `Rounding`, in which a feature is off by δ; of the
 /// features in the span by (n + `dim` + 2)·ε·‖Ξ‖²·‖S‖ as well, S being the sum of k steps γ·∂L/∂F of at
-/// most 16·t/min‖F‖ each (raw: 16·t·max‖F‖); and of W, by ε·(‖W₀‖ + n·‖S‖‖Ξ‖).
+/// most 16·t/min‖F‖ each (raw: 16·t·max‖F‖), and in a frame of theirs, which longer runs take, by
+/// (n + `dim_features`)·ε·‖F‖; and of W, by ε·(‖W₀‖ + n·‖S‖‖Ξ‖).
 #[test]
 fn a_step_in_the_span_of_few_patterns_is_that_of_w() {
     let rate = 0.05;
-    for (n, dim_features, dim) in [(2, 3, 5), (5, 7, 5), (65, 20, 70), (130, 30, 140)] {
+    for (n, dim_features, dim) in [(2, 3, 5), (5, 7, 5), (10, 60, 30), (65, 20, 70), (130, 30, 140)]
+    {
         let patterns = normal::<f64>(n, dim, 61) / (dim as f64).sqrt();
         let weight = normal::<f64>(dim_features, dim, 62);
         for setting in Setting::all() {
@@ -394,7 +396,7 @@ fn a_step_in_the_span_of_few_patterns_is_that_of_w() {
                 run(&patterns, start, &params).map.weight().to_owned()
             };
             let mut before = weight.clone();
-            for k in 1..=6 {
+            for k in 1..=12 {
                 let (_, gradient) = setting.value_and_gradient(&patterns, &before);
                 let found = after(k);
                 let expected = &before - &(rate * &gradient);
@@ -411,9 +413,10 @@ fn a_step_in_the_span_of_few_patterns_is_that_of_w() {
                 let shifts = k as f64 * rate * slope;
                 let own = (dim as f64 + 2.0) * EPSILON * frobenius(before.view()) * size;
                 let spanned = (n + dim + 2) as f64 * EPSILON * size * size * shifts;
+                let framed = (n + dim_features) as f64 * EPSILON * frobenius(features.view());
                 let gradients = setting.rounding::<f64>(&patterns, &before).gradient;
                 let summed = EPSILON * (frobenius(weight.view()) + n as f64 * shifts * size);
-                let bound = rate * gradients * (1.0 + spanned / own) + 4.0 * summed;
+                let bound = rate * gradients * (1.0 + (spanned + framed) / own) + 4.0 * summed;
                 let off = frobenius((&found - &expected).view());
                 assert!(off <= bound, "{setting:?} {n} {dim} {k} {off:e} {bound:e}");
                 // Sharp enough to see a step left out or a wrong factor.
@@ -463,18 +466,21 @@ fn normalized_rows_change_the_map_and_not_the_run() {
 
 #[test]
 fn bits_do_not_depend_on_the_number_of_threads() {
-    for dim in [20, 900] {
-        let patterns = normal::<f32>(700, dim, 31);
+    // All of W moved, in the span of the patterns, two patterns at a time, and in a frame of the features.
+    for (n, dim, dim_features, steps) in
+        [(700, 20, 24, 5), (700, 900, 24, 5), (700, 700, 600, 5), (300, 320, 800, 16)]
+    {
+        let patterns = normal::<f32>(n, dim, 31);
         for setting in [AVERAGE, MAX, Setting { unit: false, ..AVERAGE }] {
             let with = |threads| {
                 in_pool(threads, || {
-                    let start = LinearMap::random_normal(24, dim, 2).unwrap();
-                    run(&patterns, start, &params(setting, descent(1.0), 5))
+                    let start = LinearMap::random_normal(dim_features, dim, 2).unwrap();
+                    run(&patterns, start, &params(setting, descent(1.0), steps))
                 })
             };
             let one = with(1);
-            assert_eq!(one, with(2), "{setting:?}");
-            assert_eq!(one, with(5), "{setting:?}");
+            assert_eq!(one, with(2), "{setting:?} {n} {dim}");
+            assert_eq!(one, with(5), "{setting:?} {n} {dim}");
         }
     }
 }

@@ -1,0 +1,239 @@
+//! Stage I of the max loss, two patterns at a time: the run of [`Whole`](super::whole::Whole), cheaper where
+//! features take long to compute.
+//!
+//! Only the closest pair i, j has a gradient, so that W moves by −γ(g_i ξ_iᵀ + g_j ξ_jᵀ) with
+//! g = ∂L/∂F, and the features by
+//!
+//! ```text
+//! F ← F − γ (Ξξ_i g_iᵀ + Ξξ_j g_jᵀ)
+//! ```
+//!
+//! A step thus costs n_patterns·(dim + dim_features), where the features of W cost
+//! n_patterns·dim·dim_features. What W has moved by is kept as W = W₀ + SᵀΞ, S of shape
+//! `[n_patterns, dim_features]`.
+
+use ndarray::{Array2, ArrayView2, Axis, Zip};
+
+use super::descent::Descent;
+use super::loss::{Over, SeparationLoss};
+use super::optimizer::Optimizer;
+use super::{HeldOut, Params};
+use crate::error::{Error, Result};
+use crate::feature_map::LinearMap;
+use crate::neighbours::Neighbours;
+use crate::patterns::Patterns;
+use crate::product::product;
+use crate::scalar::Scalar;
+
+/// Multiplications of the features from which on they are moved. Fewer take milliseconds, and features that are
+/// products owe nothing to the steps before: which pair is the closest may turn on the last bit.
+const FEWEST: f64 = (1_u64 << 28) as f64;
+
+pub(super) struct Pairwise<'a, T> {
+    loss: SeparationLoss,
+    optimizer: Optimizer,
+    patterns: &'a Patterns<T>,
+    /// W₀
+    start: LinearMap<T>,
+    /// S
+    shifts: Array2<T>,
+    /// F
+    features: Array2<T>,
+    /// F as it is compared, of the last loss.
+    compared: Array2<T>,
+    /// Steps by which the features have moved since they were a product.
+    moves: usize,
+    neighbours: Neighbours<T>,
+    /// ∂L/∂F of the closest pair at the last loss.
+    slope: Option<([usize; 2], Array2<T>)>,
+}
+
+impl<'a, T: Scalar> Pairwise<'a, T> {
+    /// Whether this is the loss and the optimiser, and the memory large enough to gain by it.
+    pub(super) fn suits(patterns: &Patterns<T>, start: &LinearMap<T>, params: &Params) -> bool {
+        let [n, dim, dim_features] =
+            [patterns.n_patterns(), patterns.dim(), start.dim_features()].map(|size| size as f64);
+        params.loss.parts().0 == Over::Max
+            && params.optimizer.is_descent()
+            && n * dim.min(n) * dim_features >= FEWEST
+    }
+
+    pub(super) fn new(patterns: &'a Patterns<T>, start: LinearMap<T>, params: &Params) -> Self {
+        let features = start.features(patterns.view());
+        Self {
+            loss: params.loss,
+            optimizer: params.optimizer,
+            patterns,
+            shifts: Array2::zeros(features.raw_dim()),
+            compared: Array2::zeros(features.raw_dim()),
+            features,
+            start,
+            moves: 0,
+            neighbours: Neighbours::new(),
+            slope: None,
+        }
+    }
+
+    /// W₀ + SᵀΞ
+    fn map(&self, steps: usize) -> Result<LinearMap<T>> {
+        let moved = product(self.shifts.t(), self.patterns.view());
+        self.start.clone().stepped(|weight| *weight += &moved, steps)
+    }
+
+    /// F ← F + ΞΞ_pairᵀ·way for a `way` of two rows.
+    fn shift_features(&mut self, pair: [usize; 2], way: &Array2<T>) {
+        let rows = self.patterns.view();
+        let shares = product(rows, rows.select(Axis(0), &pair).t());
+        let [first, second] = [0, 1].map(|i| way.row(i));
+        Zip::from(self.features.rows_mut()).and(shares.rows()).par_for_each(|mut row, shares| {
+            let [a, b] = [shares[0], shares[1]];
+            Zip::from(&mut row)
+                .and(first)
+                .and(second)
+                .for_each(|f, &first, &second| *f = *f + (a * first + b * second));
+        });
+    }
+}
+
+impl<T: Scalar> Descent for Pairwise<'_, T> {
+    type Map = LinearMap<T>;
+
+    fn loss(&mut self, _step: usize) -> Result<f64> {
+        let mut compared = std::mem::replace(&mut self.compared, Array2::zeros((0, 0)));
+        Zip::from(compared.rows_mut())
+            .and(self.features.rows())
+            .par_for_each(|mut row, features| row.assign(&features));
+        let compared = self.loss.compared(compared)?;
+        let closest = |rows: ArrayView2<'_, T>| self.neighbours.closest_pair(rows);
+        let (loss, pair, slope) = self.loss.max_of(&compared, closest)?;
+        self.compared = compared.rows;
+        self.slope = Some((pair, slope));
+        Ok(loss)
+    }
+
+    fn advance(mut self, step: usize) -> Result<Self> {
+        let Some((pair, slope)) = self.slope.take() else { return Ok(self) };
+        let rate = T::narrow(-self.optimizer.rate(step - 1));
+        let way = slope.mapv(|slope| rate * slope);
+        for (&row, way) in pair.iter().zip(way.outer_iter()) {
+            let mut shifts = self.shifts.row_mut(row);
+            shifts += &way;
+            if !shifts.iter().all(|shift| shift.is_finite()) {
+                return Err(Error::diverged(step, "W"));
+            }
+        }
+        self.moves += 1;
+        // A product of `dim` terms may be off by as many roundings as half as many moves of two.
+        if 2 * self.moves < self.patterns.dim() {
+            self.shift_features(pair, &way);
+        } else {
+            self.features = self.map(step)?.features(self.patterns.view());
+            self.moves = 0;
+        }
+        Ok(self)
+    }
+
+    fn finish(self, steps: usize) -> Result<(LinearMap<T>, Vec<HeldOut>)> {
+        let map = if steps == 0 { self.start } else { self.map(steps)? };
+        Ok((map, Vec::new()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use ndarray::ArrayView1;
+
+    use super::*;
+    use crate::stage1::{StopReason, descent};
+
+    fn norm(row: ArrayView1<'_, f64>) -> f64 {
+        row.dot(&row).sqrt()
+    }
+
+    fn of_rows(rows: &Array2<f64>, pick: fn(f64, f64) -> f64) -> f64 {
+        rows.outer_iter().map(norm).reduce(pick).unwrap()
+    }
+
+    fn size(matrix: &Array2<f64>) -> f64 {
+        matrix.iter().map(|x| x * x).sum::<f64>().sqrt()
+    }
+
+    /// A run of k steps passes through the W of a run of k − 1, so that steps are compared one by one with the
+    /// gradient at the features that are products of that W.
+    ///
+    /// A feature is off by δ: a product by (dim + 2)·ε·‖W‖‖ξ‖, and each of at most dim/2 moves by three
+    /// roundings of 2‖g‖‖ξ‖² and one of ‖F‖, and by dim·ε of its ΞΞᵀ. Then a unit feature is off by
+    /// u = 2δ/‖F‖ and the difference of two, at most 2 long, by 2u; its part across a feature by 8u in all; divided
+    /// by ‖F‖, which is off by u in relation, g by 2t·(8 + 2·2)u/‖F‖ (raw: 2t·2δ). W adds what S loses by
+    /// k roundings.
+    #[test]
+    fn every_step_is_that_of_w() {
+        let rate = 0.05;
+        for (n, dim_features, dim) in [(2, 3, 5), (9, 4, 6), (40, 20, 12)] {
+            let patterns = LinearMap::<f64>::random_normal(n, dim, 61).unwrap();
+            let patterns = Patterns::new(patterns.weight().to_owned()).unwrap();
+            let start = LinearMap::<f64>::random_normal(dim_features, dim, 62).unwrap();
+            let (max, optimizer) =
+                (SeparationLoss::max(), Optimizer::gradient_descent(rate).unwrap());
+            for (loss, is_unit) in [(max.with_t(0.5).unwrap(), true), (max.raw_features(), false)] {
+                let (_, _, t) = loss.parts();
+                let after = |steps: usize| {
+                    let params = Params::new(loss, optimizer, steps).unwrap();
+                    let run = Pairwise::new(&patterns, start.clone(), &params);
+                    descent::run(run, (steps, None), |_| ControlFlow::Continue(())).unwrap()
+                };
+                let mut before = start.clone();
+                // Twice the steps between two products.
+                for k in 1..=dim {
+                    let found = after(k);
+                    assert_eq!((found.steps, found.stop), (k, StopReason::MaxSteps));
+                    let (at, gradient) = loss.value_and_gradient(&before, &patterns).unwrap();
+                    let expected = &before.weight() - &(rate * &gradient);
+                    let features = before.features(patterns.view());
+                    let (least, most) =
+                        (of_rows(&features, f64::min), of_rows(&features, f64::max));
+                    let longest = of_rows(&patterns.view().to_owned(), f64::max);
+                    let slope = 4.0 * t * if is_unit { 1.0 / least } else { most };
+                    let width = dim as f64 + 2.0;
+                    let own = width * size(&before.weight().to_owned()) * longest;
+                    let move_off = most + width * 2.0 * rate * slope * longest * longest;
+                    let off = f64::EPSILON * (own + 0.5 * width * move_off);
+                    let slope_off = 2.0
+                        * t
+                        * if is_unit { 12.0 * (2.0 * off / least) / least } else { 2.0 * off };
+                    let summed = f64::EPSILON
+                        * (size(&expected) + width * k as f64 * rate * slope * longest);
+                    let bound = 2.0 * rate * slope_off * longest + 4.0 * summed;
+                    let apart = size(&(&found.map.weight() - &expected));
+                    assert!(apart <= bound, "{loss:?} {n} {dim} {k} {apart:e} {bound:e}");
+                    // Sharp enough to see a step left out or a wrong factor.
+                    let moved = rate * size(&gradient);
+                    assert!(bound <= 1e-6 * moved, "{loss:?} {n} {dim} {k} {bound:e} {moved:e}");
+                    let loss_off =
+                        4.0 * t * 2.0 * if is_unit { 4.0 * off / least } else { 2.0 * most * off };
+                    assert!(
+                        (found.losses[k - 1] - at).abs()
+                            <= loss_off + 8.0 * f64::EPSILON * at.abs()
+                    );
+                    before = found.map;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn large_memories_alone_are_run_so() {
+        let params =
+            |loss| Params::new(loss, Optimizer::gradient_descent(1.0).unwrap(), 10).unwrap();
+        let max = params(SeparationLoss::max());
+        let (rows, start) = (Array2::<f32>::ones((650, 650)), LinearMap::identity(650).unwrap());
+        let large = Patterns::new(rows).unwrap();
+        assert!(Pairwise::suits(&large, &start, &max));
+        assert!(!Pairwise::suits(&large.first(600).unwrap(), &start, &max));
+        assert!(!Pairwise::suits(&large, &start, &params(SeparationLoss::average())));
+        let adam = Params::new(SeparationLoss::max(), Optimizer::adam(0.1).unwrap(), 10).unwrap();
+        assert!(!Pairwise::suits(&large, &start, &adam));
+    }
+}
