@@ -13,11 +13,10 @@ use crate::product::product;
 use crate::scalar::Scalar;
 use crate::wide::squared_distance;
 
-/// Pairs to list for each row: they take less time than the search among all by far, and reach far enough
-/// for many steps.
+/// Pairs to list for each row, if they are a small part of all: they reach far enough for many steps.
 const LISTED: usize = 32;
 
-/// A list may turn out so many times as long, and among fewer pairs than that a search needs none.
+/// A list may turn out so many times as long, and is then all pairs at most.
 const LONGEST: usize = 8;
 
 /// Rows whose distances to all others are searched anew; with more than this part of all, the list is.
@@ -74,11 +73,12 @@ impl<T: Scalar> Neighbours<T> {
 }
 
 impl<T: Scalar> List<T> {
-    /// About `listed` pairs for each row, if they are a small part of all.
+    /// About `listed` pairs for each row, or a small part of all.
     fn new(rows: ArrayView2<'_, T>, listed: usize) -> Option<Self> {
         let n = rows.nrows();
-        let (wanted, all) = (listed * n, n * n.saturating_sub(1) / 2);
-        if LONGEST * wanted > all || u32::try_from(n).is_err() {
+        let all = n * n.saturating_sub(1) / 2;
+        let wanted = (listed * n).min(all / LONGEST);
+        if wanted == 0 || u32::try_from(n).is_err() {
             return None;
         }
         let square = squared_radius(rows, wanted as f64 / all as f64)?;
