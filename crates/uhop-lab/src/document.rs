@@ -112,13 +112,14 @@ fn method(spec: &Spec) -> Result<Section> {
     let stage1 = format!(
         "Stage I: {steps} steps of gradient descent from a standard normal W of {}, at rate {} on \
          the average loss and {} on the max loss. An image of 784 numbers counts as recalled with an \
-         error of at most {}, others in proportion.",
+         error of at most {}, others in proportion.{}",
         spec.stage1
             .dim_features
             .map_or("as many rows as columns".to_owned(), |n| format!("{n} rows")),
         spec.stage1.average_rate,
         spec.stage1.max_rate,
-        spec.recall_threshold
+        spec.recall_threshold,
+        spec.stage1.batches()
     );
     let limit = format!(
         "The Bayes limit is the posterior mean: the recall with the smallest expected squared error \

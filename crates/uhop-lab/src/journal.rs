@@ -161,7 +161,12 @@ fn check(path: &Path, found: &Header, expected: &Header) -> Result<()> {
         let names = |header: &Header| {
             header.data.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
         };
-        format!("data ({}, not this {})", names(found), names(expected))
+        let (found, expected) = (names(found), names(expected));
+        if found == expected {
+            format!("set of images called {found}")
+        } else {
+            format!("data set ({found}, not {expected})")
+        }
     } else if found.spec != expected.spec {
         "specification (--quick and --spec make another one)".to_owned()
     } else {

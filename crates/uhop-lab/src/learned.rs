@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use uhop::stage1::{Optimizer, Params, SeparationLoss, StopReason, learn};
+use uhop::stage1::{Batches, Optimizer, Params, SeparationLoss, StopReason, learn};
 use uhop::{LinearMap, Patterns};
 
 use crate::error::{Error, Result};
@@ -105,6 +105,13 @@ impl<'a> Maps<'a> {
                 (Loss::Average, true) => Optimizer::published_decay(self.stage1.average_rate)?,
             };
             let params = Params::new(loss, optimizer, recipe.steps - steps_before)?.keep_rows();
+            let batch = self.stage1.average_batch.filter(|&size| size < trained.n_patterns());
+            let params = match (recipe.loss, batch) {
+                (Loss::Average, Some(size)) => {
+                    params.with_batches(Batches::new(size, seed_of(self.seed, Use::Batches))?)?
+                }
+                _ => params,
+            };
             // The rate falls at every step: after one that f32 cannot tell from none there is no other.
             let params =
                 if recipe.decaying { params.with_tolerance(f64::MIN_POSITIVE)? } else { params };
@@ -140,8 +147,13 @@ mod tests {
             ((1 + i * 7 + j * 3 + i * j) as f32 * 0.37).sin()
         });
         let patterns = Patterns::new(rows).unwrap();
-        let stage1 =
-            Stage1 { steps: vec![100], dim_features: None, average_rate: 1.0, max_rate: 1.0 };
+        let stage1 = Stage1 {
+            steps: vec![100],
+            dim_features: None,
+            average_rate: 1.0,
+            max_rate: 1.0,
+            average_batch: None,
+        };
         let looks = AtomicUsize::new(0);
         let look = || looks.fetch_add(1, Ordering::Relaxed) < usize::MAX;
         let recipe = Recipe { loss: Loss::Average, half: false, decaying: true, steps: 100 };
@@ -156,5 +168,39 @@ mod tests {
         for (found, expected) in learned.map.weight().iter().zip(all.map.weight()) {
             assert!((found - expected).abs() <= 2.0 * f32::EPSILON * expected.abs().max(1.0));
         }
+    }
+
+    #[test]
+    fn the_average_loss_of_larger_memories_is_learned_on_batches() {
+        let rows = ndarray::Array2::from_shape_fn((20, 6), |(i, j)| {
+            ((1 + 5 * i + 3 * i * j) as f32).sin()
+        });
+        let patterns = Patterns::new(rows).unwrap();
+        let map = |loss, average_batch, half| {
+            let stage1 = Stage1 {
+                steps: vec![3],
+                dim_features: None,
+                average_rate: 1.0,
+                max_rate: 1.0,
+                average_batch,
+            };
+            let recipe = Recipe { loss, half, decaying: false, steps: 3 };
+            Maps::new(&patterns, &stage1, 3, &|| true).get(recipe).unwrap().map.clone()
+        };
+        let whole = map(Loss::Average, None, false);
+        let batches = map(Loss::Average, Some(10), false);
+        assert_ne!(batches, whole);
+        assert_eq!(map(Loss::Average, Some(20), false), whole);
+        // Half of the memory is one batch.
+        assert_eq!(map(Loss::Average, Some(10), true), map(Loss::Average, None, true));
+        assert_eq!(map(Loss::Max, Some(10), false), map(Loss::Max, None, false));
+
+        let params =
+            Params::new(SeparationLoss::average(), Optimizer::gradient_descent(1.0).unwrap(), 3);
+        let drawn = Batches::new(10, seed_of(3, Use::Batches)).unwrap();
+        let params = params.unwrap().keep_rows().with_batches(drawn).unwrap();
+        let start = LinearMap::random_normal(6, 6, seed_of(3, Use::Start)).unwrap();
+        let expected = learn(&patterns, start, &params, |_| ControlFlow::Continue(())).unwrap();
+        assert_eq!(batches, expected.map);
     }
 }

@@ -13,6 +13,8 @@ pub(crate) enum Use {
     Choice,
     /// Corrupted copies to learn from.
     Steps,
+    /// Batches of patterns to learn from.
+    Batches,
 }
 
 /// The seed of one use in the memory set of `seed`: four uses lie side by side, the next four far away.
@@ -27,10 +29,18 @@ mod tests {
 
     #[test]
     fn no_two_uses_share_a_seed() {
-        let uses = [Use::Memory, Use::Queries, Use::Tuning, Use::Start, Use::Choice, Use::Steps];
+        let uses = [
+            Use::Memory,
+            Use::Queries,
+            Use::Tuning,
+            Use::Start,
+            Use::Choice,
+            Use::Steps,
+            Use::Batches,
+        ];
         let mut seeds: Vec<_> = (0..10).flat_map(|seed| uses.map(|u| seed_of(seed, u))).collect();
         seeds.sort_unstable();
         seeds.dedup();
-        assert_eq!(seeds.len(), 60);
+        assert_eq!(seeds.len(), 70);
     }
 }

@@ -260,7 +260,7 @@ fn data_come_from_a_folder() {
     let arguments = [&RUN[..], &["--data", "data"]].concat();
     let refused = uhop(here, &arguments).output().unwrap();
     assert_eq!((refused.status.code(), stdout(&refused)), (Some(1), ""));
-    let expected = "rows.jsonl: holds rows of another data (mnist-sample, not this mnist)";
+    let expected = "rows.jsonl: holds rows of another data set (mnist-sample, not mnist)";
     assert!(stderr(&refused).contains(expected), "{}", stderr(&refused));
     let document = json(here, &[&arguments[..], &["--out", "other"]].concat());
     assert_eq!(document["data"][0]["name"], "mnist");

@@ -22,8 +22,10 @@ pub fn document(
     let lead = "How much the other memories add to the energy of a query, beside its own memory.";
     let lines = lines(spec, found);
     let stage1 = format!(
-        "Algorithm 1: rate {} on the average loss, {} on the max loss, rows of W of length 1",
-        spec.stage1.average_rate, spec.stage1.max_rate
+        "Algorithm 1: rate {} on the average loss, {} on the max loss, rows of W of length 1.{}",
+        spec.stage1.average_rate,
+        spec.stage1.max_rate,
+        spec.stage1.batches()
     );
     let mut section = Section::new("E(target) − E(all)")?;
     for (name, title, alpha) in [

@@ -69,6 +69,9 @@ impl Specification for Spec {
             let problem = format!("expected dense, sparse, entmax-1.5 or U-Hop, found {contender}");
             return Some(("contenders", problem));
         }
+        if let Some(problem) = self.stage1.contradiction(&self.quick.steps) {
+            return Some(problem);
+        }
         let sizes = self.n_patterns.iter().chain(&self.quick.n_patterns);
         let problem = "expected at least 2 patterns: one alone has no others";
         (sizes.copied().min() == Some(1)).then(|| ("n_patterns", problem.to_owned()))

@@ -107,9 +107,41 @@ pub struct Stage1 {
     /// The rate for the average loss.
     #[serde(deserialize_with = "check::positive")]
     pub average_rate: f64,
+    /// Patterns of a batch by which the average loss of larger memories is learned; all unless said.
+    #[serde(
+        default,
+        deserialize_with = "check::count_if_any",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub average_batch: Option<usize>,
     /// The rate for the max loss.
     #[serde(deserialize_with = "check::positive")]
     pub max_rate: f64,
+}
+
+impl Stage1 {
+    /// What its batches contradict, `quick_steps` being the steps of a quick run.
+    pub(crate) fn contradiction(&self, quick_steps: &[usize]) -> Option<(&'static str, String)> {
+        let batch = self.average_batch?;
+        if batch < 2 {
+            let problem = format!("expected at least 2, which make a pair, found {batch}");
+            return Some(("average_batch", problem));
+        }
+        let problem = "with average_batch there is one number of steps: on batches a run does not go on \
+                       where a shorter one ended";
+        (self.steps.len() > 1 || quick_steps.len() > 1).then(|| ("steps", problem.to_owned()))
+    }
+
+    /// What a report says of its batches; nothing without.
+    pub(crate) fn batches(&self) -> String {
+        self.average_batch.map_or_else(String::new, |size| {
+            format!(
+                " The average loss of more than {size} patterns is learned on batches of {size}, whose \
+                 expected step is the full one; the pairs of a tenth of the patterns, at most 1,024, are \
+                 left out."
+            )
+        })
+    }
 }
 
 /// What is smaller in a quick run; what is left out stays.
@@ -184,6 +216,9 @@ impl Specification for Spec {
                 Defect::DecayingRate
             );
             return Some(("steps", problem));
+        }
+        if let Some(problem) = self.stage1.contradiction(quick_steps) {
+            return Some(problem);
         }
         for (i, protocol) in self.protocol.iter().enumerate() {
             if self.protocol[..i].iter().any(|earlier| earlier.name == protocol.name) {

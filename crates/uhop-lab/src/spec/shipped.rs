@@ -10,7 +10,12 @@ pub(super) const SPECS: &[(&str, &str)] = &[
     ("memory-size-large", include_str!("../../specs/memory-size-large.toml")),
     ("memory-size-cifar10", include_str!("../../specs/memory-size-cifar10.toml")),
     ("memory-size-large-cifar10", include_str!("../../specs/memory-size-large-cifar10.toml")),
+    ("memory-size-batches-cifar10", include_str!("../../specs/memory-size-batches-cifar10.toml")),
     ("memory-size-tiny-imagenet", include_str!("../../specs/memory-size-tiny-imagenet.toml")),
+    (
+        "memory-size-large-tiny-imagenet",
+        include_str!("../../specs/memory-size-large-tiny-imagenet.toml"),
+    ),
     ("noise", include_str!("../../specs/noise.toml")),
     ("noise-cifar10", include_str!("../../specs/noise-cifar10.toml")),
     ("noise-tiny-imagenet", include_str!("../../specs/noise-tiny-imagenet.toml")),

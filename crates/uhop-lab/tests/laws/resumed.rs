@@ -198,12 +198,12 @@ fn rows_of_another_specification_or_of_other_data_are_refused() {
             let run = (experiment.run)(change, out, NonZeroUsize::MIN, &|_| {
                 panic!("nothing is measured")
             });
-            let what = if matches!(change, Change::Data) { "data" } else { "specification" };
+            let what = if matches!(change, Change::Data) { " set " } else { "specification" };
             let error = run.unwrap_err();
-            let expected =
-                format!("{}: holds rows of another {what}", out.join("rows.jsonl").display());
-            assert!(error.is_input() && error.to_string().starts_with(&expected), "{error}");
-            assert_eq!(error.to_string().lines().count(), 1);
+            let expected = format!("{}: holds rows of another ", out.join("rows.jsonl").display());
+            let message = error.to_string();
+            assert!(error.is_input() && message.starts_with(&expected), "{message}");
+            assert!(message.contains(what) && message.lines().count() == 1, "{message}");
         }
         assert!(files(out) == before, "{}", experiment.name);
     }

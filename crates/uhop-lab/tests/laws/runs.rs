@@ -138,7 +138,10 @@ fn a_folder_of_another_run_is_refused() {
         &data,
         "experiment (small, not other)",
     );
-    refused(&spec, &DataSet::sample(), "data (noise, not this mnist-sample)");
+    refused(&spec, &DataSet::sample(), "data set (noise, not mnist-sample)");
+    let grey = ndarray::Array2::from_elem((40, 20), 0.5);
+    let other = DataSet::new("noise", "another copy", (4, 5, 1), grey).unwrap();
+    refused(&spec, &other, "set of images called noise; choose");
     assert_eq!(fs::read(&journal).unwrap(), before);
     let text = String::from_utf8(before).unwrap();
     let version = format!("\"version\":\"{}\"", env!("CARGO_PKG_VERSION"));

@@ -1,4 +1,4 @@
-use uhop_lab::{Contender, Spec, Specification as _};
+use uhop_lab::{Contender, Spec, Specification as _, contribution, specification};
 
 use crate::common::{SMALL, noise, rows, small};
 
@@ -36,6 +36,16 @@ fn what_is_no_specification_is_one_line() {
             "dim_features: expected a whole number above 0",
         ),
         ("steps = [5]", "steps = [5, 6]", "steps: with decaying-rate there is one number of steps"),
+        (
+            "average_rate",
+            "average_batch = 1\naverage_rate",
+            "average_batch: expected at least 2, which make a pair, found 1",
+        ),
+        (
+            "average_rate",
+            "average_batch = 0\naverage_rate",
+            "average_batch: expected a whole number above 0",
+        ),
         ("levels = [0.5]", "levels = [-0.5]", "levels: expected rising numbers from 0 up"),
         ("levels = [0.5]", "levels = [nan]", "levels: expected rising numbers from 0 up"),
         ("levels = [0.5]\n", "", "levels: gaussian-norm needs levels"),
@@ -76,6 +86,21 @@ fn what_is_no_specification_is_one_line() {
     let error = Spec::parse(&SMALL.replacen("seeds = 3", "seeds = 0", 1), "s.toml").unwrap_err();
     let line = 1 + SMALL.lines().position(|line| line == "seeds = 3").unwrap();
     assert!(error.to_string().starts_with(&format!("s.toml:{line}: seeds: ")), "{error}");
+}
+
+/// A longer run on batches does not begin with a shorter one, as `steps` of several numbers would have it.
+#[test]
+fn batches_are_of_one_number_of_steps() {
+    let batches = |text: &str| text.replacen("average_rate", "average_batch = 4\naverage_rate", 1);
+    assert!(Spec::parse(&batches(SMALL), "s.toml").is_ok());
+    let steps = SMALL.replace("steps = [5]", "steps = [5, 6]").replace("\"decaying-rate\",", "");
+    assert!(Spec::parse(&steps, "s.toml").is_ok());
+    let error = Spec::parse(&batches(&steps), "s.toml").unwrap_err().to_string();
+    assert!(error.contains("steps: with average_batch there is one number of steps"), "{error}");
+    let contribution = specification("contribution").unwrap();
+    let error =
+        contribution::Spec::parse(&batches(contribution), "c.toml").unwrap_err().to_string();
+    assert!(error.contains("steps: with average_batch there is one number of steps"), "{error}");
 }
 
 #[test]
