@@ -25,7 +25,7 @@ const MOST_MOVED: usize = 16;
 /// Rows from whose distances the radius is chosen.
 const SAMPLE: usize = 512;
 
-/// Pairs measured by one task.
+/// Pairs looked at by one task.
 const TASK: usize = 1024;
 
 /// Searches for the closest pair of the same rows, again and again.

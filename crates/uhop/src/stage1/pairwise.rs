@@ -15,7 +15,7 @@
 use ndarray::{Array2, ArrayView2, Axis, Zip};
 
 use super::descent::Descent;
-use super::loss::{Over, SeparationLoss};
+use super::loss::{Over, SeparationLoss, squares_fit};
 use super::optimizer::Optimizer;
 use super::{HeldOut, Params};
 use crate::error::{Error, Result};
@@ -49,13 +49,15 @@ pub(super) struct Pairwise<'a, T> {
 }
 
 impl<'a, T: Scalar> Pairwise<'a, T> {
-    /// Whether this is the loss and the optimiser, and the memory large enough to gain by it.
+    /// Whether this is the loss and the optimiser, the memory large enough to gain by it, and the run as exact:
+    /// Ξξ holds squares of the patterns, which may leave the numbers of `T` where the patterns do not.
     pub(super) fn suits(patterns: &Patterns<T>, start: &LinearMap<T>, params: &Params) -> bool {
         let [n, dim, dim_features] =
             [patterns.n_patterns(), patterns.dim(), start.dim_features()].map(|size| size as f64);
         params.loss.parts().0 == Over::Max
             && params.optimizer.is_descent()
             && n * dim.min(n) * dim_features >= FEWEST
+            && squares_fit(patterns.view())
     }
 
     pub(super) fn new(patterns: &'a Patterns<T>, start: LinearMap<T>, params: &Params) -> Self {
@@ -232,6 +234,10 @@ mod tests {
         let large = Patterns::new(rows).unwrap();
         assert!(Pairwise::suits(&large, &start, &max));
         assert!(!Pairwise::suits(&large.first(600).unwrap(), &start, &max));
+        for scale in [2.0_f32.powi(-70), 2.0_f32.powi(70)] {
+            let scaled = Patterns::new(scale * &large.view()).unwrap();
+            assert!(!Pairwise::suits(&scaled, &start, &max));
+        }
         assert!(!Pairwise::suits(&large, &start, &params(SeparationLoss::average())));
         let adam = Params::new(SeparationLoss::max(), Optimizer::adam(0.1).unwrap(), 10).unwrap();
         assert!(!Pairwise::suits(&large, &start, &adam));
