@@ -108,8 +108,8 @@ impl<T: Scalar> List<T> {
         let nearest = last.distance() * (1.0 + error);
         let in_play = |pair: &&NearPair| {
             let ways = ways[pair.first as usize] + ways[pair.second as usize];
-            // Or is no number.
-            !(pair.least_square.sqrt() * (1.0 - error) - ways > nearest)
+            let least = pair.least_square.sqrt() * (1.0 - error) - ways;
+            least <= nearest || least.is_nan()
         };
         let of_task = |pairs: &[NearPair]| {
             let measured =

@@ -92,7 +92,7 @@ impl<'a, T: Scalar> Pairwise<'a, T> {
             Zip::from(&mut row)
                 .and(first)
                 .and(second)
-                .for_each(|f, &first, &second| *f = *f + (a * first + b * second));
+                .for_each(|f, &first, &second| *f += a * first + b * second);
         });
     }
 }
