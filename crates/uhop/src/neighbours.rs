@@ -83,7 +83,7 @@ impl<T: Scalar> List<T> {
         }
         let square = squared_radius(rows, wanted as f64 / all as f64)?;
         let pairs = ClosestPair::new(rows).within(square, LONGEST * wanted)?;
-        let nearest = pairs.iter().min_by(|a, b| a.least_square.total_cmp(&b.least_square))?;
+        let nearest = pairs.iter().min_by(|a, b| a.least.total_cmp(&b.least))?;
         let last = (nearest.first as usize, nearest.second as usize);
         Some(Self { pairs, radius: square.sqrt(), last, rows: rows.to_owned() })
     }
@@ -108,7 +108,7 @@ impl<T: Scalar> List<T> {
         let nearest = last.distance() * (1.0 + error);
         let in_play = |pair: &&NearPair| {
             let ways = ways[pair.first as usize] + ways[pair.second as usize];
-            let least = pair.least_square.sqrt() * (1.0 - error) - ways;
+            let least = pair.least * (1.0 - error) - ways;
             least <= nearest || least.is_nan()
         };
         let of_task = |pairs: &[NearPair]| {

@@ -52,8 +52,8 @@ impl Pair {
 pub(crate) struct NearPair {
     pub(crate) first: u32,
     pub(crate) second: u32,
-    /// The least that ‖u − v‖² of the two rows can be.
-    pub(crate) least_square: f64,
+    /// The least that ‖u − v‖ of the two rows can be.
+    pub(crate) least: f64,
 }
 
 /// The closest pair of `rows`, exactly; `None` for fewer than two rows.
@@ -165,7 +165,8 @@ impl<'a, T: Scalar> ClosestPair<'a, T> {
                 // A product that overflows rules nothing out.
                 let least_square = if inner.is_finite() { least.max(0.0) } else { 0.0 };
                 if own < other && least_square <= most_square {
-                    pairs.push(NearPair { first: own as u32, second: other as u32, least_square });
+                    let least = least_square.sqrt();
+                    pairs.push(NearPair { first: own as u32, second: other as u32, least });
                 }
             }
         }

@@ -413,7 +413,12 @@ fn a_step_in_the_span_of_few_patterns_is_that_of_w() {
                 let shifts = k as f64 * rate * slope;
                 let own = (dim as f64 + 2.0) * EPSILON * frobenius(before.view()) * size;
                 let spanned = (n + dim + 2) as f64 * EPSILON * size * size * shifts;
-                let framed = (n + dim_features) as f64 * EPSILON * frobenius(features.view());
+                let is_framed = k * dim_features.saturating_sub(n) >= 8 * dim_features;
+                let framed = if is_framed {
+                    (n + dim_features) as f64 * EPSILON * frobenius(features.view())
+                } else {
+                    0.0
+                };
                 let gradients = setting.rounding::<f64>(&patterns, &before).gradient;
                 let summed = EPSILON * (frobenius(weight.view()) + n as f64 * shifts * size);
                 let bound = rate * gradients * (1.0 + (spanned + framed) / own) + 4.0 * summed;
