@@ -45,7 +45,7 @@ pub(crate) fn run(args: &FitArgs) -> Result<(), Failure> {
     output::check_apart(&args.output, &files)?;
     input::check_member(&args.read, &files)?;
     input::check_images(&args.read, &files, args.model.corruption.as_ref())?;
-    let Rows { matrix, images } = input::rows(&args.patterns, &args.read)?;
+    let Rows { matrix, images, .. } = input::rows(&args.patterns, &args.read)?;
     match matrix {
         Matrix::F32(rows) => {
             fit(args, input::patterns(&args.patterns, rows)?, images, Matrix::into_f32)

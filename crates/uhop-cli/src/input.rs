@@ -41,7 +41,27 @@ pub(crate) fn open(path: &Path, args: &ReadArgs) -> Result<Input, Failure> {
         };
         (rows, kind)
     };
-    Ok(Input { images: rows.images().or(shape(args)), rows, kind })
+    Ok(Input { images: images_of(path, rows.images(), args)?, rows, kind })
+}
+
+/// The shape of the images of a file, or what the options make of its rows. Folders and Parquet files are
+/// read in the size asked for; IDX files have their own.
+fn images_of(path: &Path, own: Option<Shape>, args: &ReadArgs) -> Result<Option<Shape>, Failure> {
+    match (own, args.size) {
+        (Some(own), Some(size)) if size != (own.width, own.height) => {
+            let message = format!(
+                "{}: its images are {}x{}, and --size {}x{} does not resize those of an IDX file",
+                path.display(),
+                own.width,
+                own.height,
+                size.0,
+                size.1
+            );
+            let hint = "write them to a folder with `uhop convert`, and read that with --size";
+            Err(Failure::user(message).hint(hint))
+        }
+        _ => Ok(own.or(shape(args))),
+    }
 }
 
 /// The kind of a file to be read. A name of no kind may be one that was mistyped.
@@ -63,36 +83,38 @@ pub(crate) fn batch_rows(n_numbers: usize) -> usize {
 pub(crate) struct Rows {
     pub(crate) matrix: Matrix,
     pub(crate) images: Option<Shape>,
+    /// Those of the files of a folder.
+    pub(crate) names: Option<Vec<String>>,
 }
 
 /// The rows of a file of any kind; `-` is .npy from stdin.
 pub(crate) fn rows(path: &Path, args: &ReadArgs) -> Result<Rows, Failure> {
-    let images = shape(args);
+    let plain = |matrix| Rows { matrix, images: shape(args), names: None };
     if path == Path::new("-") {
-        let matrix = npy::parse(io::stdin().lock()).map_err(|error| error.at("<stdin>"))?;
-        return Ok(Rows { matrix, images });
+        return Ok(plain(npy::parse(io::stdin().lock()).map_err(|error| error.at("<stdin>"))?));
     }
     let options = options(args);
     let kind = kind_of(path)?;
     if let Some(matrix) = stored(path, kind, args)? {
-        return Ok(Rows { matrix, images });
+        return Ok(plain(matrix));
     }
     match kind {
         Kind::Images => {
             let folder = image_folder::read(path, &options.images)?;
-            Ok(Rows { images: Some(folder.shape()), matrix: folder.into_matrix() })
+            let (images, names) = (Some(folder.shape()), Some(folder.names().to_vec()));
+            Ok(Rows { matrix: folder.into_matrix(), images, names })
         }
         Kind::Idx => {
             let idx = idx::read(path)?;
-            let images = idx.image_shape().or(images);
+            let images = images_of(path, idx.image_shape(), args)?;
             let matrix = idx.into_matrix().map_err(|error| error.at(path))?;
-            Ok(Rows { matrix, images })
+            Ok(Rows { images, ..plain(matrix) })
         }
         Kind::Parquet => {
             let (matrix, own) = parquet::read(path, &options).map_err(member_hint)?;
-            Ok(Rows { matrix, images: own.or(images) })
+            Ok(Rows { images: own.or(shape(args)), ..plain(matrix) })
         }
-        kind => Ok(Rows { matrix: kind.read(path, &options).map_err(member_hint)?, images }),
+        kind => Ok(plain(kind.read(path, &options).map_err(member_hint)?)),
     }
 }
 
@@ -262,11 +284,16 @@ pub(crate) fn patterns<T: Scalar>(path: &Path, rows: Array2<T>) -> Result<Patter
     Patterns::new(rows).map_err(|error| at(path, &error))
 }
 
-/// The lines of a text file, without the byte order mark that editors on Windows begin it with.
+/// The lines of a text file of ids, none of them blank, without the byte order mark that editors on Windows
+/// begin it with.
 pub(crate) fn lines(path: &Path) -> Result<Vec<String>, Failure> {
     let text = fs::read_to_string(path)
         .map_err(|error| Failure::user(format!("cannot read {}: {error}", path.display())))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    if let Some(blank) = text.lines().position(|line| line.trim().is_empty()) {
+        let message = format!("{}: line {} is blank, not an id", path.display(), blank + 1);
+        return Err(Failure::user(message).hint("remove the line, or write an id on it"));
+    }
     Ok(text.lines().map(str::to_owned).collect())
 }
 

@@ -28,6 +28,7 @@ mod sample;
 mod shell;
 mod tables;
 mod train;
+mod words;
 
 use std::process::ExitCode;
 

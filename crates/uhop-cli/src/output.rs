@@ -4,7 +4,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use uhop_data::image_folder::Shape;
 use uhop_data::{Element, Kind, Matrix, RowSink, WriteOptions};
 
 use crate::args::OutputArgs;
@@ -91,11 +90,14 @@ pub(crate) fn kind_like(path: &Path, like: Kind) -> Result<Kind, Failure> {
 }
 
 /// Writes rows as the kind that the path says; `-` is .npy to stdout.
-pub(crate) fn write(path: &Path, matrix: &Matrix, images: Option<Shape>) -> Result<(), Failure> {
+pub(crate) fn write(
+    path: &Path,
+    matrix: &Matrix,
+    options: &WriteOptions<'_>,
+) -> Result<(), Failure> {
     let kind = if is_stdout(path) { Kind::Npy } else { Kind::of(path)? };
     let row = (matrix.element(), matrix.dim());
-    let options = WriteOptions { images, n_rows: Some(matrix.n_rows()), names: None };
-    let mut output = Output::create(path, kind, row, &options)?;
+    let mut output = Output::create(path, kind, row, options)?;
     output.write(matrix)?;
     output.commit()
 }

@@ -1,5 +1,7 @@
 //! `uhop remove`: patterns out of a memory file.
 
+use std::collections::HashSet;
+
 use uhop::saved::{AnyMemory, Change, Ids, SavedMemory, StoredTensor};
 
 use crate::args::{RemoveArgs, WhichArgs};
@@ -35,13 +37,25 @@ fn positions(
         None => which.ids.clone(),
     };
     if named.is_empty() && which.ids_from.is_none() {
-        return Ok(which.rows.clone());
+        return distinct(&which.rows);
     }
     match ids {
         Some(ids) => ids.positions(&named).map_err(|error| input::at(&args.memory, &error)),
         None => {
             let message = format!("{}: its patterns have no ids", args.memory.display());
             Err(Failure::user(message).hint("name them by their rows with --rows"))
+        }
+    }
+}
+
+/// The rows, none of them named twice: one of the two may be another one, mistyped.
+fn distinct(rows: &[usize]) -> Result<Vec<usize>, Failure> {
+    let mut seen = HashSet::new();
+    match rows.iter().find(|&row| !seen.insert(row)) {
+        None => Ok(rows.to_vec()),
+        Some(row) => {
+            let message = format!("--rows names row {row} twice; nothing was removed");
+            Err(Failure::user(message).hint("name each row once"))
         }
     }
 }

@@ -44,11 +44,11 @@ pub(crate) fn run(args: &RetrieveArgs) -> Result<(), Failure> {
             AnyMemory::F32(saved) => retrieve(args, saved.into_memory(), None, Matrix::into_f32),
             AnyMemory::F64(saved) => retrieve(args, saved.into_memory(), None, Matrix::into_f64),
         },
-        Source::Patterns(Rows { matrix: Matrix::F32(rows), images }) => {
+        Source::Patterns(Rows { matrix: Matrix::F32(rows), images, .. }) => {
             let patterns = input::patterns(&args.memory, rows)?;
             retrieve(args, Memory::new(patterns, Model::dense(1.0)?)?, images, Matrix::into_f32)
         }
-        Source::Patterns(Rows { matrix: Matrix::F64(rows), images }) => {
+        Source::Patterns(Rows { matrix: Matrix::F64(rows), images, .. }) => {
             let patterns = input::patterns(&args.memory, rows)?;
             retrieve(args, Memory::new(patterns, Model::dense(1.0)?)?, images, Matrix::into_f64)
         }

@@ -19,6 +19,7 @@ use crate::args::ExperimentRunArgs;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::words::counted;
 
 /// What docs/json.md describes.
 #[derive(Serialize)]
@@ -141,10 +142,10 @@ pub(super) struct Files<'a> {
 /// The last lines of a run.
 pub(super) fn files(files: &Files<'_>) -> String {
     let Files { n_rows, tasks, resumed, csv, parquet, report } = files;
-    let plural = if *tasks == 1 { "" } else { "s" };
+    let tasks = counted(*tasks, "task");
     format!(
-        "rows    {csv}, {parquet}: {n_rows} rows of {tasks} task{plural}, {resumed} from an earlier \
-         run\nreport  {report}\n"
+        "rows    {csv}, {parquet}: {n_rows} rows of {tasks}, {resumed} from an earlier run\n\
+         report  {report}\n"
     )
 }
 

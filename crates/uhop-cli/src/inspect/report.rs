@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::histogram::bars;
 use super::{EPSILON, Found};
+use crate::words::counted;
 
 /// Columns of the text.
 const WIDTH: usize = 80;
@@ -21,9 +22,9 @@ pub(super) fn text(found: &Found) -> String {
     }
     if document.n_sampled < document.n_patterns {
         let line = format!(
-            "{} patterns drawn at random, each compared with all the others; what follows is about \
-             them (--sample N examines more)",
-            document.n_sampled
+            "{} drawn at random, each compared with all the others; what follows is about \
+             what was drawn (--sample N examines more)",
+            counted(document.n_sampled, "pattern")
         );
         text.push_str(&item("sampled", &line));
     }
@@ -67,7 +68,7 @@ fn contents(found: &Found) -> String {
             document.dim
         );
         if let (Some("denoising"), Some(steps)) = (document.stage1_loss, document.stage1_steps) {
-            let _ = write!(line, ", learned in {steps} steps of denoising");
+            let _ = write!(line, ", learned in {} of denoising", counted(steps, "step"));
         }
         text.push_str(&item("feature maps", &line));
     } else if let Some(dim_features) = document.dim_features {
@@ -75,8 +76,8 @@ fn contents(found: &Found) -> String {
         if document.stage1_loss == Some("whitening") {
             map.push_str(", of whitening");
         } else if let (Some(steps), Some(loss)) = (document.stage1_steps, document.last_loss) {
-            let _ =
-                write!(map, ", learned in {steps} steps of Stage I, last loss {}", number(loss));
+            let (steps, loss) = (counted(steps, "step"), number(loss));
+            let _ = write!(map, ", learned in {steps} of Stage I, last loss {loss}");
         }
         text.push_str(&item("feature map", &map));
     }
@@ -153,8 +154,8 @@ fn suggestion(found: &Found) -> String {
         return format!("none: {}", words_of(found.no_beta.as_deref()));
     }
     let reachable = count(document.separable, document.n_sampled);
-    let patterns = if reachable == 1 { "pattern" } else { "patterns" };
-    let reach = format!("the {reachable} {patterns} with Δ\u{a0}>\u{a0}0");
+    let patterns = counted(reachable, "pattern");
+    let reach = format!("the {patterns} with Δ\u{a0}>\u{a0}0");
     let does = |whom: &str| match document.certified {
         Some(_) => format!("certifies {whom}"),
         None => format!("gives {whom} weight {} at themselves", 1.0 - EPSILON),
@@ -211,10 +212,11 @@ fn separations(found: &Found) -> String {
     }
     let unreachable = document.n_sampled - count(document.separable, document.n_sampled);
     if unreachable > 0 {
+        let have = if document.n_sampled == 1 { "has" } else { "have" };
         let line = format!(
-            "{unreachable} of {} patterns have Δ\u{a0}≤\u{a0}0 under this similarity. {} No β can make such a \
+            "{unreachable} of {} {have} Δ\u{a0}≤\u{a0}0 under this similarity. {} No β can make such a \
              pattern stand out. {}",
-            document.n_sampled,
+            counted(document.n_sampled, "pattern"),
             cause(document.similarity),
             remedy(document.similarity),
         );
@@ -264,7 +266,7 @@ fn count(share: f64, n: usize) -> usize {
 
 /// "7 of 9 patterns (77.8 %)".
 fn of(share: f64, n: usize) -> String {
-    format!("{} of {n} patterns ({:.1}\u{a0}%)", count(share, n), 100.0 * share)
+    format!("{} of {} ({:.1}\u{a0}%)", count(share, n), counted(n, "pattern"), 100.0 * share)
 }
 
 /// Four digits.

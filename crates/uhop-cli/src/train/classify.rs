@@ -19,6 +19,7 @@ use crate::experiment::fetch;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::tables;
+use crate::words::counted;
 
 use super::live::Training;
 
@@ -231,6 +232,22 @@ fn optimizer(args: &TrainClassifyArgs) -> Result<Option<Rule>, Failure> {
 }
 
 fn data(args: &TrainClassifyArgs, console: &Console) -> Result<Data, Failure> {
+    let data = loaded(args, console)?;
+    let (n_train, n_test) = (data.train().len(), data.test().len());
+    for (option, asked, there, purpose) in [
+        ("--train-images", args.train_images, n_train, "to learn from"),
+        ("--test-images", args.test_images, n_test, "to test on"),
+    ] {
+        if let Some(asked) = asked.filter(|n| n.get() > there) {
+            let images = counted(there, "image");
+            let message = format!("{option} {asked}: {} has {images} {purpose}", data.name());
+            return Err(Failure::user(message).hint("ask for no more, or leave it out for all"));
+        }
+    }
+    Ok(data)
+}
+
+fn loaded(args: &TrainClassifyArgs, console: &Console) -> Result<Data, Failure> {
     let [train, test] = [args.train_images, args.test_images].map(|n| n.map(|n| n.get()));
     let limits = Limits { train, test };
     let Some(dataset) = args.data else {

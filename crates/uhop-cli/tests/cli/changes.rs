@@ -283,6 +283,7 @@ fn changes_that_cannot_be_made_change_nothing() {
     let folder = folder.path();
     fs::write(folder.join("short.csv"), "1,2\n").unwrap();
     fs::write(folder.join("ids.txt"), "1\n2\n").unwrap();
+    fs::write(folder.join("blank.txt"), "1\n \n2\n").unwrap();
     json(folder, &["add", "m.safetensors", "two.npy"]);
     let files = || {
         ["m.safetensors", "m.safetensors.journal"].map(|name| fs::read(folder.join(name)).unwrap())
@@ -304,6 +305,9 @@ fn changes_that_cannot_be_made_change_nothing() {
     refused(&["remove", "m.safetensors", "--ids", "1"], "hint: name them by their rows");
     refused(&["remove", "m.safetensors", "--rows", "602"], "from 0 to 601");
     refused(&["remove", "m.safetensors", "--rows", "1", "--ids", "1"], "cannot be used with");
+    refused(&["remove", "m.safetensors", "--rows", "1,2,1"], "--rows names row 1 twice");
+    refused(&["remove", "m.safetensors", "--ids-from", "blank.txt"], "blank.txt: line 2 is blank");
+    refused(&["add", "m.safetensors", "two.npy", "--ids", "blank.txt"], "line 2 is blank");
     refused(&["remove", "m.safetensors"], "--rows");
     let mut journal = before[1].clone();
     journal[20] ^= 1;

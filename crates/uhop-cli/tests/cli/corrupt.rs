@@ -62,7 +62,8 @@ fn images_are_damaged_as_images() {
     image.save(folder.join("images/one.png")).unwrap();
     let document = json(folder, &["corrupt", "images", "-o", "damaged/", "--occlude"]);
     assert_eq!(document["corruption"], "lower half of 4 x 3 images occluded");
-    let damaged = image::open(folder.join("damaged/000000.png")).unwrap().to_rgb8();
+    // Under the names that the images had.
+    let damaged = image::open(folder.join("damaged/one.png")).unwrap().to_rgb8();
     for (x, y, pixel) in damaged.enumerate_pixels() {
         let expected = if y < 2 { *image.get_pixel(x, y) } else { image::Rgb([0; 3]) };
         assert_eq!(*pixel, expected, "{x}, {y}");
@@ -71,7 +72,7 @@ fn images_are_damaged_as_images() {
     let document = json(folder, &region);
     let words = "1 x 2 of 4 x 3 images occluded, from row 0 and column 1";
     assert_eq!(document["corruption"], words);
-    let damaged = image::open(folder.join("part/000000.png")).unwrap().to_rgb8();
+    let damaged = image::open(folder.join("part/one.png")).unwrap().to_rgb8();
     for (x, y, pixel) in damaged.enumerate_pixels() {
         let expected = if y == 0 && x > 0 { image::Rgb([0; 3]) } else { *image.get_pixel(x, y) };
         assert_eq!(*pixel, expected, "{x}, {y}");

@@ -209,6 +209,9 @@ fn a_sample_says_that_it_is_one() {
     }
     assert_eq!(answers(folder.path(), &["--sample", "20"]).0, some, "the same in every run");
     assert_eq!(answers(folder.path(), &["--sample", "51"]).0, all);
+    let (_, text) = answers(folder.path(), &["--sample", "1"]);
+    assert!(item(&text, "sampled").starts_with("1 pattern drawn at random"), "{text}");
+    assert!(item(&text, "certificate").starts_with("0 of 1 pattern ("), "{text}");
     let output =
         uhop(folder.path(), &["inspect", "m.safetensors", "--sample", "0"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));

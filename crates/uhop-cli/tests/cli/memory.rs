@@ -276,6 +276,26 @@ fn images_are_recalled_as_images() {
     assert_eq!(fs::read_dir(folder.join("back")).unwrap().count(), 2);
 }
 
+/// Images of an IDX file are read in their own size, and another one is not passed over.
+#[test]
+fn idx_images_are_not_resized() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    json(folder, &["sample", "digits.idx", "--count", "3"]);
+    json(folder, &["convert", "digits.idx", "same.npy", "--size", "28x28"]);
+    for verb in [
+        &["convert", "digits.idx", "small.npy"][..],
+        &["corrupt", "digits.idx", "-o", "small.npy", "--occlude"],
+        &["fit", "digits.idx", "-o", "small.safetensors"],
+    ] {
+        let output = uhop(folder, &[verb, &["--size", "14x14"]].concat()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{verb:?}");
+        let text = stderr(&output);
+        assert!(text.starts_with("error: digits.idx: its images are 28x28"), "{text}");
+    }
+    assert!(!folder.join("small.npy").exists() && !folder.join("small.safetensors").exists());
+}
+
 /// Grey images of an IDX file come back as such, byte for byte, and need no size.
 #[test]
 fn idx_images_stay_idx_images() {

@@ -117,6 +117,20 @@ fn a_width_has_a_bound() {
     assert!(stderr(&output).contains("from 1 to 16384"), "{}", stderr(&output));
 }
 
+/// Rows would say that more were used than there are.
+#[test]
+fn no_more_images_are_asked_for_than_there_are() {
+    let folder = TempDir::new().unwrap();
+    for (option, most) in
+        [("--train-images", "has 800 images"), ("--test-images", "has 200 images")]
+    {
+        let output = uhop(folder.path(), &["train", "classify", option, "801"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains(most), "{}", stderr(&output));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}
+
 #[test]
 fn an_optimizer_is_chosen_and_named() {
     let folder = TempDir::new().unwrap();
