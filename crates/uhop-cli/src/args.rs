@@ -824,7 +824,7 @@ pub(crate) struct RetrieveArgs {
     pub(crate) weights: Option<PathBuf>,
 
     /// Which numbers of the queries were observed, in any kind of file: 1 or 0 for each, or one row for all
-    /// queries; what was not observed may be any finite number and does not matter
+    /// queries; what was not observed may be anything, NaN too, and does not matter
     ///
     /// The first update compares the observed numbers alone, and recalls all; further ones compare all. Not for
     /// memories with feature maps.

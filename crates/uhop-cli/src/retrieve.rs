@@ -104,14 +104,12 @@ where
     let batch_rows = input::batch_rows(dim + memory.values().dim() + n_weights);
     while let Some(batch) = queries.rows.next_batch(batch_rows)? {
         let batch = into_t(batch);
-        check_finite(&args.queries, tally.n_queries, &batch)?;
+        let seen = observed.as_mut().map(|observed| observed.next(batch.nrows())).transpose()?;
+        check_finite(&args.queries, tally.n_queries, (&batch, seen.as_ref()))?;
         let started = Instant::now();
-        let recalled = match &mut observed {
+        let recalled = match &seen {
             None => memory.retrieve(batch.view(), &dynamics),
-            Some(observed) => {
-                let observed = observed.next(batch.nrows())?;
-                memory.retrieve_observed(batch.view(), observed.view(), &dynamics)
-            }
+            Some(seen) => memory.retrieve_observed(batch.view(), seen.view(), &dynamics),
         };
         let recalled = recalled.map_err(|error| input::at(&args.queries, &error))?;
         tally.add(&recalled.reports, started.elapsed());
@@ -168,9 +166,17 @@ fn check_dim(path: &Path, found: usize, expected: usize) -> Result<(), Failure> 
     )))
 }
 
-/// The library would say the same, but counts the rows of the batch.
-fn check_finite<T: Scalar>(path: &Path, n_before: usize, batch: &Array2<T>) -> Result<(), Failure> {
-    match batch.indexed_iter().find(|(_, value)| !value.is_finite()) {
+/// The library would say the same, but counts the rows of the batch. `seen` has a row for each query or one
+/// for all.
+fn check_finite<T: Scalar>(
+    path: &Path,
+    n_before: usize,
+    (batch, seen): (&Array2<T>, Option<&Array2<bool>>),
+) -> Result<(), Failure> {
+    let is_seen = |(row, column)| {
+        seen.is_none_or(|seen| seen[[if seen.nrows() == 1 { 0 } else { row }, column]])
+    };
+    match batch.indexed_iter().find(|(place, value)| !value.is_finite() && is_seen(*place)) {
         None => Ok(()),
         Some(((row, column), value)) => Err(Failure::user(format!(
             "{}: entry [{}, {column}] of the queries is {value}; every entry must be finite",

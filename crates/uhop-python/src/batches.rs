@@ -1,6 +1,6 @@
 //! Recall of many queries, which the calling thread interrupts between two batches: for signals.
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView2, Zip, s};
 use pyo3::prelude::*;
 use uhop::{Dynamics, Memory, Retrieval};
 
@@ -78,7 +78,12 @@ fn are_sound<T: Number>(
     dim == memory.patterns().dim()
         && observed
             .is_none_or(|observed| observed.dim() == (n_queries, dim) || observed.dim() == (1, dim))
-        && queries.iter().all(|entry| entry.is_finite())
+        && match &observed {
+            None => queries.iter().all(|entry| entry.is_finite()),
+            Some(observed) => observed.broadcast((n_queries, dim)).is_some_and(|observed| {
+                Zip::from(queries).and(observed).all(|entry, &is| !is || entry.is_finite())
+            }),
+        }
 }
 
 /// The first rows of `n`.

@@ -213,6 +213,7 @@ def test_what_is_not_observed_does_not_matter(seed, mask):
     other = np.where(mask, queries, 1e6 * rows(seed + 2, 4, 5))
     found = memory.retrieve(queries, mask)
     assert np.array_equal(found, memory.retrieve(other, mask.astype(np.int64)))
+    assert np.array_equal(found, memory.retrieve(np.where(mask, queries, np.nan), mask))
     assert np.array_equal(memory.retrieve(queries, mask[0]), memory.retrieve(queries, np.tile(mask[0], (4, 1))))
 
 

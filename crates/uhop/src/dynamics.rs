@@ -228,7 +228,7 @@ impl<T: Scalar> Memory<T> {
     /// `[n_queries, dim]`, or `[1, dim]` for all queries alike.
     ///
     /// The first step scores by the observed entries alone, as a memory of these entries would; the others
-    /// may hold any finite numbers, and nothing depends on them. What it recalls is complete, so that all further
+    /// may hold anything, NaN too, and nothing depends on them. What it recalls is complete, so that all further
     /// steps are those of `retrieve`. The first step never counts as converged, and its residual is that of
     /// the observed entries. A query of which nothing was observed scores every pattern alike.
     ///
@@ -239,7 +239,7 @@ impl<T: Scalar> Memory<T> {
     /// let patterns = Patterns::new(array![[0.0, 1.0, 1.0], [1.0, 0.0, 1.0]])?;
     /// let model = Model::sparse(9.0)?.with_similarity(Similarity::Euclidean);
     /// let memory = Memory::new(patterns, model)?;
-    /// let (query, observed) = (array![[0.9, -7.0, 0.0]], array![[true, false, false]]);
+    /// let (query, observed) = (array![[0.9, f64::NAN, 7.0]], array![[true, false, false]]);
     /// let one_step = Dynamics::one_step();
     /// let recalled = memory.retrieve_observed(query.view(), observed.view(), &one_step)?;
     /// assert_eq!(recalled.retrieved, array![[1.0, 0.0, 1.0]]);
@@ -247,7 +247,7 @@ impl<T: Scalar> Memory<T> {
     /// ```
     ///
     /// # Errors
-    /// As `retrieve`; [`is_shape_mismatch`](Error::is_shape_mismatch) for `observed`;
+    /// As `retrieve`, of the observed entries; [`is_shape_mismatch`](Error::is_shape_mismatch) for `observed`;
     /// [`is_unsupported`](Error::is_unsupported) for kernel and asymmetric similarity, whose features mix all
     /// entries, and when energies are to be recorded, as an incomplete state has none.
     pub fn retrieve_observed(
@@ -256,7 +256,6 @@ impl<T: Scalar> Memory<T> {
         observed: ArrayView2<'_, bool>,
         dynamics: &Dynamics,
     ) -> Result<Retrieval<T>> {
-        check_states("retrieve", "the queries", queries, self.patterns().view())?;
         let fits = observed.ncols() == queries.ncols();
         let Some(observed) = observed.broadcast(queries.dim()).filter(|_| fits) else {
             return Err(Error::shape(
@@ -266,6 +265,9 @@ impl<T: Scalar> Memory<T> {
                 "there must be a row for each query, or one for all, of the same dim (columns)",
             ));
         };
+        let queries = only(queries, observed);
+        let queries = queries.view();
+        check_states("retrieve", "the queries", queries, self.patterns().view())?;
         if dynamics.record_energy {
             let reason = "a query of which only some entries were observed has no energy";
             return Err(Error::unsupported("retrieve", reason.to_owned()));
@@ -400,6 +402,11 @@ impl<T: Scalar> Memory<T> {
         let energy = if wanted { Some(self.energy_of_checked(states)?) } else { None };
         Ok((0..states.nrows()).map(move |i| energy.as_ref().map(|energy| energy[i])))
     }
+}
+
+/// The observed entries, and 0 for the others, whatever they are.
+fn only<T: Scalar>(queries: ArrayView2<'_, T>, observed: ArrayView2<'_, bool>) -> Array2<T> {
+    Zip::from(queries).and(observed).map_collect(|&x, &is| if is { x } else { T::zero() })
 }
 
 /// ‖x⁺ − x‖ over the observed entries.

@@ -101,6 +101,18 @@ fn what_was_not_observed_does_not_matter() {
     };
     assert_eq!(recall("mask.csv"), [[0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]);
     assert_eq!(recall("one.csv")[0], [0.0, 0.0, 1.0, 0.0]);
+    // As missing numbers often are; where a number should be, they are refused with their place.
+    write("q.csv", "NaN,inf,1,NaN\nNaN,NaN,NaN,1\n");
+    assert_eq!(recall("mask.csv"), [[0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]);
+    let output =
+        run(folder, &["retrieve", "rows.csv", "q.csv", "-o", "r.csv", "--observed", "one.csv"]);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""));
+    assert!(
+        stderr(&output).contains("q.csv: entry [1, 2] of the queries is NaN"),
+        "{}",
+        stderr(&output)
+    );
+    write("q.csv", "9,9,1,-5\n7,7,7,1\n");
     for (mask, text, expected) in [
         ("wide.csv", "1,1\n", "expected rows of 4 numbers, as the queries have, found 2"),
         ("half.csv", "1,0,0.5,1\n1,1,1,1\n", "entry [0, 2] is 0.5; give 1 for what was observed"),

@@ -212,7 +212,7 @@ class Memory:
         """Recalls queries, `[n_queries, dim]` → `[n_queries, dim_out]`, or a single one, `[dim]` → `[dim_out]`.
 
         `mask` says which entries of the queries were observed: true or 1 for those, in the shape of the queries or as
-        one row for all. The others may hold any finite numbers; nothing depends on them. Not for kernels.
+        one row for all. The others may hold anything, NaN too; nothing depends on them. Not for kernels.
 
         Each query is updated until ‖x⁺ − x‖ ≤ `tolerance`, at most `max_steps` times. With `return_report` the result
         is `(retrieved, report)`, a `Report`; `record_energy` and `record_weights` add to it.

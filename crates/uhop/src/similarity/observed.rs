@@ -16,7 +16,7 @@ const TILE: usize = 512;
 
 impl<T: Scalar> Keys<T> {
     /// As [`scores`](Self::scores), by the observed entries alone: `[n_queries, dim]` and as many of
-    /// `observed` → `[n_queries, n_patterns]`. The other entries may be any finite numbers and do not matter.
+    /// `observed` → `[n_queries, n_patterns]`. The other entries are 0.
     ///
     /// It is what a memory of these entries alone would say: sums, distances and norms leave the others out.
     ///
@@ -30,13 +30,10 @@ impl<T: Scalar> Keys<T> {
     ) -> Result<Array2<T>> {
         match &self.kind {
             Kind::Dot => {
-                let states = only(states, observed);
-                self.by_tiles(states.nrows(), |tile| {
-                    Ok(product(states.view(), self.tile(tile).t()))
-                })
+                self.by_tiles(states.nrows(), |tile| Ok(product(states, self.tile(tile).t())))
             }
             Kind::Cosine { .. } => {
-                let mut states = only(states, observed);
+                let mut states = states.to_owned();
                 normalize_rows(&mut states);
                 let is_observed = numbers(observed);
                 self.by_tiles(states.nrows(), |tile| {
@@ -51,8 +48,8 @@ impl<T: Scalar> Keys<T> {
                 })
             }
             Kind::Euclidean { center, .. } => {
-                let states = only((&states - center).view(), observed);
                 let is_observed = numbers(observed);
+                let states = (&states - center) * &is_observed;
                 let own = half_norms(states.view())?;
                 self.by_tiles(states.nrows(), |tile| {
                     let keys = self.tile(tile);
@@ -99,7 +96,7 @@ impl<T: Scalar> Keys<T> {
         observed: ArrayView2<'_, bool>,
     ) -> Result<Array2<T>> {
         // The terms of an entry that is not observed are made of 0, and then left out.
-        let mut queries = terms.of_queries(only(states, observed).view());
+        let mut queries = terms.of_queries(states);
         let entries = numbers(terms.visible(observed).view());
         let n_entries = entries.ncols();
         for term in 0..terms.n_terms() {
@@ -135,11 +132,6 @@ impl<T: Scalar> Keys<T> {
         }
         Ok(scores)
     }
-}
-
-/// The observed entries, and 0 for the others, whatever they are.
-fn only<T: Scalar>(states: ArrayView2<'_, T>, observed: ArrayView2<'_, bool>) -> Array2<T> {
-    Zip::from(states).and(observed).map_collect(|&x, &is| if is { x } else { T::zero() })
 }
 
 fn numbers<T: Scalar>(observed: ArrayView2<'_, bool>) -> Array2<T> {

@@ -43,9 +43,10 @@ fn what_was_not_observed_does_not_matter<T: Scalar>() {
     let (n, dim) = (600, 9);
     let (patterns, queries) = (pictures::<T>(n, dim, 1), pictures::<T>(140, dim, 2));
     let observed = mask(140, dim, 3);
-    let other = Zip::from(&queries)
-        .and(&observed)
-        .map_collect(|&x, &is| if is { x } else { T::narrow(-37.5) });
+    let others = [-37.5, f64::NAN, f64::NEG_INFINITY].map(|other| {
+        let other = T::narrow(other);
+        Zip::from(&queries).and(&observed).map_collect(|&x, &is| if is { x } else { other })
+    });
     for similarity in similarities::<T>(dim) {
         let memory = memory(&patterns, similarity, 0.7);
         for dynamics in [
@@ -56,7 +57,10 @@ fn what_was_not_observed_does_not_matter<T: Scalar>() {
             let recall = |queries: &Array2<T>| {
                 memory.retrieve_observed(queries.view(), observed.view(), &dynamics).unwrap()
             };
-            assert_eq!(recall(&queries), recall(&other), "{}", memory.model().similarity().name());
+            let expected = recall(&queries);
+            for other in &others {
+                assert_eq!(recall(other), expected, "{}", memory.model().similarity().name());
+            }
         }
     }
 }
@@ -174,6 +178,12 @@ fn what_cannot_be_asked_is_an_error() {
         assert!(error.is_shape_mismatch(), "{shape:?} {error}");
     }
     let all = || Array2::from_elem((2, 4), true);
+    let mut broken = queries.clone();
+    broken[[1, 2]] = f64::NAN;
+    let error = memory(&patterns, Similarity::Dot, 1.0)
+        .retrieve_observed(broken.view(), all().view(), &one_step())
+        .unwrap_err();
+    assert!(error.is_non_finite() && error.to_string().contains("[1, 2]"), "{error}");
     let error = refused(Similarity::Dot, all(), one_step().record_energy());
     assert!(error.is_unsupported(), "{error}");
     let map = || LinearMap::identity(4).unwrap();
