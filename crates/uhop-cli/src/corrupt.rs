@@ -1,7 +1,7 @@
 //! `uhop corrupt`: damaged copies of patterns, to be used as queries.
 
 use serde::Serialize;
-use uhop_data::{Matrix, WriteOptions};
+use uhop_data::Matrix;
 
 use crate::args::CorruptArgs;
 use crate::console::Console;
@@ -31,9 +31,7 @@ pub(crate) fn run(args: &CorruptArgs) -> Result<(), Failure> {
     let queries = corruption
         .apply(rows.matrix.into_f32().view(), args.seed)
         .map_err(|error| Failure::user(format!("{}: {error}", args.patterns.display())))?;
-    let options =
-        WriteOptions { images: rows.images, names: rows.names.as_deref(), n_rows: Some(n_rows) };
-    output::write(&args.output, &Matrix::from(queries), &options)?;
+    output::write(&args.output, &Matrix::from(queries), rows.images, rows.names.as_deref())?;
     if output::is_stdout(&args.output) {
         return Ok(());
     }

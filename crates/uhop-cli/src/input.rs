@@ -112,7 +112,7 @@ pub(crate) fn rows(path: &Path, args: &ReadArgs) -> Result<Rows, Failure> {
         }
         Kind::Parquet => {
             let (matrix, own) = parquet::read(path, &options).map_err(member_hint)?;
-            Ok(Rows { images: own.or(shape(args)), ..plain(matrix) })
+            Ok(Rows { images: images_of(path, own, args)?, ..plain(matrix) })
         }
         kind => Ok(plain(kind.read(path, &options).map_err(member_hint)?)),
     }

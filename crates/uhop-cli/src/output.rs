@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use uhop_data::image_folder::Shape;
 use uhop_data::{Element, Kind, Matrix, RowSink, WriteOptions};
 
 use crate::args::OutputArgs;
@@ -93,11 +94,13 @@ pub(crate) fn kind_like(path: &Path, like: Kind) -> Result<Kind, Failure> {
 pub(crate) fn write(
     path: &Path,
     matrix: &Matrix,
-    options: &WriteOptions<'_>,
+    images: Option<Shape>,
+    names: Option<&[String]>,
 ) -> Result<(), Failure> {
     let kind = if is_stdout(path) { Kind::Npy } else { Kind::of(path)? };
     let row = (matrix.element(), matrix.dim());
-    let mut output = Output::create(path, kind, row, options)?;
+    let options = WriteOptions { images, names, n_rows: Some(matrix.n_rows()) };
+    let mut output = Output::create(path, kind, row, &options)?;
     output.write(matrix)?;
     output.commit()
 }

@@ -2,7 +2,7 @@
 
 use ndarray::s;
 use uhop_data::image_folder::{Colour, Shape};
-use uhop_data::{Matrix, WriteOptions, sample};
+use uhop_data::{Matrix, sample};
 
 use crate::args::SampleArgs;
 use crate::console::Console;
@@ -17,8 +17,7 @@ pub(crate) fn run(args: &SampleArgs) -> Result<(), Failure> {
     let (n_rows, dim) = rows.dim();
     let (width, height) = (images.width() as u32, images.height() as u32);
     let shape = Shape { width, height, colour: Colour::Grey };
-    let options = WriteOptions { images: Some(shape), names: None, n_rows: Some(n_rows) };
-    output::write(&args.output, &Matrix::from(rows), &options)?;
+    output::write(&args.output, &Matrix::from(rows), Some(shape), None)?;
     if output::is_stdout(&args.output) {
         return Ok(());
     }

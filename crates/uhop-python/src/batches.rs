@@ -76,13 +76,15 @@ fn are_sound<T: Number>(
 ) -> bool {
     let (n_queries, dim) = queries.dim();
     dim == memory.patterns().dim()
-        && observed
-            .is_none_or(|observed| observed.dim() == (n_queries, dim) || observed.dim() == (1, dim))
         && match &observed {
             None => queries.iter().all(|entry| entry.is_finite()),
-            Some(observed) => observed.broadcast((n_queries, dim)).is_some_and(|observed| {
-                Zip::from(queries).and(observed).all(|entry, &is| !is || entry.is_finite())
-            }),
+            Some(observed) => {
+                let of_each =
+                    observed.broadcast((n_queries, dim)).filter(|_| observed.ncols() == dim);
+                of_each.is_some_and(|observed| {
+                    Zip::from(queries).and(observed).all(|entry, &is| !is || entry.is_finite())
+                })
+            }
         }
 }
 
