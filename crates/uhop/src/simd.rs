@@ -93,6 +93,16 @@ pub(crate) fn least_distance<T: Scalar>(
     dispatched!(portable::least_distance(products, norm, norms, error))
 }
 
+/// Adds (f₀c₀ + f₁c₁) + (f₂c₂ + f₃c₃) to a row, for numbers f and rows c.
+pub(crate) fn add_multiples<T: Scalar>(row: &mut [T], factors: [T; 4], rows: [&[T]; 4]) {
+    dispatched!(portable::add_multiples(row, factors, rows));
+}
+
+/// The largest of x_j·s_j·`scale` − d_j, for rows s and d; −∞ of none.
+pub(crate) fn largest_difference<T: Scalar>(row: &[T], scale: T, (s, d): (&[T], &[T])) -> T {
+    dispatched!(portable::largest_difference(row, scale, (s, d)))
+}
+
 /// Divides a row by its norm, which it returns; a row of zeros stays as it is.
 ///
 /// Entries are scaled by a power of two first, without rounding, which keeps squares from overflowing
@@ -180,6 +190,34 @@ mod portable {
             }
         }
         (zero[0] == T::zero()).then_some(least[0])
+    }
+
+    #[inline(always)]
+    pub(super) fn add_multiples<T: Scalar>(row: &mut [T], factors: [T; 4], rows: [&[T]; 4]) {
+        let [f, g, h, k] = factors;
+        let rows = rows.map(|other| &other[..row.len()]);
+        for (j, x) in row.iter_mut().enumerate() {
+            *x += (f * rows[0][j] + g * rows[1][j]) + (h * rows[2][j] + k * rows[3][j]);
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn largest_difference<T: Scalar>(row: &[T], scale: T, (s, d): (&[T], &[T])) -> T {
+        let mut largest = [T::neg_infinity(); LANES];
+        let (chunks, rest) = row.as_chunks::<LANES>();
+        let (s_chunks, s_rest) = s.as_chunks::<LANES>();
+        let (d_chunks, d_rest) = d.as_chunks::<LANES>();
+        for ((chunk, s), d) in chunks.iter().zip(s_chunks).zip(d_chunks) {
+            for lane in 0..LANES {
+                let x = chunk[lane] * s[lane] * scale - d[lane];
+                largest[lane] = if x > largest[lane] { x } else { largest[lane] };
+            }
+        }
+        for (lane, ((&x, &s), &d)) in rest.iter().zip(s_rest).zip(d_rest).enumerate() {
+            let x = x * s * scale - d;
+            largest[lane] = if x > largest[lane] { x } else { largest[lane] };
+        }
+        largest.into_iter().fold(T::neg_infinity(), |a, b| if b > a { b } else { a })
     }
 
     #[inline(always)]
@@ -545,6 +583,28 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(128))]
+
+        /// Sums of multiples and the largest difference are those of the definition, bit by bit.
+        #[test]
+        fn rows_are_added_and_compared_as_defined(
+            entries in prop::collection::vec(prop::array::uniform5(-9.0_f32..9.0), 0..200),
+            factors in prop::array::uniform4(-9.0_f32..9.0),
+        ) {
+            let [x, a, b, c, d] = [0, 1, 2, 3, 4].map(|k| -> Vec<f32> { entries.iter().map(|e| e[k]).collect() });
+            let [f, g, h, k] = factors;
+            let of = |e: &[f32; 5]| e[0] + ((f * e[1] + g * e[2]) + (h * e[3] + k * e[4]));
+            let expected: Vec<f32> = entries.iter().map(of).collect();
+            let rows = [&a[..], &b, &c, &d];
+            let (mut found, mut portable) = (x.clone(), x.clone());
+            add_multiples(&mut found, factors, rows);
+            portable::add_multiples(&mut portable, factors, rows);
+            prop_assert_eq!(&found, &expected);
+            prop_assert_eq!(&portable, &expected);
+            let of = |e: &[f32; 5]| e[0] * e[1] * f - e[2];
+            let expected = entries.iter().map(of).fold(f32::NEG_INFINITY, f32::max);
+            prop_assert_eq!(largest_difference(&x, f, (&a, &b)), expected);
+            prop_assert_eq!(portable::largest_difference(&x, f, (&a, &b)), expected);
+        }
 
         /// The least of the definition, bit by bit, and nothing for a product that overflowed.
         #[test]

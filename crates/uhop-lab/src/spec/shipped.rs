@@ -22,6 +22,11 @@ pub(super) const SPECS: &[(&str, &str)] = &[
     ("known-corruption", include_str!("../../specs/known-corruption.toml")),
     ("known-corruption-cifar10", include_str!("../../specs/known-corruption-cifar10.toml")),
     ("iterations", include_str!("../../specs/iterations.toml")),
+    ("iterations-large-cifar10", include_str!("../../specs/iterations-large-cifar10.toml")),
+    (
+        "iterations-large-tiny-imagenet",
+        include_str!("../../specs/iterations-large-tiny-imagenet.toml"),
+    ),
     ("temperature", include_str!("../../specs/temperature.toml")),
 ];
 

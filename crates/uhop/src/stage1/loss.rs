@@ -292,25 +292,28 @@ impl SeparationLoss {
         features: Array2<T>,
         closest: impl FnOnce(ArrayView2<'_, T>) -> Option<Pair>,
     ) -> Result<(f64, Slope<T>)> {
-        let (loss, pair, slope) = self.max_of(&self.compared(features)?, closest)?;
+        let Compared { rows, norms } = self.compared(features)?;
+        check_pairs(rows.shape())?;
+        let found = closest(rows.view()).expect("there are two rows");
+        let pair = [found.first, found.second];
+        let rows = rows.select(Axis(0), &pair);
+        let norms = norms.map(|norms| pair.iter().map(|&row| norms[row]).collect());
+        let (loss, slope) = self.max_between(found, &Compared { rows, norms })?;
         Ok((loss, Slope::Of(pair, slope)))
     }
 
-    /// The max loss, the closest pair that `closest` finds, and its ∂L/∂F, `[2, dim_features]`.
-    pub(super) fn max_of<T: Scalar>(
+    /// The max loss by its closest pair, the features of which are given, and ∂L/∂F of these, `[2, dim_features]`.
+    pub(super) fn max_between<T: Scalar>(
         &self,
+        pair: Pair,
         Compared { rows: features, norms }: &Compared<T>,
-        closest: impl FnOnce(ArrayView2<'_, T>) -> Option<Pair>,
-    ) -> Result<(f64, [usize; 2], Array2<T>)> {
-        check_pairs(features.shape())?;
-        let pair = closest(features.view()).expect("there are two rows");
-        let (pair, loss, mut slope) = max(features.view(), pair, self.t)?;
+    ) -> Result<(f64, Array2<T>)> {
+        let (loss, mut slope) = max(pair, features.view(), self.t)?;
         check(loss.is_finite(), DISTANCE, T::NAME)?;
         if let Some(norms) = norms {
-            let features = features.select(Axis(0), &pair);
-            through_normalization(&mut slope, features.view(), &pair.map(|i| norms[i]));
+            through_normalization(&mut slope, features.view(), norms);
         }
-        Ok((loss, pair, slope))
+        Ok((loss, slope))
     }
 
     /// The features F as they are compared.
@@ -352,13 +355,20 @@ fn as_compared<'a, T: Scalar>(
 
 /// Whether the squares of all rows but zeros are numbers of `T`, and sums of many of them.
 pub(super) fn squares_fit<T: Scalar>(rows: ArrayView2<'_, T>) -> bool {
+    rows.outer_iter()
+        .all(|row| square_fits::<T>(wide::squared_norm(row)) || row.iter().all(|x| x.is_zero()))
+}
+
+/// The same, of rows with these norms.
+pub(super) fn square_norms_fit<T: Scalar>(norms: &[f64]) -> bool {
+    norms.iter().all(|&norm| norm == 0.0 || square_fits::<T>(norm * norm))
+}
+
+fn square_fits<T: Scalar>(square: f64) -> bool {
     let epsilon = T::epsilon().widen();
     let smallest = T::min_positive_value().widen() / epsilon;
     let largest = T::max_value().widen() * epsilon;
-    rows.outer_iter().all(|row| {
-        let norm = wide::squared_norm(row);
-        (smallest..=largest).contains(&norm) || row.iter().all(|x| x.is_zero())
-    })
+    (smallest..=largest).contains(&square)
 }
 
 /// Whether ∂L/∂W of the average loss takes fewer products of numbers by [`average_of_weight`] than by
@@ -442,27 +452,23 @@ fn all_finite<T: Scalar>(rows: &Array2<T>) -> bool {
     entries.par_chunks(1 << 14).all(|part| part.iter().fold(true, |all, x| all & x.is_finite()))
 }
 
-/// The closest pair (i, j), L = −t‖f_i − f_j‖² and ∂L/∂(f_i, f_j), `[2, dim_features]`.
-fn max<T: Scalar>(
-    features: ArrayView2<'_, T>,
-    pair: Pair,
-    t: f64,
-) -> Result<([usize; 2], f64, Array2<T>)> {
-    let (i, j) = (pair.first, pair.second);
+/// L = −t‖f_i − f_j‖² of a pair (i, j), and ∂L/∂(f_i, f_j), `[2, dim_features]` as its features.
+fn max<T: Scalar>(pair: Pair, features: ArrayView2<'_, T>, t: f64) -> Result<(f64, Array2<T>)> {
     if pair.squared_distance == 0.0 {
         let reason = format!(
-            "patterns {i} and {j} have the same feature, which no step of the max loss can \
-             separate; remove one, or use the average loss"
+            "patterns {} and {} have the same feature, which no step of the max loss can \
+             separate; remove one, or use the average loss",
+            pair.first, pair.second
         );
         return Err(Error::unsupported("separation loss", reason));
     }
-    let mut gradient = Array2::zeros((2, features.ncols()));
-    for (k, (u, v)) in features.row(i).iter().zip(features.row(j)).enumerate() {
+    let mut gradient = Array2::zeros(features.raw_dim());
+    for (k, (u, v)) in features.row(0).iter().zip(features.row(1)).enumerate() {
         let slope = T::narrow(-2.0 * t * (u.widen() - v.widen()));
         gradient[[0, k]] = slope;
         gradient[[1, k]] = -slope;
     }
-    Ok(([i, j], -t * pair.squared_distance, gradient))
+    Ok((-t * pair.squared_distance, gradient))
 }
 
 /// Turns ∂L/∂F̂ into ∂L/∂F for F̂_i = F_i/‖F_i‖: (g_i − ⟨g_i,F̂_i⟩F̂_i)/‖F_i‖.

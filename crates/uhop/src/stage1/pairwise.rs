@@ -12,18 +12,22 @@
 //! n_patterns·dim·dim_features. What W has moved by is kept as W = W₀ + SᵀΞ, S of shape
 //! `[n_patterns, dim_features]`.
 
-use ndarray::{Array2, ArrayView2, Axis, Zip};
+use ndarray::{Array2, ArrayView2, Axis, Zip, array};
+use rayon::prelude::*;
 
 use super::descent::Descent;
 use super::loss::{Over, SeparationLoss, squares_fit};
 use super::optimizer::Optimizer;
+use super::pair_products::PairProducts;
 use super::{HeldOut, Params};
 use crate::error::{Error, Result};
 use crate::feature_map::LinearMap;
 use crate::neighbours::Neighbours;
+use crate::pairs::Pair;
 use crate::patterns::Patterns;
 use crate::product::product;
 use crate::scalar::Scalar;
+use crate::wide::{dot, squared_norm};
 
 /// Multiplications of the features from which on they are moved. Fewer take milliseconds, and features that are
 /// products owe nothing to the steps before: which pair is the closest may turn on the last bit.
@@ -39,10 +43,13 @@ pub(super) struct Pairwise<'a, T> {
     shifts: Array2<T>,
     /// F
     features: Array2<T>,
-    /// F as it is compared, of the last loss.
-    compared: Array2<T>,
+    /// ‖F_i‖
+    norms: Vec<f64>,
     /// Steps by which the features have moved since they were a product.
     moves: usize,
+    /// By which the closest pair is found, unless there are too many.
+    products: Option<PairProducts<T>>,
+    /// By which it is found then.
     neighbours: Neighbours<T>,
     /// ∂L/∂F of the closest pair at the last loss.
     slope: Option<([usize; 2], Array2<T>)>,
@@ -56,22 +63,25 @@ impl<'a, T: Scalar> Pairwise<'a, T> {
             [patterns.n_patterns(), patterns.dim(), start.dim_features()].map(|size| size as f64);
         params.loss.parts().0 == Over::Max
             && params.optimizer.is_descent()
+            && patterns.n_patterns() >= 2
             && n * dim.min(n) * dim_features >= FEWEST
             && squares_fit(patterns.view())
     }
 
     pub(super) fn new(patterns: &'a Patterns<T>, start: LinearMap<T>, params: &Params) -> Self {
         let features = start.features(patterns.view());
+        let norms = norms(features.view());
         Self {
             loss: params.loss,
             optimizer: params.optimizer,
             patterns,
             shifts: Array2::zeros(features.raw_dim()),
-            compared: Array2::zeros(features.raw_dim()),
+            products: PairProducts::new(features.view(), &norms, params.loss.parts().1),
+            neighbours: Neighbours::new(),
             features,
+            norms,
             start,
             moves: 0,
-            neighbours: Neighbours::new(),
             slope: None,
         }
     }
@@ -86,29 +96,51 @@ impl<'a, T: Scalar> Pairwise<'a, T> {
     fn shift_features(&mut self, pair: [usize; 2], way: &Array2<T>) {
         let rows = self.patterns.view();
         let shares = product(rows, rows.select(Axis(0), &pair).t());
+        let mut along = Array2::zeros(shares.raw_dim());
         let [first, second] = [0, 1].map(|i| way.row(i));
-        Zip::from(self.features.rows_mut()).and(shares.rows()).par_for_each(|mut row, shares| {
-            let [a, b] = [shares[0], shares[1]];
-            Zip::from(&mut row)
-                .and(first)
-                .and(second)
-                .for_each(|f, &first, &second| *f += a * first + b * second);
-        });
+        Zip::from(self.features.rows_mut())
+            .and(shares.rows())
+            .and(along.rows_mut())
+            .and(&mut self.norms)
+            .par_for_each(|mut row, shares, mut along, norm| {
+                along.assign(&array![dot(row.view(), first), dot(row.view(), second)]);
+                let [a, b] = [shares[0], shares[1]];
+                Zip::from(&mut row)
+                    .and(first)
+                    .and(second)
+                    .for_each(|f, &first, &second| *f += a * first + b * second);
+                *norm = squared_norm(row.view()).sqrt();
+            });
+        if let Some(products) = &mut self.products {
+            products.moved(&shares, way, &along);
+        }
     }
+
+    fn closest_pair(&mut self) -> Result<Pair> {
+        let features = self.features.view();
+        if let Some(products) = &mut self.products {
+            if let Some(found) = products.closest_pair(features, &self.norms) {
+                return Ok(found);
+            }
+            self.products = None;
+        }
+        let compared = self.loss.compared(self.features.clone())?;
+        Ok(self.neighbours.closest_pair(compared.rows.view()).expect("there are two rows"))
+    }
+}
+
+fn norms<T: Scalar>(rows: ArrayView2<'_, T>) -> Vec<f64> {
+    rows.axis_iter(Axis(0)).into_par_iter().map(|row| squared_norm(row).sqrt()).collect()
 }
 
 impl<T: Scalar> Descent for Pairwise<'_, T> {
     type Map = LinearMap<T>;
 
     fn loss(&mut self, _step: usize) -> Result<f64> {
-        let mut compared = std::mem::replace(&mut self.compared, Array2::zeros((0, 0)));
-        Zip::from(compared.rows_mut())
-            .and(self.features.rows())
-            .par_for_each(|mut row, features| row.assign(&features));
-        let compared = self.loss.compared(compared)?;
-        let closest = |rows: ArrayView2<'_, T>| self.neighbours.closest_pair(rows);
-        let (loss, pair, slope) = self.loss.max_of(&compared, closest)?;
-        self.compared = compared.rows;
+        let closest = self.closest_pair()?;
+        let pair = [closest.first, closest.second];
+        let compared = self.loss.compared(self.features.select(Axis(0), &pair))?;
+        let (loss, slope) = self.loss.max_between(closest, &compared)?;
         self.slope = Some((pair, slope));
         Ok(loss)
     }
@@ -130,6 +162,9 @@ impl<T: Scalar> Descent for Pairwise<'_, T> {
             self.shift_features(pair, &way);
         } else {
             self.features = self.map(step)?.features(self.patterns.view());
+            self.norms = norms(self.features.view());
+            self.products =
+                PairProducts::new(self.features.view(), &self.norms, self.loss.parts().1);
             self.moves = 0;
         }
         Ok(self)
