@@ -9,6 +9,7 @@ use uhop_lab::short;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::tables;
+use crate::words::counted;
 
 /// What was chosen.
 pub(crate) struct Chosen<T> {
@@ -85,7 +86,7 @@ pub(crate) fn table(decision: &Decision) -> String {
     for tried in &decision.tried {
         let name = match tried.what {
             Candidate::Whitened { ridge } => format!("whitened, λ = {}", short(ridge)),
-            Candidate::Denoised { steps } => format!("denoised, {steps} steps"),
+            Candidate::Denoised { steps } => format!("denoised, {}", counted(steps, "step")),
             what => what.name().to_owned(),
         };
         table.add_row([name, short(tried.beta), short(tried.error)]);

@@ -12,6 +12,7 @@ use uhop_data::Damage;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::words::counted;
 
 /// The released code's rate of gradient descent on the max loss.
 pub(crate) const MAX_LOSS_RATE: f64 = 10.0;
@@ -46,9 +47,8 @@ pub(crate) fn separated<T: Scalar>(
     interrupt::check()?;
     let (first, last) = first_and_last_loss(&report.losses, &report.held_out);
     let of = if report.held_out.is_empty() { "" } else { " of held-out pairs" };
-    let steps = report.steps;
-    console
-        .note(&format!("{label}: {steps} steps, loss{of} {first:.3} → {last:.3}, {seconds:.1} s"));
+    let steps = counted(report.steps, "step");
+    console.note(&format!("{label}: {steps}, loss{of} {first:.3} → {last:.3}, {seconds:.1} s"));
     Ok((report, seconds))
 }
 

@@ -18,6 +18,7 @@ use crate::input::{self, Input, Rows, Source};
 use crate::interrupt;
 use crate::observed::Observed;
 use crate::output::{self, Output};
+use crate::words::counted;
 
 pub(crate) fn run(args: &RetrieveArgs) -> Result<(), Failure> {
     output::check_like(&args.output, args.output_args)?;
@@ -289,9 +290,9 @@ fn report(
     }
     let weights = document.weights.map(|path| format!("weights {path}\n")).unwrap_or_default();
     console.data(&format!(
-        "{} queries recalled from {n_patterns} patterns in {:.2} s; mean support {:.1}, mean steps \
-         {:.1}\noutput  {}\n{weights}",
-        document.n_queries,
+        "{} recalled from {} in {:.2} s; mean support {:.1}, mean steps {:.1}\noutput  {}\n{weights}",
+        counted(document.n_queries, "query"),
+        counted(n_patterns, "pattern"),
         document.seconds,
         document.support_size,
         document.steps,
