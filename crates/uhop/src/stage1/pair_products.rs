@@ -23,7 +23,7 @@ use crate::scalar::Scalar;
 use crate::simd;
 use crate::wide::dot;
 
-/// Pairs at most: 256 MiB of `f32`.
+/// Pairs at most: 256 MiB of `f32`, twice while they are made anew.
 const MOST_PAIRS: usize = 1 << 26;
 
 /// Rows of products that one task moves.
