@@ -193,11 +193,11 @@ impl<T: Scalar> PairProducts<T> {
     /// The product by κ·N̄_i·N̄_j, and by scales and the features as they are compared another 16 roundings; the halves
     /// by 8; sums of dim_features terms in `f64` by as many roundings of these.
     fn slacks(&self, scales: &Scales<T>, dim_features: usize) -> Vec<f64> {
-        let largest = |values: &mut dyn Iterator<Item = f64>| values.fold(0.0, f64::max);
+        let largest = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
         let halves: Vec<f64> = scales.halves.iter().map(|half| half.widen()).collect();
         let span = |(peak, scale): (&f64, &T)| peak * scale.widen();
         let spans: Vec<f64> = self.peaks.iter().zip(&scales.scales).map(span).collect();
-        let [widest, most] = [&spans, &halves].map(|of| largest(&mut of.iter().copied()));
+        let (widest, most) = (largest(&spans), largest(&halves));
         let sums = 2.0 * f64::EPSILON * dim_features as f64;
         let [of_span, of_half] =
             [8.0, 4.0].map(|roundings| roundings * T::epsilon().widen() + sums);
