@@ -737,6 +737,9 @@ pub(crate) struct Stage1Args {
     pub(crate) loss: Option<LossArg>,
 
     /// Steps of learning [default: 100; 200 for denoising]
+    ///
+    /// A step of the max loss moves two patterns apart, so that large memories need many: 2,000 photographs of
+    /// 32x32 took about 2,000 steps.
     #[arg(long, value_name = "N", requires = "loss")]
     pub(crate) steps: Option<usize>,
 
