@@ -8,8 +8,8 @@
 //! F ← F − γ (Ξξ_i g_iᵀ + Ξξ_j g_jᵀ)
 //! ```
 //!
-//! A step thus costs n_patterns·(dim + dim_features), where the features of W cost
-//! n_patterns·dim·dim_features. What W has moved by is kept as W = W₀ + SᵀΞ, S of shape
+//! A step thus costs n_patterns·(dim + dim_features), and n_patterns² for the closest pair, where the features of W
+//! cost n_patterns·dim·dim_features. What W has moved by is kept as W = W₀ + SᵀΞ, S of shape
 //! `[n_patterns, dim_features]`.
 
 use ndarray::{Array2, ArrayView2, Axis, Zip, array};
@@ -47,7 +47,7 @@ pub(super) struct Pairwise<'a, T> {
     norms: Vec<f64>,
     /// Steps by which the features have moved since they were a product.
     moves: usize,
-    /// By which the closest pair is found, unless there are too many.
+    /// By which the closest pair is found, unless they would be too many or leave the numbers of `T`.
     products: Option<PairProducts<T>>,
     /// By which it is found then.
     neighbours: Neighbours<T>,
