@@ -259,9 +259,8 @@ pub struct Progress {
 /// A step costs O(n·`dim`·`dim_features` + n²·`dim_features`) for n patterns, and less in gradient descent: on
 /// at most `dim` patterns O(n²·min(n, `dim_features`)), as all that it adds to W is a combination of patterns,
 /// and of features; by the max loss on a large memory O(n·(`dim` + `dim_features`) + n²), as it adds two patterns,
-/// which inner products of all pairs follow. Few of its steps look at all pairs otherwise, there where these products would
-/// be more than 2²⁶ or features are few: the others look at those that were near not long ago, among which the
-/// closest provably is.
+/// which the inner products of all pairs follow. On other memories, and where there are more than 2²⁶ pairs, few steps of that
+/// loss look at all of them: the others look at those that were near not long ago, among which the closest provably is.
 ///
 /// ```
 /// use std::ops::ControlFlow;

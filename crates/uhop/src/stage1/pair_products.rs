@@ -263,11 +263,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::pairs::closest_pair;
-    use crate::wide::squared_norm;
+    use crate::pairs::{closest_pair, squared_norms};
 
     fn norms<T: Scalar>(features: &Array2<T>) -> Vec<f64> {
-        features.outer_iter().map(|row| squared_norm(row).sqrt()).collect()
+        squared_norms(features.view()).mapv(f64::sqrt).to_vec()
     }
 
     /// Features and their products, moved together.

@@ -12,8 +12,7 @@
 //! cost n_patterns·dim·dim_features. What W has moved by is kept as W = W₀ + SᵀΞ, S of shape
 //! `[n_patterns, dim_features]`.
 
-use ndarray::{Array2, ArrayView2, Axis, Zip, array};
-use rayon::prelude::*;
+use ndarray::{Array2, ArrayView2, Axis, Zip};
 
 use super::descent::Descent;
 use super::loss::{Over, SeparationLoss, squares_fit};
@@ -23,7 +22,7 @@ use super::{HeldOut, Params};
 use crate::error::{Error, Result};
 use crate::feature_map::LinearMap;
 use crate::neighbours::Neighbours;
-use crate::pairs::Pair;
+use crate::pairs::{Pair, squared_norms};
 use crate::patterns::Patterns;
 use crate::product::product;
 use crate::scalar::Scalar;
@@ -103,7 +102,8 @@ impl<'a, T: Scalar> Pairwise<'a, T> {
             .and(along.rows_mut())
             .and(&mut self.norms)
             .par_for_each(|mut row, shares, mut along, norm| {
-                along.assign(&array![dot(row.view(), first), dot(row.view(), second)]);
+                along[0] = dot(row.view(), first);
+                along[1] = dot(row.view(), second);
                 let [a, b] = [shares[0], shares[1]];
                 Zip::from(&mut row)
                     .and(first)
@@ -130,7 +130,7 @@ impl<'a, T: Scalar> Pairwise<'a, T> {
 }
 
 fn norms<T: Scalar>(rows: ArrayView2<'_, T>) -> Vec<f64> {
-    rows.axis_iter(Axis(0)).into_par_iter().map(|row| squared_norm(row).sqrt()).collect()
+    squared_norms(rows).mapv(f64::sqrt).to_vec()
 }
 
 impl<T: Scalar> Descent for Pairwise<'_, T> {
