@@ -143,7 +143,8 @@ fn method(spec: &Spec) -> Result<Section> {
 fn beta(spec: &Spec, protocol: &Protocol) -> String {
     if let Some(tuned) = protocol.tuned {
         return format!(
-            "the best of {} from {} to {} on up to {} queries of another seed",
+            "the best of {} from {} to {}, and on beyond an end that is the best for as long as the error \
+             falls, on up to {} queries of another seed",
             tuned.points, tuned.from, tuned.to, tuned.queries
         );
     }

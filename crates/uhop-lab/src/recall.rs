@@ -377,14 +377,47 @@ fn unnormalised(
         .mapv(|x| (f64::from(x) * largest).clamp(-limit, limit) as f32))
 }
 
-/// The β of the grid with the smallest error; of several in a row that are equal, the middle one.
+/// The β with the smallest error: of the grid, where of several in a row that are equal it is the middle one,
+/// or, where the best is an end of the grid, of those beyond it for as long as the error falls.
+///
+/// A best β at an end says where the grid ends, and not what the contender can do.
 fn best_of(tuning: &Tuning, error: impl Fn(f64) -> Result<f64>) -> Result<f64> {
     let grid = tuning.grid();
     let errors: Vec<f64> = grid.iter().map(|&beta| error(beta)).collect::<Result<_>>()?;
-    let best = errors.iter().copied().fold(f64::INFINITY, f64::min);
-    let first = errors.iter().position(|&error| error == best).unwrap_or(0);
-    let n_equal = errors[first..].iter().take_while(|&&error| error == best).count();
-    Ok(grid[first + (n_equal - 1) / 2])
+    let least = errors.iter().copied().fold(f64::INFINITY, f64::min);
+    let first = errors.iter().position(|&error| error == least).unwrap_or(0);
+    let n_equal = errors[first..].iter().take_while(|&&error| error == least).count();
+    let mut best = (grid[first + (n_equal - 1) / 2], least);
+    // Of one β there is no ratio.
+    let ratio = grid.get(1).map_or(1.0, |second| second / grid[0]);
+    if first == 0 {
+        best = beyond(grid[0], 1.0 / ratio, best, &error)?;
+    }
+    if first + n_equal == grid.len() {
+        best = beyond(grid[grid.len() - 1], ratio, best, &error)?;
+    }
+    Ok(best.0)
+}
+
+/// The β with the smallest error and that error, of those from an end of the grid on in a ratio for as long as
+/// the error is below the best so far; the best so far if it does not fall.
+fn beyond(
+    end: f64,
+    ratio: f64,
+    mut best: (f64, f64),
+    error: impl Fn(f64) -> Result<f64>,
+) -> Result<(f64, f64)> {
+    let mut beta = end * ratio;
+    // Weights are all equal, or all but one are 0, long before; scores of f32 times β are finite.
+    while ratio != 1.0 && (1e-100..1e100).contains(&beta) {
+        let found = error(beta)?;
+        if found >= best.1 {
+            break;
+        }
+        best = (beta, found);
+        beta *= ratio;
+    }
+    Ok(best)
 }
 
 #[cfg(test)]
@@ -394,16 +427,38 @@ mod tests {
     #[test]
     fn the_best_beta_is_the_middle_of_the_best() {
         let tuning = Tuning { from: 1.0, to: 16.0, points: 5, queries: 1 };
+        // Beyond the grid all errors are larger.
         let at = |errors: [f64; 5]| {
             let grid = tuning.grid();
-            let index = |beta: f64| grid.iter().position(|&b| b == beta).unwrap();
-            index(best_of(&tuning, |beta| Ok(errors[index(beta)])).unwrap())
+            let index = |beta: f64| grid.iter().position(|&b| b == beta);
+            let error = |beta| Ok(index(beta).map_or(4.0, |i| errors[i]));
+            index(best_of(&tuning, error).unwrap()).unwrap()
         };
         assert_eq!(at([3.0, 2.0, 1.0, 2.0, 3.0]), 2);
         assert_eq!(at([3.0, 0.0, 0.0, 0.0, 3.0]), 2);
         assert_eq!(at([3.0, 2.0, 0.0, 0.0, 0.0]), 3);
         assert_eq!(at([0.0, 2.0, 0.0, 0.0, 0.0]), 0);
         assert_eq!(at([0.0; 5]), 2);
+    }
+
+    /// Parabolas in ln β, least within the grid, beyond each end and at the last β that is tried.
+    #[test]
+    fn the_best_beta_is_found_beyond_the_grid() {
+        let tuning = Tuning { from: 1.0, to: 16.0, points: 5, queries: 1 };
+        // Of the powers of 2, in ratios of a rounded 2: as many roundings as steps, of ends and ratio too.
+        let near = |found: f64, expected: f64| (found / expected).ln().abs() < 400.0 * f64::EPSILON;
+        for power in [-90, -7, -1, 0, 3, 4, 5, 60] {
+            let error = |beta: f64| Ok((beta.log2() - f64::from(power)).powi(2));
+            let found = best_of(&tuning, error).unwrap();
+            assert!(near(found, f64::from(power).exp2()), "{power}: {found}");
+        }
+        // What never rises ends; what is as good at the end as before it is not left.
+        let falling = best_of(&tuning, |beta| Ok(1.0 / beta)).unwrap();
+        assert!((1e99..1e100).contains(&falling), "{falling}");
+        let flat = best_of(&tuning, |beta| Ok(f64::from(u8::from(beta < 3.0)))).unwrap();
+        assert!(near(flat, 8.0), "{flat}");
+        let one = Tuning { points: 1, ..tuning };
+        assert!(near(best_of(&one, Ok).unwrap(), 1.0));
     }
 
     #[test]

@@ -54,14 +54,15 @@ pub enum Defect {
     ErrorClamped,
 }
 
-/// β chosen from a grid by the error on queries of another seed of the corruption.
+/// β chosen by the error on queries of another seed of the corruption: from a grid, which goes on beyond an end
+/// that is the best of it, in the same ratio, for as long as the error falls.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tuning {
-    /// The smallest β.
+    /// The smallest β of the grid.
     #[serde(deserialize_with = "check::positive")]
     pub from: f64,
-    /// The largest β.
+    /// The largest β of the grid.
     #[serde(deserialize_with = "check::positive")]
     pub to: f64,
     /// How many β, equally spaced in their logarithm.
