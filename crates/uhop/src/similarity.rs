@@ -240,7 +240,7 @@ impl<T: Scalar> Keys<T> {
 
     /// States as the keys are: normalised, moved to the same origin, or mapped.
     pub(crate) fn prepare<'a>(&self, states: ArrayView2<'a, T>) -> Result<Prepared<'a, T>> {
-        let mut norms = None;
+        let mut constants = None;
         let states = match &self.kind {
             Kind::Dot | Kind::Manhattan => states.into(),
             Kind::Cosine { .. } => {
@@ -250,16 +250,20 @@ impl<T: Scalar> Keys<T> {
             }
             Kind::Euclidean { center, .. } => {
                 let states = &states - center;
-                norms = Some(half_norms(states.view())?);
+                constants = Some(-half_norms(states.view())?);
                 states.into()
             }
             Kind::Kernel { map, .. } => map.features(states).into(),
             Kind::TwoSided { queries: Queries::Map(map), .. } => map.features(states).into(),
             Kind::TwoSided { queries: Queries::Channel(channel), .. } => {
-                channel.terms().of_queries(states).into()
+                let terms = channel.terms();
+                let features = terms.of_queries(states);
+                let of_rows = features.outer_iter().map(|row| terms.constant(row));
+                constants = Some(of_rows.collect());
+                features.into()
             }
         };
-        Ok(Prepared { states, half_norms: norms })
+        Ok(Prepared { states, constants })
     }
 
     /// The scores of some states against some of the patterns, in this thread.
@@ -273,21 +277,25 @@ impl<T: Scalar> Keys<T> {
         let origin = (rows.start, patterns.start);
         let keys = self.keys();
         let keys = keys.slice(s![patterns.clone(), ..]);
-        let half_norms = states.half_norms.as_ref().map(|norms| norms.slice(s![rows.clone()]));
-        let states = states.states.slice(s![rows, ..]);
+        let constants = states.constants.as_ref().map(|of| of.slice(s![rows.clone()]));
+        let of_rows = states.states.slice(s![rows.clone(), ..]);
         match &self.kind {
-            Kind::Manhattan => manhattan(states, keys, scores.view_mut()),
-            _ => product_into(scores.view_mut(), states, keys.t()),
+            Kind::Manhattan => manhattan(of_rows, keys, scores.view_mut()),
+            _ => product_into(scores.view_mut(), of_rows, keys.t()),
         }
         check_finite("a score", scores.view(), origin)?;
-        match (&self.kind, half_norms) {
+        match (&self.kind, constants) {
             // Rounding may leave a hair outside.
             (Kind::Cosine { .. }, _) => {
                 scores.mapv_inplace(|score| score.max(-T::one()).min(T::one()));
             }
-            (Kind::Euclidean { half_norms, .. }, Some(state_half_norms)) => {
+            (Kind::Euclidean { half_norms, .. }, Some(constants)) => {
                 let half_norms = half_norms.slice(s![patterns]);
-                euclidean(states, state_half_norms, keys, half_norms, scores.view_mut());
+                euclidean(of_rows, constants, keys, half_norms, scores.view_mut());
+                check_finite("a score", scores.view(), origin)?;
+            }
+            (Kind::TwoSided { queries: Queries::Channel(channel), .. }, _) => {
+                self.likelihoods(channel, states, rows, patterns, scores.view_mut());
                 check_finite("a score", scores.view(), origin)?;
             }
             (Kind::TwoSided { offsets: Some(offsets), .. }, _) => {
@@ -302,6 +310,33 @@ impl<T: Scalar> Keys<T> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Turns products into log-likelihoods, up to a number of each query.
+    ///
+    /// A product, a bias and a constant of 10⁸ are the parts of a score near 0, of which `f32` keeps no digit. A sum
+    /// that does not say by how much it is below 0 is of a pattern that may be the one: that is computed directly.
+    fn likelihoods(
+        &self,
+        channel: &Channel,
+        states: &Prepared<'_, T>,
+        rows: Range<usize>,
+        patterns: Range<usize>,
+        mut scores: ArrayViewMut2<'_, T>,
+    ) {
+        for (row, mut scores) in rows.zip(scores.rows_mut()) {
+            let (query, constant) = (states.states.row(row), self.constant(states, row));
+            // Below it what rounding can do is a quarter of the score.
+            let uncertain = -4.0 * self.product_error(states, row);
+            for (score, pattern) in scores.iter_mut().zip(patterns.clone()) {
+                let sum = score.widen() + self.offset(pattern) + constant;
+                let direct = (sum > uncertain).then(|| {
+                    let pattern = self.patterns.view().slice_move(s![pattern, ..]);
+                    channel.terms().direct(pattern, query, |_| true)
+                });
+                *score = T::narrow(direct.flatten().unwrap_or(sum));
+            }
+        }
     }
 
     /// What states are compared with, `[n_patterns, _]`.
@@ -327,8 +362,8 @@ impl<T: Scalar> Keys<T> {
 /// States prepared for one [`Keys`].
 pub(crate) struct Prepared<'a, T> {
     states: CowArray<'a, T, Ix2>,
-    /// ½‖x‖² of each, where distances need it.
-    half_norms: Option<Array1<f64>>,
+    /// What is added to all products of each, where something is: −½‖x‖² for distances, c(q) for channels.
+    constants: Option<Array1<f64>>,
 }
 
 impl<T> Prepared<'_, T> {
@@ -344,17 +379,17 @@ impl<T> Prepared<'_, T> {
 /// is one of the nearest, and is computed directly.
 fn euclidean<T: Scalar>(
     states: ArrayView2<'_, T>,
-    state_half_norms: ArrayView1<'_, f64>,
+    constants: ArrayView1<'_, f64>,
     keys: ArrayView2<'_, T>,
     half_norms: ArrayView1<'_, f64>,
     mut scores: ArrayViewMut2<'_, T>,
 ) {
     let epsilon = (keys.ncols() + 2) as f64 * T::epsilon().widen();
-    Zip::from(scores.rows_mut()).and(states.rows()).and(&state_half_norms).for_each(
-        |mut scores, state, &state_half_norm| {
+    Zip::from(scores.rows_mut()).and(states.rows()).and(&constants).for_each(
+        |mut scores, state, &constant| {
             Zip::from(&mut scores).and(keys.rows()).and(half_norms).for_each(
                 |score, key, &half_norm| {
-                    let size = half_norm + state_half_norm;
+                    let size = half_norm - constant;
                     let difference = score.widen() - size;
                     *score = if difference > -epsilon * size {
                         T::narrow(-0.5 * squared_distance(key, state))

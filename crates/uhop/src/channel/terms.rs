@@ -1,14 +1,15 @@
-//! ln P(q | ξ) as Σ_r h_r(q)·g_r(ξ) + b(ξ), up to a number of q: what makes scores a product.
+//! ln P(q | ξ) as Σ_r h_r(q)·g_r(ξ) + b(ξ) + c(q), up to a number of q: what makes scores a product.
 
 use std::ops::Range;
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
 use super::cross::cross;
 use super::{Kind, SHARPEST, at, log_folded, log_mass_at_one};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
+use crate::wide;
 
 /// Cells of the tables over 0 to 1: whole ones for each of 255 levels.
 const CELLS: usize = 255 * 16;
@@ -136,6 +137,60 @@ impl Terms {
         Array2::from_shape_fn((rows.nrows(), entries.len()), |(row, place)| {
             T::narrow(self.bias(rows[[row, entries.at(place)]].widen()))
         })
+    }
+
+    /// What the product leaves out for the query of these features, −½pΣq² over the entries that may be as they
+    /// were, or nothing where it leaves out nothing. A score with it is near 0 for the pattern that a query was made
+    /// of, however large the parts of which it is the difference.
+    pub(crate) fn constant<T: Scalar>(&self, features: ArrayView1<'_, T>) -> f64 {
+        let of = |precision: f64| {
+            let n_entries = features.len() / self.n_terms;
+            -0.5 * precision * wide::squared_norm(features.slice_move(s![..n_entries]))
+        };
+        match self.law {
+            Law::Normal { precision }
+            | Law::Masked { precision, .. }
+            | Law::Salted { precision, .. } => of(precision),
+            Law::Calibrated { .. } | Law::Tabled { .. } => 0.0,
+        }
+    }
+
+    /// The score of a pattern for the query of these features by the entries `counts` holds of, from the differences
+    /// themselves: it keeps the digits that a product and a bias of 10⁸ lose. Nothing for what comes from tables, whose
+    /// parts are not so large.
+    pub(crate) fn direct<T: Scalar>(
+        &self,
+        pattern: ArrayView1<'_, T>,
+        features: ArrayView1<'_, T>,
+        counts: impl Fn(usize) -> bool,
+    ) -> Option<f64> {
+        let entries = self.entries(pattern.len());
+        let n_entries = entries.len();
+        let h = |term: usize, place: usize| features[term * n_entries + place].widen();
+        let apart = |precision: f64, q: f64, x: f64| -0.5 * precision * (q - x) * (q - x);
+        let if_equal = |x: f64, value: f64, zero: f64| if x == value { zero } else { 0.0 };
+        let of_entry = |place: usize, x: f64| match &self.law {
+            Law::Normal { precision } => Some(apart(*precision, h(0, place), x)),
+            Law::Masked { factor, precision, zero } => Some(if h(1, place) != 0.0 {
+                apart(*precision, h(0, place), factor * x)
+            } else {
+                if_equal(x, 0.0, *zero)
+            }),
+            Law::Salted { precision, zero } => Some(if h(1, place) != 0.0 {
+                apart(*precision, h(0, place), x)
+            } else {
+                if_equal(x, if h(3, place) != 0.0 { 1.0 } else { 0.0 }, *zero)
+            }),
+            Law::Calibrated { means, variances } => {
+                let (mean, variance) = normal(means, variances, x);
+                Some(apart(1.0 / variance, h(0, place), mean) - 0.5 * variance.ln())
+            }
+            Law::Tabled { .. } => None,
+        };
+        (0..n_entries)
+            .filter(|&place| counts(place))
+            .map(|place| of_entry(place, pattern[entries.at(place)].widen()))
+            .sum()
     }
 
     /// The columns of the visible entries.

@@ -198,7 +198,7 @@ impl Description {
     pub(super) fn to_json(&self) -> Result<String> {
         let text = serde_json::to_string(self)
             .map_err(|error| Error::malformed(format!("cannot describe it: {error}")))?;
-        Ok(text.replacen(NO_DIGEST, &digest(text.as_bytes()), 1))
+        Ok(with_last(&text, NO_DIGEST, &digest(text.as_bytes())))
     }
 
     /// The version is read first and alone: a newer description may have any shape.
@@ -218,7 +218,7 @@ impl Description {
             )));
         }
         let description: Self = serde_json::from_str(json).map_err(wrong)?;
-        let text = json.replacen(&description.sha256, NO_DIGEST, 1);
+        let text = with_last(json, &description.sha256, NO_DIGEST);
         if description.sha256 == digest(text.as_bytes()) {
             Ok(description)
         } else {
@@ -247,6 +247,15 @@ impl Description {
 
     pub(super) fn decision(&self) -> Result<Option<Decision>> {
         self.choice.as_ref().map(DecisionParts::build).transpose()
+    }
+}
+
+/// The text with the last of these digits replaced: the digest is the last field, and the entries that a channel hides
+/// may be as many zeros.
+fn with_last(text: &str, digits: &str, other: &str) -> String {
+    match text.rsplit_once(digits) {
+        Some((before, after)) => format!("{before}{other}{after}"),
+        None => text.to_owned(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayView1, ArrayView2, s};
 
-use super::{Keys, Kind, Prepared, check_finite, l1_distance};
+use super::{Keys, Kind, Prepared, Queries, check_finite, l1_distance};
 use crate::error::Result;
 use crate::scalar::Scalar;
 use crate::wide;
@@ -27,9 +27,16 @@ impl<T: Scalar> Keys<T> {
             }
             Kind::Euclidean { .. } => T::narrow(-0.5 * wide::squared_distance(key, state)),
             Kind::Manhattan => -l1_distance(key, state),
-            Kind::TwoSided { offsets, .. } => {
-                let offset = offsets.as_ref().map_or(0.0, |offsets| offsets.of[pattern]);
-                T::narrow(wide::dot(key, state) + offset)
+            Kind::TwoSided { queries, .. } => {
+                let direct = match queries {
+                    Queries::Channel(channel) => {
+                        let pattern = self.patterns.view().slice_move(s![pattern, ..]);
+                        channel.terms().direct(pattern, state, |_| true)
+                    }
+                    Queries::Map(_) => None,
+                };
+                let (offset, constant) = (self.offset(pattern), self.constant(states, row));
+                T::narrow(direct.unwrap_or_else(|| wide::dot(key, state) + offset + constant))
             }
         };
         let one = ArrayView2::from_shape((1, 1), std::slice::from_ref(&score));
@@ -39,19 +46,21 @@ impl<T: Scalar> Keys<T> {
 
     /// The most by which a score of this state can differ from its exact one when it comes from a
     /// product: γ = (dim + 4)·ε of ‖k‖‖x‖, and of ½‖k‖² + ½‖x‖² for distances; twice what summing in
-    /// any order can lose, for what the terms of a row add. A bias b adds ε·|b|, as the sum with it is
-    /// rounded to `T` on either way. And dim products that may underflow.
+    /// any order can lose, for what the terms of a row add. A bias b and a constant c add ε·(|b| + |c|), as the sum
+    /// with them is rounded to `T` on either way. And dim products that may underflow.
     pub(crate) fn product_error(&self, states: &Prepared<'_, T>, row: usize) -> f64 {
         let state = states.rows().slice_move(s![row, ..]);
         let gamma = (state.len() + 4) as f64 * T::epsilon().widen();
         let smallest = T::min_positive_value().widen() * T::epsilon().widen();
         let underflow = state.len() as f64 * smallest;
         let (key, state) = (self.largest_norm(), wide::squared_norm(state).sqrt());
+        let constant = self.constant(states, row);
         match &self.kind {
             Kind::Manhattan => 0.0,
             Kind::Euclidean { .. } => gamma * (key * key + state * state) + underflow,
             Kind::TwoSided { offsets: Some(offsets), .. } => {
-                gamma * key * state + T::epsilon().widen() * offsets.largest + underflow
+                let added = offsets.largest + constant.abs();
+                gamma * key * state + T::epsilon().widen() * added + underflow
             }
             _ => gamma * key * state + underflow,
         }
@@ -85,9 +94,17 @@ impl<T: Scalar> Keys<T> {
         }
     }
 
-    /// What is added to all products of a state: −½‖x‖² for distances.
+    /// What is added to the product of one key, of those that are not distances.
+    pub(super) fn offset(&self, pattern: usize) -> f64 {
+        match &self.kind {
+            Kind::TwoSided { offsets: Some(offsets), .. } => offsets.of[pattern],
+            _ => 0.0,
+        }
+    }
+
+    /// What is added to all products of a state: −½‖x‖² for distances, c(q) for channels.
     pub(crate) fn constant(&self, states: &Prepared<'_, T>, row: usize) -> f64 {
-        states.half_norms.as_ref().map_or(0.0, |half_norms| -half_norms[row])
+        states.constants.as_ref().map_or(0.0, |constants| constants[row])
     }
 
     /// The largest ‖k‖, computed when first asked for.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis, Zip, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip, s};
 
 use super::{Keys, Kind, Queries, check_finite, half_norms};
 use crate::channel::Terms;
@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::feature_map::normalize_rows;
 use crate::product::product;
 use crate::scalar::Scalar;
+use crate::wide;
 
 /// Patterns scored at a time: what is made of them here, their squares and the like, is as large.
 const TILE: usize = 512;
@@ -88,7 +89,8 @@ impl<T: Scalar> Keys<T> {
         }
     }
 
-    /// Σ_j o_j·(Σ_r h_r(q_j)·g_r(ξ_j) + b(ξ_j)): the biases of the entries are a product with o.
+    /// Σ_j o_j·(Σ_r h_r(q_j)·g_r(ξ_j) + b(ξ_j) + c(q_j)): the biases of the entries are a product with o. What rounding
+    /// leaves too little of is computed directly, as without a mask.
     fn observed_likelihoods(
         &self,
         terms: &Terms,
@@ -103,12 +105,29 @@ impl<T: Scalar> Keys<T> {
             let of_term = s![.., term * n_entries..(term + 1) * n_entries];
             queries.slice_mut(of_term).zip_mut_with(&entries, |h, &is| *h *= is);
         }
+        let constants: Array1<f64> =
+            queries.outer_iter().map(|query| terms.constant(query)).collect();
+        let of_products: Array1<f64> = queries
+            .outer_iter()
+            .map(|query| wide::squared_norm(query).sqrt() * self.largest_norm())
+            .collect();
+        let gamma = 4.0 * (queries.ncols() + 4) as f64 * T::epsilon().widen();
         self.by_tiles(states.nrows(), |tile| {
-            let biases = terms.biases(self.patterns.view().slice_move(s![tile.clone(), ..]));
+            let patterns = self.patterns.view().slice_move(s![tile.clone(), ..]);
+            let biases = terms.biases(patterns);
+            let sizes = product(entries.view(), biases.mapv(|bias| bias.abs()).t());
             let biases = product(entries.view(), biases.t());
             let mut scores = product(queries.view(), self.tile(tile).t());
-            let sum = |score: &mut T, bias: &T| *score = T::narrow(score.widen() + bias.widen());
-            scores.zip_mut_with(&biases, sum);
+            for ((row, pattern), score) in scores.indexed_iter_mut() {
+                let (bias, constant) = (biases[[row, pattern]].widen(), constants[row]);
+                let size = of_products[row] + sizes[[row, pattern]].widen() + constant.abs();
+                let sum = score.widen() + bias + constant;
+                let direct = (sum > -gamma * size).then(|| {
+                    let observed = |entry: usize| entries[[row, entry]] != T::zero();
+                    terms.direct(patterns.row(pattern), queries.row(row), observed)
+                });
+                *score = T::narrow(direct.flatten().unwrap_or(sum));
+            }
             Ok(scores)
         })
     }

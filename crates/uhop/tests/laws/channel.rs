@@ -1,6 +1,6 @@
 //! Laws of channels: likelihoods are those of what they say happens, and scores are sums of them.
 
-use ndarray::{Array1, Array2, ArrayView1, Axis, array};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, array};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -303,6 +303,88 @@ fn fast_slow_and_screened_are_the_same() {
         fast_slow_and_screened_agree::<f32>(n, dim);
         fast_slow_and_screened_agree::<f64>(n, dim);
     }
+}
+
+/// Patterns that are hard to tell apart: each of the first has the ones of the one before and some more, and each of the
+/// others is the first of them but for one entry, by a level of 8 bits.
+fn alike<T: Scalar>(dim: usize) -> Array2<T> {
+    let mut random = ChaCha8Rng::seed_from_u64(8);
+    let levels: Vec<f64> =
+        (0..dim).map(|_| f64::from(random.random_range(20..235_u8)) / 255.0).collect();
+    Array2::from_shape_fn((40, dim), |(i, j)| {
+        let moved = if i > 20 && j == i { 1.0 / 255.0 } else { 0.0 };
+        T::narrow(match i {
+            0..20 => f64::from(u8::from(j < dim / 3 + 10 * i)),
+            _ => levels[j] + moved,
+        })
+    })
+}
+
+/// Channels that leave entries as they are, and what they do to one of them.
+type Keeping = (Channel, fn(f64, f64) -> f64);
+
+fn keeping(dim: usize) -> Vec<Keeping> {
+    vec![
+        (Channel::half_mask(), |x, u| if u < 0.5 { 0.0 } else { 2.0 * x }),
+        (Channel::mask(0.3).unwrap(), |x, u| if u < 0.3 { 0.0 } else { x }),
+        (Channel::salt_and_pepper(0.2).unwrap(), |x, u| match u {
+            u if u < 0.1 => 0.0,
+            u if u < 0.2 => 1.0,
+            _ => x,
+        }),
+        (Channel::occlusion((0..dim).map(|j| j % 3 != 1).collect()).unwrap(), |x, _| x),
+        (Channel::gaussian(0.0).unwrap(), |x, _| x),
+        (Channel::calibrated(vec![0.0, 1.0], vec![0.0, 0.0]).unwrap(), |x, _| x),
+    ]
+}
+
+/// Parts of scores are as large as 10⁹ here, where `f32` has steps of 64, and log-likelihoods differ by 8 and less.
+fn patterns_alike_are_told_apart<T: Scalar>() {
+    let dim = 784;
+    let patterns = alike::<T>(dim);
+    let mut random = ChaCha8Rng::seed_from_u64(9);
+    for (channel, damage) in keeping(dim) {
+        let queries = patterns.mapv(|x| T::narrow(damage(x.widen(), random.random())));
+        let memory = Memory::new(stored(&patterns), Model::bayes(channel.clone())).unwrap();
+        let exact: Array2<f64> = Array2::from_shape_fn((40, 40), |(query, pattern)| {
+            let (query, pattern) = (queries.row(query), patterns.row(pattern));
+            exact(&channel, pattern.mapv(T::widen).view(), query.mapv(T::widen).view())
+        });
+        let expected = uhop::Separation::softmax().weights(exact.view()).unwrap().weights;
+        // A score that matters is rounded once: it is within 50 of the best, which is at most dim·ln 10 above 0 (of the
+        // calibrated ½ ln 1/w² for each entry). Odds are off by twice that, and weights by no more.
+        let largest = 50.0 + dim as f64 * (1.0 / SHARPEST).ln();
+        let bound = 2.0 * largest * epsilon::<T>() + 1e-9;
+        let check = |what: &str, weights: ArrayView2<'_, T>| {
+            for (weights, expected) in weights.outer_iter().zip(expected.outer_iter()) {
+                for (weight, expected) in weights.iter().zip(expected) {
+                    let error = (weight.widen() - expected).abs();
+                    assert!(error <= bound, "{channel} {what} {}: {error} {bound}", T::NAME);
+                }
+            }
+        };
+        check("weights", memory.weights(queries.view()).unwrap().weights.view());
+        let record = Dynamics::one_step().record_weights();
+        let all = Array2::from_elem(queries.dim(), true);
+        let observed = memory.retrieve_observed(queries.view(), all.view(), &record).unwrap();
+        check("observed", observed.weights.unwrap().view());
+        let expected = expected.dot(&wide(patterns.view()));
+        for memory in [memory.clone(), memory.screened()] {
+            let found = memory.retrieve(queries.view(), &Dynamics::one_step()).unwrap().retrieved;
+            // Of 40 patterns with entries from 0 to 1, and the rounding of the readout.
+            let bound = 40.0 * (bound + 2.0 * epsilon::<T>());
+            for (found, expected) in found.iter().zip(&expected) {
+                let error = (found.widen() - expected).abs();
+                assert!(error <= bound, "{channel} {}: {error} {bound}", T::NAME);
+            }
+        }
+    }
+}
+
+#[test]
+fn patterns_alike_are_told_apart_in_both_types() {
+    patterns_alike_are_told_apart::<f32>();
+    patterns_alike_are_told_apart::<f64>();
 }
 
 #[test]

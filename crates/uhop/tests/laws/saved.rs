@@ -309,6 +309,18 @@ fn files_of_version_3_hold_a_channel() {
     assert_eq!(read.memory().model(), &Model::bayes(channel));
 }
 
+/// As many hidden entries in a row as a digest has digits, and more.
+#[test]
+fn a_memory_that_hides_many_entries_is_read_back() {
+    let visible: Vec<bool> = (0..200).map(|entry| entry < 40).collect();
+    let channel = uhop::Channel::occlusion(visible).unwrap();
+    let patterns = stored(&Array2::from_shape_fn((3, 200), |(i, j)| (i * j % 7) as f32));
+    let memory = Memory::new(patterns, Model::bayes(channel)).unwrap();
+    let bytes = SavedMemory::new(memory.clone()).to_bytes().unwrap();
+    let read = f32_of(AnyMemory::from_bytes(bytes).unwrap()).expect("written in f32");
+    assert_eq!(read.memory().model(), memory.model());
+}
+
 #[test]
 fn python_reads_it_with_three_lines() {
     let folder = std::env::temp_dir().join(format!("uhop-saved-{}", std::process::id()));
