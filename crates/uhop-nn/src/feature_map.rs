@@ -84,15 +84,16 @@ impl FeatureMap {
         parts.matmul(weight).swap_dims(0, 1).reshape([batch, n, n_parts * features])
     }
 
-    /// Each row of every W divided by its norm, as Algorithm 1 ends; a row of zeros stays.
+    /// Each row of every W divided by its norm, as Algorithm 1 ends; a row of zeros stays. W is trained on if it was.
     pub fn normalize_rows(self) -> Self {
+        let trained = self.weight.is_require_grad();
         let weight = self.weight.map(|weight| {
             let squares = weight.clone().square().sum_dim(1);
             let zero = squares.clone().equal_elem(0.0);
             let weight = weight / squares.mask_fill(zero, 1.0).sqrt();
             weight.detach()
         });
-        Self { weight }
+        Self { weight: weight.set_require_grad(trained) }
     }
 
     pub(crate) fn n_parts(&self) -> usize {

@@ -287,7 +287,12 @@ impl Loop<'_> {
         batch: &[usize],
     ) -> Result<(M, f64)> {
         let images = self.run.train.images_at(batch, self.run.standardization, self.device);
-        let Some(loss) = model.separation_loss(images, &inner.loss)? else {
+        let loss = {
+            // Blocks before the one whose patterns are compared may drop out.
+            let _held = self.seeded(&model);
+            model.separation_loss(images, &inner.loss)?
+        };
+        let Some(loss) = loss else {
             let problem =
                 "there are steps on the separation loss, and the model has no feature map";
             return Err(Error::configuration(problem));

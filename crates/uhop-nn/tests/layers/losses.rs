@@ -1,11 +1,12 @@
 //! The separation loss of a layer is that of `uhop::stage1`.
 
-use burn::module::Param;
+use burn::module::{Module as _, Param};
+use burn::optim::GradientsParams;
 use burn::tensor::{Bool, Tensor, TensorData};
 use uhop::ndarray::Array2;
 use uhop::stage1::SeparationLoss as CoreLoss;
 use uhop::{LinearMap, Patterns};
-use uhop_nn::{FeatureMapConfig, HopfieldConfig, SeparationLoss, Span};
+use uhop_nn::{FeatureMap, FeatureMapConfig, HopfieldConfig, SeparationLoss, Span};
 
 use crate::common::{assert_close, device, numbers, random, values};
 
@@ -99,4 +100,20 @@ fn normalised_rows_have_norm_one() {
     map.weight = Param::from_tensor(random(5, map.weight.dims(), &device()));
     let squares = map.normalize_rows().weight.val().square().sum_dim(1);
     assert_close("squares", &values(&squares), &[1.0; 6], 8.0 * f64::EPSILON);
+}
+
+/// What was trained goes on to be, and what was frozen stays so.
+#[test]
+fn normalised_rows_are_trained_as_before() {
+    let device = device().autodiff();
+    let map = FeatureMapConfig { span: Span::Joint, feature_dim: Some(3) };
+    let config = HopfieldConfig::new(DIM).with_feature_map(map);
+    let map = || config.init(&device).unwrap().feature_map.unwrap();
+    let moves = |map: &FeatureMap| {
+        let rows = random(6, [1, N_PATTERNS, DIM], &device);
+        let gradients = map.forward(rows).square().sum().backward();
+        GradientsParams::from_grads(gradients, map).len()
+    };
+    assert_eq!(moves(&map().normalize_rows()), 1);
+    assert!(!map().no_grad().normalize_rows().weight.is_require_grad());
 }
