@@ -164,6 +164,11 @@ def test_numbers_are_kept_exactly(given_as, kept_as):
     assert np.array_equal(memory.patterns, patterns)
 
 
+def test_integers_beyond_those_of_float64_are_rounded():
+    given = np.array([[2**53 + 1, 2**53]])
+    assert uhop.Memory(given).patterns.tolist() == [[2.0**53, 2.0**53]]
+
+
 def test_later_changes_of_an_array_change_no_memory():
     patterns = rows(0, 3, 2)
     memory = uhop.Memory(patterns)
@@ -303,6 +308,84 @@ def test_patterns_come_and_go():
     numbered = uhop.Memory(np.eye(2), np.eye(2), ids=np.array([7, 4]))
     numbered.add([[1.0, 2.0]], values=[[3.0, 4.0]], ids=[9])
     assert numbered.ids == [7, 4, 9] and numbered.values.shape == (3, 2)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [1, np.int8(1), np.array(1), [1], (1,), {1}, range(1, 2), np.array([1], np.uint8), np.flatnonzero([0, 1, 0])],
+)
+def test_rows_are_whole_numbers(kept):
+    assert uhop.Memory(np.eye(3)).remove(kept).patterns.tolist() == np.eye(3)[[0, 2]].tolist()
+
+
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [
+        (np.array([False, False, False, True]), r"bools of shape \[4\]; give np.flatnonzero"),
+        (np.zeros((2, 2), bool), r"bools of shape \[2, 2\]"),
+        ([False, False, False, True], "a row is False.*np.flatnonzero"),
+        ([np.False_, np.True_], "a row is .*False.*np.flatnonzero"),
+        ([0, True], "a row is True.*np.flatnonzero"),
+        (True, "a row is True"),
+        (np.True_, "mask"),
+        ([2.9], "a row is 2.9; give whole numbers"),
+        (2.0, "a row is 2.0"),
+        (np.array([2.0]), "a row is 2.0"),
+        ("1", r"the rows are '1'; .*ids=\['1'\]"),
+        (b"1", "the rows are b'1'"),
+        (["1"], "a row is '1'"),
+        (np.array(["1"]), "a row is '1'"),
+        ([[0, 1]], r"a row is \[0, 1\]"),
+        (np.array([[0, 1]]), r"a row is \[0, 1\]"),
+        ([None], "a row is None"),
+        ([0, -1], "a row is -1; rows are counted from 0"),
+        (2**64, "counted from 0"),
+    ],
+)
+def test_what_is_no_row_removes_nothing(rows, line):
+    memory = uhop.Memory(np.eye(4))
+    with pytest.raises(uhop.InvalidInput, match=line) as caught:
+        memory.remove(rows)
+    assert "\n" not in str(caught.value) and memory.n_patterns == 4
+
+
+def test_torch_rows_are_taken_alike():
+    torch = pytest.importorskip("torch")
+    assert uhop.Memory(np.eye(3), ids=torch.tensor([7, 8, 9])).remove(torch.tensor([0, 2])).ids == [8]
+    for mask in (torch.tensor([False, True]), [torch.tensor(False), torch.tensor(True)]):
+        with pytest.raises(uhop.InvalidInput, match="np.flatnonzero"):
+            uhop.Memory(np.eye(3)).remove(mask)
+
+
+@pytest.mark.parametrize(
+    ("ids", "line"),
+    [
+        ("ab", r"the ids are 'ab'; give a list of ids, \['ab'\]"),
+        (b"ab", "the ids are b'ab'"),
+        (np.str_("ab"), "the ids are 'ab'"),
+        (3, r"the ids are 3; give a list of ids, \[3\]"),
+        (np.array(3), "the ids are 3"),
+        ([True, False], "an id is (True|False)"),
+        (np.array([True, False]), "an id is (True|False)"),
+        ([1.0, 2.0], "an id is [12].0"),
+        (np.array([1.5, 2.5]), "an id is [12].5"),
+        (["a", b"b"], "an id is b'b'"),
+        (["a", 1], "names and numbers"),
+    ],
+)
+def test_ids_are_a_list_of_names_or_of_numbers(ids, line):
+    named = uhop.Memory(np.eye(4), ids=["a", "b", "c", "d"])
+    numbered = uhop.Memory(np.eye(4), ids=[0, 1, 2, 3])
+    for call in (
+        lambda: named.remove(ids=ids),
+        lambda: numbered.remove(ids=ids),
+        lambda: named.add(np.eye(4)[:2], ids=ids),
+        lambda: uhop.Memory(np.eye(2), ids=ids),
+    ):
+        with pytest.raises(uhop.InvalidInput, match=line) as caught:
+            call()
+        assert "\n" not in str(caught.value)
+    assert named.n_patterns == numbered.n_patterns == 4
 
 
 def test_a_memory_survives_files_and_pickles(tmp_path):

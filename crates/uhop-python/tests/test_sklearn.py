@@ -67,6 +67,48 @@ def test_a_corruption_is_a_parameter():
     assert search.best_estimator_.memory_.similarity == "channel"
 
 
+@pytest.mark.parametrize("loss", [None, "average", "max", "whitening", "denoising"])
+def test_every_beta_is_another_model(loss):
+    X, y = load_iris(return_X_y=True)
+    model = AssociativeMemory(loss=loss)
+    found = []
+    for beta in (None, 0.01, 0.02):
+        tried = sklearn.clone(model).set_params(beta=beta).fit(X[::5], y[::5])
+        assert tried.beta == beta and (beta is None or tried.memory_.beta == beta)
+        found.append(tried.predict_proba(X[1::5]))
+    for first, second in ((0, 1), (0, 2), (1, 2)):
+        assert abs(found[first] - found[second]).max() > 1e-6
+
+
+def test_without_a_beta_it_is_the_one_that_fit_finds():
+    X = load_iris().data[::5]
+    for loss in ("whitening", "auto"):
+        found = AssociativeMemory(loss=loss).fit(X).memory_.beta
+        assert found == uhop.Memory(X).fit(loss).beta != 1.0
+    assert AssociativeMemory().fit(X).memory_.beta == 1.0
+
+
+@pytest.mark.parametrize(
+    ("parameters", "line"),
+    [
+        ({"loss": "auto", "beta": 1.0}, "beta has no meaning for auto"),
+        ({"loss": "auto", "alpha": 2.0}, "alpha=1.0"),
+        ({"corruption": uhop.Corruption.half_mask()}, "corruption has no meaning without"),
+        ({"similarity": "dot", "corruption": uhop.Corruption.half_mask()}, "corruption has no meaning without"),
+        ({"loss": "average", "corruption": uhop.Corruption.half_mask()}, "corruption has no meaning for the average"),
+        ({"loss": "whitening", "similarity": "manhattan"}, "take the place of manhattan similarity"),
+        ({"similarity": "channel"}, "needs a corruption"),
+        ({"similarity": ""}, "similarity is"),
+    ],
+)
+def test_a_parameter_without_meaning_is_an_error_of_fit(parameters, line):
+    X, y = load_iris(return_X_y=True)
+    model = AssociativeMemory(**parameters)
+    assert sklearn.clone(model).get_params() == model.get_params()
+    with pytest.raises(uhop.InvalidInput, match=line):
+        model.fit(X, y)
+
+
 def test_names_of_features_stay():
     memory = AssociativeMemory().fit(np.eye(3))
     assert memory.get_feature_names_out(["a", "b", "c"]).tolist() == ["a", "b", "c"]

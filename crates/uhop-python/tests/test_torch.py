@@ -64,6 +64,19 @@ def test_the_slope_at_softmax_is_the_limit():
         assert abs(at.grad - found) <= 20 * step
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("epsilon", [1e-2, 3e-4, 1e-4, 2e-5])
+def test_rounded_weights_have_the_same_slope(dtype, epsilon):
+    z, g = 2 * randn(8, 32, grad=False), randn(8, 32, seed=1, grad=False)
+    at = torch.tensor(1.0 + epsilon, dtype=dtype, requires_grad=True)
+    (entmax(z.to(dtype), at) * g.to(dtype)).sum().backward()
+    # The third derivative is below 1e2, weights are good to 1e-15; those that are rounded to 1e-7.
+    step = min(epsilon / 2, 1e-4)
+    above, below = (entmax(z, at.item() + sign * step) for sign in (1, -1))
+    expected = ((above - below) * g).sum() / (2 * step)
+    assert abs(at.grad.double() - expected) <= 1e-5
+
+
 @pytest.mark.parametrize("similarity", ["dot", "cosine", "euclidean"])
 @pytest.mark.parametrize("alpha", [1.0, 1.5, 2.0])
 @pytest.mark.parametrize("max_steps", [1, 2])
@@ -98,6 +111,26 @@ def test_types_stay(dtype):
     assert patterns.grad.dtype == dtype
 
 
+@pytest.mark.parametrize("similarity", ["dot", "cosine", "euclidean"])
+@pytest.mark.parametrize("max_steps", [1, 2])
+def test_each_gradient_has_the_type_of_its_tensor(similarity, max_steps):
+    types = (torch.float32, torch.float64, torch.bfloat16)
+    for mixed in ((a, b, c) for a in types for b in types for c in types):
+        exact = [randn(*shape, seed=i) for i, shape in enumerate(((3, 4), (5, 4), (5, 2)))]
+        given = [tensor.detach().to(dtype).requires_grad_() for tensor, dtype in zip(exact, mixed)]
+        beta = torch.tensor(0.7, requires_grad=True)
+        found = retrieve(*given, similarity, 1.5, beta, max_steps)
+        assert found.dtype == mixed[0]
+        found.sum().backward()
+        retrieve(*exact, similarity, 1.5, 0.7, max_steps).sum().backward()
+        assert beta.grad.dtype == torch.float32
+        # Numbers of 8 bits, of size about 1, and a few products of them.
+        bound = 0.5 if torch.bfloat16 in mixed else 1e-4
+        for tensor, other in zip(given, exact):
+            assert tensor.grad.dtype == tensor.dtype
+            assert (tensor.grad.double() - other.grad).abs().max() <= bound
+
+
 def test_bad_input_is_one_clear_line():
     for call, line in (
         (lambda: retrieve(torch.ones(2, 3), torch.ones(4, 2)), r"\[2, 3\].*\[4, 2\]"),
@@ -111,6 +144,15 @@ def test_bad_input_is_one_clear_line():
         (lambda: Hopfield(Sizes(8))(torch.ones(2, 8), torch.ones(2, 3, 8)), r"\[2, 8\]"),
         (lambda: separation_loss(Hopfield(Sizes(8))), "no stored patterns of its own"),
         (lambda: separation_loss(HopfieldLayer(Sizes(8))), "at least two"),
+        (lambda: separation_loss(Hopfield(Sizes(8)), torch.ones(3, 8)), r"\[3, 8\]"),
+        (lambda: separation_loss(HopfieldLayer(Sizes(8), 2), loss="mean"), "loss is 'mean'"),
+        (
+            lambda: separation_loss(Hopfield(Sizes(8)), torch.ones(2, 3, 8), stored_mask=torch.ones(3, 2) > 0),
+            r"stored_mask .*\[3, 2\].*\[2, 3\]",
+        ),
+        (lambda: HopfieldPooling(Sizes(8, projection=6)), "8 numbers, not of 6.*use Hopfield"),
+        (lambda: HopfieldPooling(Sizes(8, stored=6, projection=8)), "6 numbers, not of 8"),
+        (lambda: HopfieldLayer(Sizes(8, projection=6)), "8 numbers, not of 6.*targets"),
     ):
         with pytest.raises(uhop.InvalidInput, match=line):
             call()
@@ -283,6 +325,78 @@ def test_separation_losses_are_those_of_stage_one():
         assert (module.project_stored.weight.grad - gradient).abs().max() <= 1e-12
         n_compared += 1
     assert n_compared >= 2
+
+
+def slow_separation_loss(sets, loss, t):
+    """The mean over sets of vectors, from the formula; a set of fewer than two is left out."""
+    losses = []
+    for rows in sets:
+        square = [sum((u - v) ** 2) for i, u in enumerate(rows) for v in rows[:i]]
+        if square:
+            exponents = -t * np.array(square)
+            losses.append(exponents.max() if loss == "max" else np.log(np.exp(exponents).mean()))
+    return np.mean(losses) if losses else 0.0
+
+
+def by_heads(rows, there, n_heads):
+    """Of each sample and head, its part of the rows that are there, divided by their norms."""
+    for sample, kept in zip(rows, there):
+        for part in np.split(sample[kept], n_heads, axis=1):
+            yield part / np.linalg.norm(part, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("loss", ["average", "max"])
+@pytest.mark.parametrize("n_heads", [1, 2, 4])
+@pytest.mark.parametrize("head", [None, Normalize()])
+def test_separation_loss_is_the_mean_over_samples_and_heads(loss, n_heads, head):
+    module = Hopfield(Sizes(8, head=3), Association(n_heads=n_heads), norms=Norms(head=head)).double()
+    for parameter in module.parameters():
+        parameter.data = randn(*parameter.shape, seed=3, grad=False)
+    stored = randn(4, 6, 8, grad=False)
+    features = module.project_stored(module.norm_stored(stored)).detach().numpy()
+    if head is not None:
+        split = features.reshape(4, 6, n_heads, 3)
+        centred = split - split.mean(-1, keepdims=True)
+        scale, shift = module.norm_head.weight.detach().numpy(), module.norm_head.bias.detach().numpy()
+        normed = centred / np.sqrt(split.var(-1, keepdims=True) + 1e-5) * scale + shift
+        features = normed.reshape(features.shape)
+    assert abs(module.features(stored).detach().numpy() - features).max() <= 1e-12
+    there = np.ones((4, 6), bool)
+    # Six patterns, four, one and none.
+    there[1, 1:3], there[2, 1:], there[3] = False, False, False
+    for mask in (None, there):
+        expected = slow_separation_loss(
+            by_heads(features, np.ones_like(there) if mask is None else mask, n_heads), loss, 0.7
+        )
+        mask = None if mask is None else torch.tensor(mask)
+        found = separation_loss(module, stored, stored_mask=mask, loss=loss, t=0.7)
+        assert abs(found.item() - expected) <= 1e-12
+
+
+@pytest.mark.parametrize("loss", ["average", "max"])
+def test_what_is_padding_is_in_no_pair(loss):
+    layer = HopfieldPooling(Sizes(8), association=Association(n_heads=2)).double()
+    stored = randn(3, 5, 8)
+    there = torch.tensor([[True, True, True, False, False], [True, False, False, False, False], [False] * 5])
+    found = separation_loss(layer, stored, stored_mask=there, loss=loss)
+    alone = separation_loss(layer, stored[:1, :3], loss=loss)
+    assert abs(found - alone) <= 1e-13
+    found.backward()
+    assert stored.grad.isfinite().all() and stored.grad[0, :3].any()
+    assert not stored.grad[0, 3:].any() and not stored.grad[1:].any()
+    # Padding as it comes: rows that are all alike.
+    padded = torch.where(there[..., None], stored.detach(), 0.0)
+    assert abs(separation_loss(layer, padded, stored_mask=there, loss=loss) - alone) <= 1e-13
+    none = separation_loss(layer, stored, stored_mask=torch.zeros(3, 5) > 0, loss=loss)
+    none.backward()
+    assert none.item() == 0
+
+
+def test_separation_loss_of_zeros_has_a_gradient():
+    module = Hopfield(Sizes(4), norms=Norms.none(), projections=Projections.none())
+    stored = torch.tensor([[[0.0] * 4, [1.0, 0.0, 0.0, 0.0], [1e-3, 1e-3, 0.0, 0.0]]], requires_grad=True)
+    separation_loss(module, stored).backward()
+    assert stored.grad.isfinite().all() and not stored.grad[0, 0].any()
 
 
 def test_separation_loss_separates():

@@ -46,7 +46,8 @@ def _plain(x: Any, what: str) -> Array:
 
 
 def dtype_for(x: Array, what: str) -> np.dtype[Any]:
-    """The type that a memory keeps these numbers in: float32 or float64, whichever holds them exactly."""
+    """The type that a memory keeps these numbers in: float32 or float64, whichever holds them exactly. Integers beyond
+    2⁵³ and floats longer than 64 bits are rounded to float64."""
     name = x.dtype.name
     if name in ("float64", "float32"):
         return np.dtype(name)

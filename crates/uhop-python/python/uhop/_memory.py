@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, overload
 
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _native
-from ._arrays import Array, bools, count, matrix, states
+from ._arrays import Array, as_numpy, bools, count, matrix, states
 from ._corruption import Corruption
 from ._native import InvalidInput, Separation
 
@@ -46,9 +47,10 @@ class Memory:
     """Stored patterns with the model that recalls them: x⁺ = pᵀV, p = α-entmax(β·similarity(Ξ, x)).
 
     Rows are patterns, `[n_patterns, dim]`. They are copied once and kept as `float32` or `float64`, whichever holds
-    what is given exactly; queries are turned into that type. Whatever an array is, NumPy's, PyTorch's on the CPU or
-    JAX's, it is read without a copy if it is in C order and of that type. Results are NumPy arrays. Any number of
-    threads may use one memory: each call sees one version of it, and the interpreter is released while it computes.
+    what is given exactly; integers beyond 2⁵³ and longer floats are rounded to `float64`. Queries are turned into that
+    type. Whatever an array is, NumPy's, PyTorch's on the CPU or JAX's, it is read without a copy if it is in C order
+    and of that type. Results are NumPy arrays. Any number of threads may use one memory: each call sees one version of
+    it, and the interpreter is released while it computes.
 
     Parameters
     ----------
@@ -61,7 +63,7 @@ class Memory:
     separation : another family than α-entmax, such as `Separation.top_k(5)`; `alpha` is then not looked at
     feature_map : a W that is learned already, `[dim_features, dim]`: K(ξ,x) = ⟨Wξ,Wx⟩
     corruption : for `"channel"` alone
-    ids : a different integer or name for each pattern
+    ids : a list with a different integer or name for each pattern
     threads : threads of this call; results do not depend on their number
 
     >>> patterns = np.array([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
@@ -285,12 +287,13 @@ class Memory:
         return self
 
     def remove(self, rows: Any = None, *, ids: Ids | None = None, threads: int | None = None) -> Memory:
-        """Removes patterns by their rows, counted from 0, or by their ids; those behind them move up. Returns the
-        memory itself."""
-        if rows is not None:
-            rows = [int(row) for row in np.atleast_1d(rows)]
-            if any(row < 0 for row in rows):
-                raise InvalidInput(f"remove: a row is {min(rows)}; rows are counted from 0")
+        """Removes patterns by their rows, a whole number or several, counted from 0, or by their ids, a list; those
+        behind them move up. A mask is refused: of one give `np.flatnonzero(mask)`. Returns the memory itself.
+
+        >>> Memory(np.eye(4)).remove(np.flatnonzero([False, False, False, True])).n_patterns
+        3
+        """
+        rows = None if rows is None else _rows(rows)
         self._native.remove(rows, _listed(ids), count(threads, "threads"))
         return self
 
@@ -396,9 +399,65 @@ class Memory:
         )
 
 
+def _rows(given: Any) -> list[int]:
+    """Rows as the compiled half takes them. What is removed cannot be had back, so that nothing is rounded, and no
+    mask or text is read as numbers."""
+    if isinstance(given, str | bytes):
+        raise InvalidInput(
+            f"remove: the rows are {given!r}; give whole numbers counted from 0, and ids as a list, ids=[{given!r}]"
+        )
+    if _is_array(given):
+        given = as_numpy(given, "the rows")
+        if given.dtype == np.bool_:
+            raise InvalidInput(
+                f"remove: the rows are a mask, bools of shape {list(given.shape)}; give np.flatnonzero(mask)"
+            )
+        given = given.tolist()
+    rows = []
+    for row in given if isinstance(given, Iterable) else [given]:
+        if not _is_whole(row):
+            raise InvalidInput(
+                f"remove: a row is {row!r}; give whole numbers counted from 0, and of a mask np.flatnonzero(mask)"
+            )
+        number = operator.index(row)
+        if not 0 <= number < 2**64:
+            raise InvalidInput(f"remove: a row is {number}; rows are counted from 0")
+        rows.append(number)
+    return rows
+
+
 def _listed(ids: Ids | None) -> Any:
     """Ids as the compiled half takes them, of an array too."""
-    return ids.tolist() if isinstance(ids, np.ndarray) else None if ids is None else list(ids)
+    if ids is None:
+        return None
+    given: Any = as_numpy(ids, "the ids").tolist() if _is_array(ids) else ids
+    # A text would be taken letter by letter.
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise InvalidInput(f"the ids are {given!r}; give a list of ids, [{given!r}]")
+    listed = list(given)
+    # By their types, which are few, as the ids may be many.
+    kinds = {type(item): item for item in listed}.values()
+    for item in kinds:
+        if not isinstance(item, str) and not _is_whole(item):
+            raise InvalidInput(f"an id is {item!r}; give whole numbers, or names")
+    if len({isinstance(item, str) for item in kinds}) > 1:
+        raise InvalidInput("the ids are names and numbers; give all of one kind")
+    return listed
+
+
+def _is_array(given: Any) -> bool:
+    return hasattr(given, "__array_interface__") or hasattr(given, "__dlpack__")
+
+
+def _is_whole(item: Any) -> bool:
+    """Whether this is a whole number. Neither a bool, which Python counts as one, nor a float that happens to be."""
+    if isinstance(item, bool) or str(getattr(item, "dtype", "")).endswith("bool"):
+        return False
+    try:
+        operator.index(item)
+    except TypeError:
+        return False
+    return True
 
 
 def _from_bytes(file: bytes) -> Memory:

@@ -12,13 +12,26 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._arrays import Array
 from ._corruption import Corruption
 from ._memory import Loss, Memory, Similarity
+from ._native import InvalidInput
 
 
 class AssociativeMemory(ClassifierMixin, TransformerMixin, BaseEstimator):
     """Stores the training rows; `transform` recalls rows, `predict` gives the label with the most weight.
 
-    Parameters are those of `Memory` and its `fit`; `loss=None` learns nothing. Distances are compared unless another
-    similarity is named, as rows of a table differ in their lengths. A learned map takes the place of the similarity.
+    Parameters are those of `Memory` and its `fit`. One that has no meaning beside the others is an error of `fit`, as
+    there: a corruption that neither the similarity nor the loss looks at, a similarity that a loss would replace.
+
+    Parameters
+    ----------
+    similarity : None compares distances, as rows of a table differ in their lengths; what a loss learns takes its place
+    alpha : α of α-entmax, at least 1
+    beta : β, above 0. None is the one that `"whitening"`, `"denoising"` and `"auto"` find with what they learn, and 1
+        otherwise; `"auto"` takes no other
+    loss : what is learned before; None learns nothing
+    corruption : of similarity `"channel"`, or of a loss that learns from damaged copies
+    max_steps, tolerance : of recall; `predict` makes as many updates
+    seed : of what is learned
+    threads : threads of each call; results do not depend on their number
 
     >>> model = AssociativeMemory(beta=9.0).fit([[0.0, 0.0], [1.0, 1.0]], ["low", "high"])
     >>> model.predict([[0.9, 0.8]]).tolist()
@@ -27,9 +40,9 @@ class AssociativeMemory(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        similarity: Similarity = "euclidean",
+        similarity: Similarity | None = None,
         alpha: float = 1.0,
-        beta: float = 1.0,
+        beta: float | None = None,
         *,
         loss: Loss | None = None,
         corruption: Corruption | None = None,
@@ -57,17 +70,24 @@ class AssociativeMemory(ClassifierMixin, TransformerMixin, BaseEstimator):
             X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
             check_classification_targets(y)
             self.classes_, self.labels_ = np.unique(y, return_inverse=True)
-        is_channel = self.similarity == "channel"
-        self.memory_ = Memory(
+        is_learned, is_channel = self.loss is not None, self.similarity == "channel"
+        if self.corruption is not None and not is_learned and not is_channel:
+            raise InvalidInput(
+                'corruption has no meaning without a loss and without similarity="channel"; leave it out, or name one'
+            )
+        unnamed: Similarity = "dot" if is_learned else "euclidean"
+        # All that was given is passed on: what has no meaning for a loss is refused there.
+        memory = Memory(
             X,
-            similarity="dot" if self.loss is not None else self.similarity,
+            similarity=unnamed if self.similarity is None else self.similarity,
             alpha=self.alpha,
-            beta=self.beta,
-            corruption=self.corruption if is_channel and self.loss is None else None,
+            beta=1.0 if self.beta is None else self.beta,
+            corruption=self.corruption if is_channel else None,
             threads=self.threads,
         )
         if self.loss is not None:
-            self.memory_.fit(self.loss, seed=self.seed, corruption=self.corruption, threads=self.threads)
+            memory.fit(self.loss, beta=self.beta, seed=self.seed, corruption=self.corruption, threads=self.threads)
+        self.memory_ = memory
         return self
 
     def transform(self, X: Any) -> Array:

@@ -40,6 +40,8 @@ def retrieve(
     `[..., dim]`, patterns Ξ `[n_patterns, dim]` and values V `[n_patterns, dim_out]` → `[..., dim_out]`.
 
     Gradients for all of them, and for β if it is a tensor. The backward holds `n_queries × n_patterns` weights.
+    Where types differ, both ways are computed in that of the patterns, the result is of that of the queries, and each
+    gradient of that of its tensor.
 
     >>> patterns = torch.tensor([[1.0, 0.0], [0.0, 1.0]], requires_grad=True)
     >>> retrieve(torch.tensor([[0.9, 0.1]]), patterns, alpha=2.0, beta=4.0).detach()
@@ -119,7 +121,11 @@ _NEAR_SOFTMAX = 1e-5
 
 
 def _slopes(p: Tensor, alpha: Tensor, dim: int) -> Tensor:
-    """∂p/∂α of every weight (Correia, Niculae, Martins 2019, prop. 1)."""
+    """∂p/∂α of every weight (Correia, Niculae, Martins 2019, prop. 1).
+
+    It holds for weights that sum to 1 exactly. Rounded ones do not, and what they lack would be divided by (α−1)².
+    """
+    p = p / p.sum(dim, keepdim=True).clamp_min(1e-300)
     is_there = p > 0
     log = torch.where(is_there, p, 1.0).log()
     entropy = p * log
@@ -148,11 +154,16 @@ class _Retrieve(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> Any:
         queries, patterns, values, beta = ctx.saved_tensors
+        stored = _numbers(patterns.contiguous())
+        # In the type of the patterns, as forward.
+        read, asked, cotangent = (
+            _numbers(tensor.contiguous()).astype(stored.dtype, copy=False) for tensor in (values, queries, g)
+        )
         of_patterns, of_values, of_queries, of_beta = _native.retrieve_vjp(
-            _numbers(patterns.contiguous()),
-            _numbers(values.contiguous()),
-            _numbers(queries.contiguous()),
-            _numbers(g.contiguous()),
+            stored,
+            read,
+            asked,
+            cotangent,
             Separation.entmax(ctx.alpha),
             float(beta),
             None,

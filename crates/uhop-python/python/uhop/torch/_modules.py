@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import torch
@@ -142,8 +141,11 @@ class Hopfield(nn.Module):
         return self._associate(stored, state, projection, stored_mask, association_mask)[0]
 
     def features(self, stored: Tensor) -> Tensor:
-        """Φ(ξ): stored patterns as they are compared, `[..., n_stored, n_heads × head]`."""
-        features: Tensor = self.project_stored(self.norm_stored(stored))
+        """Φ(ξ): stored patterns as they are compared, `[..., n_stored, n_heads × head]`, the heads side by side."""
+        rows = self.project_stored(self.norm_stored(stored))
+        n_heads = self.association.n_heads
+        by_heads = rows.reshape(*rows.shape[:-1], n_heads, rows.shape[-1] // n_heads)
+        features: Tensor = self.norm_head(by_heads).flatten(-2)
         return features
 
     def _associate(
@@ -163,7 +165,7 @@ class Hopfield(nn.Module):
         content = self.project_stored(content) if self.projections.connected else content
         value = self.project_value(content)
         query, key, value = (self._by_heads(rows) for rows in (query, key, value))
-        query, key = self.norm_head(query), self.norm_head(key)
+        query = self.norm_head(query)
         allowed = _allowed(stored_mask, association_mask, query, key)
         if self.association.zero:
             key, value = F.pad(key, (0, 0, 0, 1)), F.pad(value, (0, 0, 0, 1))
@@ -196,6 +198,13 @@ def _check(rows: Tensor, what: str) -> None:
         raise InvalidInput(f"hopfield: {what} have shape {list(rows.shape)}; give [batch, n, size]")
 
 
+def _check_mask(mask: Tensor, name: str, shape: tuple[int, int]) -> None:
+    if mask.dtype != torch.bool or mask.shape != shape:
+        raise InvalidInput(
+            f"hopfield: {name} is {mask.dtype} of shape {list(mask.shape)}; give bools of shape {list(shape)}"
+        )
+
+
 def _allowed(stored_mask: Tensor | None, association_mask: Tensor | None, query: Tensor, key: Tensor) -> Tensor | None:
     """True where a state may associate with a stored pattern, as far as something is masked."""
     (batch, _, n_states, _), n_stored = query.shape, key.shape[2]
@@ -206,10 +215,7 @@ def _allowed(stored_mask: Tensor | None, association_mask: Tensor | None, query:
     ):
         if mask is None:
             continue
-        if mask.dtype != torch.bool or mask.shape != shape:
-            raise InvalidInput(
-                f"hopfield: {name} is {mask.dtype} of shape {list(mask.shape)}; give bools of shape {list(shape)}"
-            )
+        _check_mask(mask, name, shape)
         mask = mask[:, None, None, :] if name == "stored_mask" else mask
         allowed = mask if allowed is None else allowed & mask
     return allowed
@@ -218,7 +224,8 @@ def _allowed(stored_mask: Tensor | None, association_mask: Tensor | None, query:
 class HopfieldPooling(nn.Module):
     """Learned states pool the stored patterns that come in: `[batch, n_stored, size]` → `[batch, quantity × output]`.
 
-    `sizes.state` is the length of a learned state. With `trainable=False` they stay as they were drawn.
+    `sizes.state` is the length of a learned state. With `trainable=False` they stay as they were drawn. Values are made
+    of the stored patterns.
 
     >>> HopfieldPooling(Sizes(8), quantity=3)(torch.ones(2, 5, 8)).shape
     torch.Size([2, 24])
@@ -236,6 +243,7 @@ class HopfieldPooling(nn.Module):
         trainable: bool = True,
     ) -> None:
         super().__init__()
+        _check_values(sizes, "use Hopfield, which takes a projection")
         self.hopfield = Hopfield(sizes, association, updates, norms, projections)
         self.states = _learned(quantity, sizes.state, trainable)
 
@@ -276,6 +284,8 @@ class HopfieldLayer(nn.Module):
         super().__init__()
         if targets not in ("stored", "trainable", "fixed"):
             raise InvalidInput(f'hopfield: targets is {targets!r}; it must be "stored", "trainable" or "fixed"')
+        if targets == "stored":
+            _check_values(sizes, 'choose targets="trainable" or "fixed"')
         self.hopfield = Hopfield(sizes, association, updates, norms, projections)
         stored_size = sizes.stored or sizes.state
         self.stored = _learned(quantity, stored_size, trainable)
@@ -299,6 +309,16 @@ class HopfieldLayer(nn.Module):
         return all_alike(self.stored), state, None if self.targets is None else all_alike(self.targets)
 
 
+def _check_values(sizes: Sizes, other: str) -> None:
+    """That values can be made of the stored patterns."""
+    stored = sizes.stored or sizes.state
+    if sizes.projection not in (None, stored):
+        raise InvalidInput(
+            f"hopfield: values are made of the stored patterns, {stored} numbers, not of {sizes.projection}; "
+            f"leave out sizes.projection, or {other}"
+        )
+
+
 def _learned(quantity: int, size: int, trainable: bool) -> nn.Parameter:
     if quantity < 1:
         raise InvalidInput(f"hopfield: quantity is {quantity}; it must be at least 1")
@@ -311,6 +331,7 @@ def separation_loss(
     module: Hopfield | HopfieldPooling | HopfieldLayer,
     stored: Tensor | None = None,
     *,
+    stored_mask: Tensor | None = None,
     loss: Literal["average", "max"] = "average",
     t: float = 2.0,
 ) -> Tensor:
@@ -319,8 +340,12 @@ def separation_loss(
 
         average: log mean exp(−t‖φ(u) − φ(v)‖²) over pairs u ≠ v;  max: −t min ‖φ(u) − φ(v)‖²
 
-    φ = Φ/‖Φ‖, Φ the projection of stored patterns by which the module compares. `stored` is `[batch, n_stored, size]`,
-    and the loss the mean over the batch; a `HopfieldLayer` has stored patterns of its own.
+    φ = Φ/‖Φ‖, and 0 where Φ is 0, with Φ the part of `features` that a head compares: heads associate apart, and so
+    each has a loss. The result is the mean over samples and heads.
+
+    stored : `[batch, n_stored, size]`; a `HopfieldLayer` has stored patterns of its own
+    stored_mask : which stored patterns are there, `[batch, n_stored]`, true for those; the others are in no pair, a
+        sample of fewer than two is left out, and without any other the loss is 0
 
     >>> layer = HopfieldLayer(Sizes(8), quantity=5)
     >>> separation_loss(layer).backward()
@@ -330,15 +355,34 @@ def separation_loss(
         if not isinstance(module, HopfieldLayer):
             raise InvalidInput("separation_loss: the module has no stored patterns of its own; give those that come in")
         stored = module.stored
-    if stored.shape[-2] < 2:
-        raise InvalidInput("separation_loss: a separation needs at least two patterns")
-    features = F.normalize(hopfield.features(stored), dim=-1)
-    n = features.shape[-2]
+    _check(stored, "stored patterns")
+    batch, n = stored.shape[:2]
+    if batch < 1 or n < 2:
+        raise InvalidInput(
+            f"separation_loss: stored patterns have shape {list(stored.shape)}; a separation needs at least two"
+        )
+    if loss not in ("average", "max"):
+        raise InvalidInput(f'separation_loss: loss is {loss!r}; it must be "average" or "max"')
+    features = _unit(hopfield._by_heads(hopfield.features(stored)))
     first, second = torch.triu_indices(n, n, offset=1)
     # By differences: 2 − 2⟨u,v⟩ has no digits left where patterns are close.
     square = (features[..., first, :] - features[..., second, :]).square().sum(-1)
-    if loss == "average":
-        return torch.logsumexp(-t * square, -1).mean() - math.log(len(first))
-    if loss == "max":
-        return (-t * square.amin(-1)).mean()
-    raise InvalidInput(f'separation_loss: loss is {loss!r}; it must be "average" or "max"')
+    exponents, n_pairs = -t * square, torch.tensor(float(len(first)))
+    if stored_mask is not None:
+        _check_mask(stored_mask, "stored_mask", (batch, n))
+        is_pair = stored_mask[:, first] & stored_mask[:, second]
+        is_counted = is_pair.any(-1)
+        # Samples without a pair go before the logarithm, whose gradient there is no number.
+        exponents, is_pair = exponents[is_counted], is_pair[is_counted][:, None]
+        exponents, n_pairs = exponents.masked_fill(~is_pair, -torch.inf), is_pair.sum(-1)
+    losses = exponents.amax(-1) if loss == "max" else exponents.logsumexp(-1) - n_pairs.to(square.dtype).log()
+    mean: Tensor = losses.sum() / max(losses.numel(), 1)
+    return mean
+
+
+def _unit(rows: Tensor) -> Tensor:
+    """Rows of norm 1. One of zeros stays, without a gradient."""
+    square = rows.square().sum(-1, keepdim=True)
+    is_zero = square == 0
+    unit: Tensor = rows / square.masked_fill(is_zero, 1.0).sqrt()
+    return unit.masked_fill(is_zero, 0.0)
