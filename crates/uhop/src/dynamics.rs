@@ -346,16 +346,16 @@ impl<T: Scalar> Memory<T> {
                 self.update_of_checked(states.view())?;
             // The update does not keep its weights: they are computed again, by the same scores.
             let weights = match last_weights {
-                Some(_) => Some(self.weights_of_checked(states.view())?.weights),
+                Some(_) => Some(self.weights_of_update(states.view())?),
                 None => None,
             };
             let energies: Vec<_> = self.energy_if(dynamics.record_energy, next.view())?.collect();
             let mut running = Vec::new();
             for (row, queries) in active.into_iter().enumerate() {
-                let residual = wide::squared_distance(next.row(row), states.row(row)).sqrt();
+                let residual = wide::distance(next.row(row), states.row(row));
                 let converged = dynamics.tolerance.is_some_and(|tolerance| residual <= tolerance);
                 // Where nothing changed, nothing will: the steps that are left are made at once.
-                let is_fixed = residual == 0.0 && !converged;
+                let is_fixed = next.row(row) == states.row(row) && !converged;
                 let steps = if is_fixed { dynamics.max_steps - step + 1 } else { 1 };
                 for &query in &queries {
                     let report = &mut reports[query];

@@ -7,7 +7,8 @@
 //! **Every pattern may carry weight** (softmax, polynomial): weights are kept relative to the best
 //! score so far, and all sums scaled down when a better one comes. **Few can** (α > 1, top-k): a
 //! pattern is out when its score is 1/(β(α−1)) below the best so far, or below the best k so far.
-//! What is left at the end is a short row, to which the separation is applied as it is to a long one.
+//! What is left at the end is a short row, to which the separation is applied as it is to a long one. Where many are
+//! left of each of many states, fewer states are looked at at once.
 //!
 //! The memory is cut into shards and the states into blocks, by their numbers alone; a task is one
 //! block against one shard, in one thread; the results of the shards are joined in their order. So
@@ -18,7 +19,7 @@ mod dense;
 mod screened;
 mod sparse;
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 use rayon::prelude::*;
@@ -73,6 +74,19 @@ impl<T: Scalar> Memory<T> {
         }
         Ok(update)
     }
+
+    /// The weights by which a state is updated, `[n_states, n_patterns]`.
+    ///
+    /// Where few patterns carry weight these are scored once more by an update, more closely than all of them are by
+    /// [`weights`](Memory::weights): among those that score alike it may be another that is chosen.
+    pub(crate) fn weights_of_update(&self, states: ArrayView2<'_, T>) -> Result<Array2<T>> {
+        let pass = || Pass::new(self, states);
+        match self.model().separation().reach() {
+            Reach::All(_) => Ok(self.weights_of_checked(states)?.weights),
+            Reach::Margin(margin) => pass().and_then(|p| sparse::weights(&p, p.within(margin))),
+            Reach::Best(k) => pass().and_then(|pass| sparse::weights(&pass, Rule::Best(k))),
+        }
+    }
 }
 
 impl<T: Scalar> Update<T> {
@@ -102,11 +116,14 @@ impl<'a, T: Scalar> Pass<'a, T> {
     fn update(&self) -> Result<Update<T>> {
         match self.model().separation().reach() {
             Reach::All(shape) => dense::update(self, shape),
-            Reach::Margin(margin) => {
-                sparse::update(self, Rule::Margin(self.model().score_margin(margin)))
-            }
+            Reach::Margin(margin) => sparse::update(self, self.within(margin)),
             Reach::Best(k) => sparse::update(self, Rule::Best(k)),
         }
+    }
+
+    /// The rule by which a pattern within this of the best, times β, carries weight.
+    fn within(&self, margin: f64) -> Rule {
+        Rule::Margin(self.model().score_margin(margin))
     }
 
     fn n_patterns(&self) -> usize {
@@ -117,17 +134,22 @@ impl<'a, T: Scalar> Pass<'a, T> {
         self.memory.model()
     }
 
+    /// The shards of the memory, and the blocks of states.
+    fn parts(&self) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
+        let n_shards = self.n_patterns().div_ceil(TILE).min(MAX_SHARDS);
+        let shard = self.n_patterns().div_ceil(n_shards).next_multiple_of(TILE);
+        let block = if n_shards == MAX_SHARDS { MANY_STATES } else { FEW_STATES };
+        let blocks = pieces(0..self.states.n_states(), block).collect();
+        (pieces(0..self.n_patterns(), shard).collect(), blocks)
+    }
+
     /// The blocks of states, and for each the results of its shards in order.
     fn shards<R: Send>(
         &self,
         work: impl Fn(Range<usize>, Range<usize>) -> Result<R> + Sync,
     ) -> Result<Vec<(Range<usize>, Vec<R>)>> {
-        let n_shards = self.n_patterns().div_ceil(TILE).min(MAX_SHARDS);
-        let shard = self.n_patterns().div_ceil(n_shards).next_multiple_of(TILE);
-        let shards: Vec<_> = pieces(0..self.n_patterns(), shard).collect();
-        let block = if n_shards == MAX_SHARDS { MANY_STATES } else { FEW_STATES };
-        pieces(0..self.states.n_states(), block)
-            .collect::<Vec<_>>()
+        let (shards, blocks) = self.parts();
+        blocks
             .into_par_iter()
             .map(|rows| {
                 let of_shard = |patterns: &Range<usize>| work(rows.clone(), patterns.clone());
@@ -137,13 +159,13 @@ impl<'a, T: Scalar> Pass<'a, T> {
             .collect()
     }
 
-    /// Shows the scores of some states against some patterns, tile by tile: the patterns of a tile,
-    /// and a row of finite scores for each state, which may be overwritten.
+    /// Shows the scores of some states against some patterns, tile by tile until told to stop: the patterns of a
+    /// tile, and a row of finite scores for each state, which may be overwritten.
     fn tiles(
         &self,
         rows: Range<usize>,
         patterns: Range<usize>,
-        mut visit: impl FnMut(Range<usize>, ArrayViewMut2<'_, T>) -> Result<()>,
+        mut visit: impl FnMut(Range<usize>, ArrayViewMut2<'_, T>) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let mut buffer = vec![T::zero(); rows.len() * TILE.min(patterns.len())];
         for tile in pieces(patterns, TILE) {
@@ -153,7 +175,9 @@ impl<'a, T: Scalar> Pass<'a, T> {
                 ArrayViewMut2::from_shape(shape, buffer).expect("as many entries as the shape has");
             let keys = self.memory.keys();
             keys.scores_into(&self.states, rows.clone(), tile.clone(), scores.view_mut())?;
-            visit(tile, scores)?;
+            if visit(tile, scores)?.is_break() {
+                break;
+            }
         }
         Ok(())
     }

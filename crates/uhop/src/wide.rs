@@ -21,6 +21,22 @@ pub(crate) fn squared_distance<T: Scalar>(u: ArrayView1<'_, T>, v: ArrayView1<'_
     sum_of(u, v, |u, v| (u - v) * (u - v))
 }
 
+/// ‖u − v‖, also where its square is too large or too small for `f64`.
+pub(crate) fn distance<T: Scalar>(u: ArrayView1<'_, T>, v: ArrayView1<'_, T>) -> f64 {
+    let square = squared_distance(u, v);
+    if square.is_normal() {
+        return square.sqrt();
+    }
+    // Halved first: a difference may be too large too.
+    let half = |u: &T, v: &T| 0.5 * u.widen() - 0.5 * v.widen();
+    let halves = || u.iter().zip(v).map(|(u, v)| half(u, v).abs());
+    let largest = halves().fold(0.0, f64::max);
+    if largest == 0.0 {
+        return 0.0;
+    }
+    2.0 * largest * halves().map(|half| (half / largest).powi(2)).sum::<f64>().sqrt()
+}
+
 /// ‖u‖²
 pub(crate) fn squared_norm<T: Scalar>(u: ArrayView1<'_, T>) -> f64 {
     dot(u, u)
@@ -72,6 +88,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn distances_have_no_square_that_is_too_large_or_too_small() {
+        for scale in [1e-320, 1e-165, 1.0, 1e165, 1e307] {
+            let (u, v) = (
+                Array1::from_vec(vec![3.0 * scale, 0.0]),
+                Array1::from_vec(vec![0.0, 4.0 * scale]),
+            );
+            // Numbers below 1e-308 have fewer digits.
+            let tolerance = if scale < 1e-300 { 1e-3 } else { 1e-15 };
+            let found = distance(u.view(), v.view()) / scale;
+            assert!((found / 5.0 - 1.0).abs() <= tolerance, "{scale}: {found}");
+            assert_eq!(distance(u.view(), u.view()), 0.0);
+        }
+    }
 
     proptest! {
         /// The lanes of the widest instruction set and of none give the same bits; strided rows too;

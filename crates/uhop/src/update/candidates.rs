@@ -141,6 +141,11 @@ impl<T: Scalar> Candidates<T> {
         parts.into_iter().reduce(all).expect("a memory has a part")
     }
 
+    /// How many are held.
+    pub(super) fn n_held(&self) -> usize {
+        self.found.len()
+    }
+
     /// How many are not out so far.
     pub(super) fn n_left(&self) -> usize {
         self.found.iter().filter(|(score, _)| *score >= self.least).count()

@@ -1,6 +1,6 @@
 //! The update when every pattern may carry weight: sums relative to the best score so far.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
@@ -84,7 +84,7 @@ fn sums<T: Scalar>(
             let values = values.slice(s![tile.clone(), ..]);
             add_product(sum.view_mut(), scores.view(), values);
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     })?;
     Ok(sums)
 }

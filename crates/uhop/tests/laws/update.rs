@@ -112,6 +112,71 @@ fn one_pass_takes_any_number_of_states() {
 
 /// Weights far below the best one would be denormal numbers, on which products are slow; they
 /// count as 0, and nobody can tell.
+/// More candidates than are held of a block at once, so that it is cut.
+#[test]
+fn states_with_many_candidates_are_taken_a_few_at_a_time() {
+    let separations = [Separation::entmax(1.5).unwrap(), Separation::top_k(10_000).unwrap()];
+    is_the_one_by_weights::<f32>((20_000, 270), &separations, &[1e-4]);
+}
+
+/// Queries halfway between two patterns, which the rounding of a product would decide between.
+fn recorded_weights_are_those_of_the_recall<T: Scalar>() {
+    let (n, dim) = (40, 784);
+    let patterns = normal::<T>(n, dim, 6);
+    let half = T::narrow(0.5);
+    let queries = Array2::from_shape_fn((n - 1, dim), |(i, j)| {
+        half * (patterns[[i, j]] + patterns[[i + 1, j]])
+    });
+    for separation in [Separation::sparsemax(), Separation::top_k(1).unwrap()] {
+        for similarity in [Similarity::Euclidean, Similarity::Dot] {
+            let model = model_of(&similarity, separation, 1e5);
+            let memory = Memory::new(stored(&patterns), model).unwrap();
+            for memory in [memory.clone(), memory.screened()] {
+                let record = Dynamics::one_step().record_weights();
+                let found = memory.retrieve(queries.view(), &record).unwrap();
+                let weights = found.weights.unwrap();
+                let expected = readout(weights.view(), patterns.view()).unwrap();
+                // Two patterns with entries below 8.
+                let bound = 32.0 * epsilon::<T>();
+                for (a, b) in found.retrieved.iter().zip(&expected) {
+                    assert!((a.widen() - b.widen()).abs() <= bound, "{separation}: {a} {b}");
+                }
+                for (weights, report) in weights.outer_iter().zip(&found.reports) {
+                    let n_carried = weights.iter().filter(|&&p| p > T::zero()).count();
+                    assert_eq!(n_carried, report.support_size);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn recorded_weights_are_those_of_the_recall_in_both_types() {
+    recorded_weights_are_those_of_the_recall::<f32>();
+    recorded_weights_are_those_of_the_recall::<f64>();
+}
+
+/// Cosines do not depend on the scale; neither does whether a state still moves.
+#[test]
+fn numbers_whose_squares_underflow_or_overflow_still_move() {
+    let of = |scale: f64| {
+        let patterns = normal::<f64>(6, 8, 7) * scale;
+        let model = Model::dense(4.0).unwrap().with_similarity(Similarity::Cosine);
+        let memory = Memory::new(stored(&patterns), model).unwrap();
+        let queries = normal::<f64>(3, 8, 8) * scale;
+        let found = memory.retrieve(queries.view(), &Dynamics::steps(6).unwrap()).unwrap();
+        (found.retrieved / scale, found.reports[0].residual / scale)
+    };
+    let (expected, expected_residual) = of(1.0);
+    for scale in [1e-165, 1e165] {
+        let (found, residual) = of(scale);
+        for (a, b) in found.iter().zip(&expected) {
+            assert!((a - b).abs() <= 1e-12, "{scale}: {a} {b}");
+        }
+        assert!((residual - expected_residual).abs() <= 1e-12, "{scale}: {residual}");
+    }
+}
+
 #[test]
 fn tiny_weights_change_nothing() {
     let mut patterns = Array2::<f32>::zeros((600, 1));
