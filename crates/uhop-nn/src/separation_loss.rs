@@ -121,5 +121,6 @@ const LEFT_OUT: f64 = -1e30;
 fn unit(features: Tensor<3>) -> Tensor<3> {
     let squares = features.clone().square().sum_dim(2);
     let zero = squares.clone().equal_elem(0.0);
-    features / squares.mask_fill(zero, 1.0).sqrt()
+    let every = zero.clone().expand(features.dims());
+    (features / squares.mask_fill(zero, 1.0).sqrt()).mask_fill(every, 0.0)
 }

@@ -8,7 +8,7 @@ use uhop::stage1::SeparationLoss as CoreLoss;
 use uhop::{LinearMap, Patterns};
 use uhop_nn::{FeatureMap, FeatureMapConfig, HopfieldConfig, SeparationLoss, Span};
 
-use crate::common::{assert_close, device, numbers, random, values};
+use crate::common::{assert_close, device, numbers, random, tensor, values};
 
 const BATCH: usize = 3;
 const N_PATTERNS: usize = 6;
@@ -88,6 +88,22 @@ fn padding_is_no_pattern_and_a_sample_of_one_is_left_out() {
     for (loss, _) in losses() {
         let value = layer.separation_loss(patterns.clone(), Some(none.clone()), &loss).unwrap();
         assert_eq!(values(&value), [0.0]);
+    }
+}
+
+/// There is no direction to go from where Φ(u) = 0; the others are pushed as if it stood still.
+#[test]
+fn a_vector_of_zeros_has_no_gradient() {
+    let device = device().autodiff();
+    let layer = HopfieldConfig::retrieval(DIM, 1.0).init(&device).unwrap();
+    let mut rows = numbers(7, N_PATTERNS * DIM);
+    rows[..DIM].fill(0.0);
+    let patterns = tensor(rows, [1, N_PATTERNS, DIM], &device).require_grad();
+    for loss in [SeparationLoss::average(), SeparationLoss::max()] {
+        let value = layer.separation_loss(patterns.clone(), None, &loss).unwrap();
+        let gradient = values(&patterns.grad(&value.backward()).unwrap());
+        assert!(gradient[..DIM].iter().all(|&x| x == 0.0), "{loss:?}: {gradient:?}");
+        assert!(gradient[DIM..].iter().any(|&x| x != 0.0), "{loss:?}");
     }
 }
 
