@@ -86,14 +86,22 @@ impl Ids {
     /// ```
     ///
     /// # Errors
-    /// [`is_out_of_domain`](Error::is_out_of_domain) for an id that is not there or given twice.
+    /// [`is_out_of_domain`](Error::is_out_of_domain) for an id that is not there, given twice or empty.
     pub fn positions(&self, ids: &[impl AsRef<str>]) -> Result<Vec<usize>> {
         let mut at: HashMap<String, usize> =
             (0..self.len()).filter_map(|index| Some((self.get(index)?, index))).collect();
+        let mut given = HashSet::with_capacity(ids.len());
         let position = |id: &str| {
+            let is_new = given.insert(id.to_owned());
             // Removed, so that a second one is not found again.
-            at.remove(id)
-                .ok_or_else(|| Error::domain("ids", "an id", id, "one of the memory's, given once"))
+            at.remove(id).ok_or_else(|| match (is_new, id) {
+                (false, _) => Error::domain("ids", "an id", twice(id), "given once"),
+                (true, "") => Error::domain("ids", "an id", "empty", "one of the memory's"),
+                (true, _) => {
+                    let unknown = format!("unknown to the memory (id {id})");
+                    Error::domain("ids", "an id", unknown, "one of the memory's")
+                }
+            })
         };
         let mut positions: Vec<usize> =
             ids.iter().map(AsRef::as_ref).map(position).collect::<Result<_>>()?;
@@ -160,13 +168,17 @@ impl Ids {
     }
 }
 
+fn twice(id: impl std::fmt::Display) -> String {
+    format!("there twice (id {id})")
+}
+
 fn distinct<I: std::hash::Hash + Eq + std::fmt::Display>(ids: &[I]) -> Result<()> {
     let mut seen = HashSet::with_capacity(ids.len());
     match ids.iter().find(|id| !seen.insert(*id)) {
         None => Ok(()),
         Some(id) => {
-            let what = format!("there twice (id {id})");
-            Err(Error::domain("ids", "an id", what, "different from every other, stored or added"))
+            let domain = "different from every other, stored or added";
+            Err(Error::domain("ids", "an id", twice(id), domain))
         }
     }
 }
@@ -183,4 +195,29 @@ fn split(text: &[u8], ends: &[i64]) -> Result<Vec<String>> {
         start = end;
     }
     if start == text.len() { Ok(names) } else { Err(wrong()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each with words of its own.
+    #[test]
+    fn ids_that_name_no_pattern_are_told_apart() {
+        let ids = Ids::names(vec!["ada".into(), "bob".into()]).unwrap();
+        for (asked, said) in [
+            (["ada", "ada"], "an id is there twice (id ada); it must be given once"),
+            (["ada", ""], "an id is empty; it must be one of the memory's"),
+            (
+                ["eve", "bob"],
+                "an id is unknown to the memory (id eve); it must be one of the memory's",
+            ),
+            (["eve", "eve"], "an id is unknown to the memory (id eve)"),
+        ] {
+            let error = ids.positions(&asked).unwrap_err();
+            assert!(error.is_out_of_domain() && error.to_string().contains(said), "{error}");
+        }
+        let with_empty = Ids::names(vec![String::new()]).unwrap();
+        assert_eq!(with_empty.positions(&[""]).unwrap(), [0]);
+    }
 }

@@ -25,6 +25,8 @@ use crate::similarity::Similarity;
 const OPERATION: &str = "denoising";
 /// Queries of a step unless the parameters say otherwise.
 const N_QUERIES: usize = 256;
+/// The most queries of a step: their scores, one for each pattern, are in memory together.
+const MOST_QUERIES: usize = 1 << 16;
 /// The power of the number of a step by which what it reached counts in the mean.
 const POWER: f64 = 3.0;
 /// How many times the rate a step may move a score by, all entries of W_query together.
@@ -57,18 +59,25 @@ impl Denoising {
     /// # Errors
     /// [`is_out_of_domain`](Error::is_out_of_domain) for 0 steps.
     pub fn new(optimizer: Optimizer, max_steps: usize, seed: u64) -> Result<Self> {
-        at_least_one("max_steps", max_steps)?;
-        Ok(Self { optimizer, max_steps, n_queries: N_QUERIES, seed })
+        match max_steps {
+            0 => Err(Error::domain("stage1", "max_steps", max_steps, "at least 1")),
+            _ => Ok(Self { optimizer, max_steps, n_queries: N_QUERIES, seed }),
+        }
     }
 
     /// The same with another number of queries in a step: of fewer patterns each gives as many as fit,
     /// but one at least, and of more a sample gives one each.
     ///
     /// # Errors
-    /// [`is_out_of_domain`](Error::is_out_of_domain) for 0 queries.
+    /// [`is_out_of_domain`](Error::is_out_of_domain) for 0 queries, and for more than 65,536.
     pub fn with_queries(self, n_queries: usize) -> Result<Self> {
-        at_least_one("n_queries", n_queries)?;
-        Ok(Self { n_queries, ..self })
+        match n_queries {
+            1..=MOST_QUERIES => Ok(Self { n_queries, ..self }),
+            _ => {
+                let domain = format!("from 1 to {MOST_QUERIES}");
+                Err(Error::domain("stage1", "n_queries", n_queries, domain))
+            }
+        }
     }
 
     /// How W and b are moved.
@@ -89,13 +98,6 @@ impl Denoising {
     /// The seed of the draws.
     pub fn seed(&self) -> u64 {
         self.seed
-    }
-}
-
-fn at_least_one(parameter: &'static str, value: usize) -> Result<()> {
-    match value {
-        0 => Err(Error::domain("stage1", parameter, value, "at least 1")),
-        _ => Ok(()),
     }
 }
 

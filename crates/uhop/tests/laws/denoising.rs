@@ -125,7 +125,12 @@ fn what_cannot_be_denoised_is_an_error() {
     let start = || distances(&patterns, 1.0).unwrap();
     let go = |_: Progress| ControlFlow::Continue(());
     assert!(Denoising::new(Optimizer::adam(0.1).unwrap(), 0, 0).unwrap_err().is_out_of_domain());
-    assert!(adam(1).with_queries(0).unwrap_err().is_out_of_domain());
+    // So many that no machine holds their scores are refused, not tried.
+    for n_queries in [0, 65_537, 99_999_999_999_999, usize::MAX] {
+        let error = adam(1).with_queries(n_queries).unwrap_err();
+        assert!(error.is_out_of_domain(), "{error}");
+        assert!(error.to_string().ends_with("it must be from 1 to 65536"), "{error}");
+    }
     assert!(distances(&patterns, 0.0).unwrap_err().is_out_of_domain());
     let narrower = |rows: ArrayView2<'_, f64>, _| rows.slice(ndarray::s![.., 1..]).to_owned();
     let error = denoise(&patterns, start(), &adam(1), narrower, go).unwrap_err();
