@@ -272,14 +272,14 @@ impl<R: Read + Send> Source for RowReader<R> {
 ///
 /// Without a shape the rows become f32 or f64 of shape `[n_rows, dim]`. With the shape of grey images
 /// they become u8 of shape `[n_rows, height, width]`: values are limited to `[0, 1]`, scaled by 255
-/// and rounded.
+/// and rounded, and values above 2 are refused, as by [`image_folder::write`](crate::image_folder::write).
 ///
 /// # Errors
 ///
 /// [`is_io`](Error::is_io) when the file cannot be written,
 /// [`is_invalid_argument`](Error::is_invalid_argument) when the matrix has no rows or no columns, a
 /// size is 2^32 or more, or, with a shape, when it is RGB, a side is 0 or above 16,384, the rows have
-/// another `dim` or hold NaN.
+/// another `dim` or hold NaN or a value above 2.
 ///
 /// # Example
 ///

@@ -233,7 +233,7 @@ pub fn read(folder: impl AsRef<Path>, options: &ReadOptions) -> Result<Folder> {
 }
 
 /// Writes each row as a PNG file of 8 bits per value: values are limited to `[0, 1]`, scaled by 255
-/// and rounded.
+/// and rounded. Values above 2 are refused: those of an image from 0 to 255 would all become white.
 ///
 /// The folder must be empty or not there yet, so that nothing is replaced and nothing old is taken
 /// for a result. Files are named `000000.png` and so on in the order of the rows, or as `names` say,
@@ -246,7 +246,7 @@ pub fn read(folder: impl AsRef<Path>, options: &ReadOptions) -> Result<Folder> {
 /// [`is_io`](Error::is_io) when the folder or a file cannot be written,
 /// [`is_invalid_argument`](Error::is_invalid_argument) when
 ///
-/// - the matrix has no rows, its `dim` is not that of the shape, or it holds NaN;
+/// - the matrix has no rows, its `dim` is not that of the shape, or it holds NaN or a value above 2;
 /// - a side is 0 or above 16,384;
 /// - the folder is not empty;
 /// - there is not one name per row, two names are equal up to case, or a name could leave the folder

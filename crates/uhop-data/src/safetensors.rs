@@ -111,6 +111,31 @@ pub fn parse<R: Read + Seek>(mut reader: R, tensor: Option<&str>) -> Result<Matr
     layout.read(&mut reader, true).map_err(shrunk)
 }
 
+/// Checks that the bytes of a reader are a `.safetensors` file: a header, and as much data as it declares.
+///
+/// Whatever its tensors are: none of them is read, and they need not be matrices.
+///
+/// # Errors
+///
+/// [`is_io`](Error::is_io) when the reader fails, [`is_format`](Error::is_format) for a header or a length
+/// that is [rejected](self#what-is-rejected).
+///
+/// # Example
+///
+/// ```
+/// use std::io::Cursor;
+///
+/// let mut bytes = Vec::new();
+/// uhop_data::safetensors::write_to(&mut bytes, &ndarray::array![[1.0_f32]].into())?;
+/// assert!(uhop_data::safetensors::check(Cursor::new(&bytes)).is_ok());
+/// bytes.pop();
+/// assert!(uhop_data::safetensors::check(Cursor::new(&bytes)).unwrap_err().is_format());
+/// # Ok::<(), uhop_data::Error>(())
+/// ```
+pub fn check<R: Read + Seek>(mut reader: R) -> Result<()> {
+    header(&mut reader).map(|_| ())
+}
+
 /// Opens a file to read the rows of a tensor in batches.
 pub(crate) fn open_rows(path: &Path, tensor: Option<&str>) -> Result<Box<dyn Source>> {
     let mut file = File::open(path).map_err(Error::io)?;
@@ -152,6 +177,16 @@ fn shrunk(failure: array::Failure) -> Error {
 
 /// Checks the header and leaves the reader at the first value of the tensor.
 fn find<R: Read + Seek>(reader: &mut R, tensor: Option<&str>) -> Result<Layout> {
+    let (metadata, data_start) = header(reader)?;
+    let (name, info) = choose(&metadata, tensor).map_err(Error::format)?;
+    let layout = layout(info)
+        .map_err(|problem| Error::format(Problem::Tensor { name: name.clone(), problem }))?;
+    reader.seek(SeekFrom::Start(data_start + info.data_offsets.0 as u64)).map_err(Error::io)?;
+    Ok(layout)
+}
+
+/// The header, checked against the length of the whole, and where the data behind it begin.
+fn header<R: Read + Seek>(reader: &mut R) -> Result<(Metadata, u64)> {
     let n_file = reader.seek(SeekFrom::End(0)).map_err(Error::io)?;
     reader.rewind().map_err(Error::io)?;
     let mut length = [0; N_LENGTH as usize];
@@ -175,11 +210,7 @@ fn find<R: Read + Seek>(reader: &mut R, tensor: Option<&str>) -> Result<Layout> 
     if expected != found {
         return Err(Error::format(Problem::Size { expected, found }));
     }
-    let (name, info) = choose(&metadata, tensor).map_err(Error::format)?;
-    let layout = layout(info)
-        .map_err(|problem| Error::format(Problem::Tensor { name: name.clone(), problem }))?;
-    reader.seek(SeekFrom::Start(data_start + info.data_offsets.0 as u64)).map_err(Error::io)?;
-    Ok(layout)
+    Ok((metadata, data_start))
 }
 
 /// Writes a `.safetensors` file with the one tensor `patterns`; an older file of that name is

@@ -37,6 +37,11 @@ pub(crate) enum ArgumentProblem {
         "writing images: row {row} has NaN at position {column}; remove or replace such values"
     )]
     NotANumber { row: usize, column: usize },
+    #[error(
+        "writing images: expected numbers from 0 to 1, found {value} in row {row} at position {column}, the \
+         largest; if they go from 0 to 255, divide them by 255"
+    )]
+    TooBright { row: usize, column: usize, value: f64 },
     #[error("writing images: expected an empty or a new folder, found files in it; name another")]
     NotEmpty,
     #[error(

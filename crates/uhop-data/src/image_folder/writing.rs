@@ -129,19 +129,42 @@ pub(crate) fn check(dim: usize, shape: Shape) -> Result<(), ArgumentProblem> {
     Ok(())
 }
 
-/// Errors for NaN; `first_row` is the number of the first row among all.
+/// The largest number that is written as 1. What is recalled or damaged may lie somewhat above 1; numbers from 0
+/// to 255 would all become white.
+const BRIGHTEST: f64 = 2.0;
+
+/// Errors for NaN and for numbers that are not of images; `first_row` is the number of the first row among all.
 pub(crate) fn check_values(matrix: &Matrix, first_row: usize) -> Result<(), ArgumentProblem> {
-    let position = match matrix {
-        Matrix::F32(rows) => rows.iter().position(|value| value.is_nan()),
-        Matrix::F64(rows) => rows.iter().position(|value| value.is_nan()),
-    };
-    match position {
-        None => Ok(()),
-        Some(i) => {
-            let (row, column) = (first_row + i / matrix.dim(), i % matrix.dim());
-            Err(ArgumentProblem::NotANumber { row, column })
+    match matrix {
+        Matrix::F32(rows) => {
+            check_each(rows.iter().map(|&value| f64::from(value)), matrix.dim(), first_row)
+        }
+        Matrix::F64(rows) => check_each(rows.iter().copied(), matrix.dim(), first_row),
+    }
+}
+
+fn check_each(
+    values: impl Iterator<Item = f64>,
+    dim: usize,
+    first_row: usize,
+) -> Result<(), ArgumentProblem> {
+    let place = |i: usize| (first_row + i / dim, i % dim);
+    let mut brightest = (0, 0.0);
+    for (i, value) in values.enumerate() {
+        if value.is_nan() {
+            let (row, column) = place(i);
+            return Err(ArgumentProblem::NotANumber { row, column });
+        }
+        if value > brightest.1 {
+            brightest = (i, value);
         }
     }
+    let (i, value) = brightest;
+    if value <= BRIGHTEST {
+        return Ok(());
+    }
+    let (row, column) = place(i);
+    Err(ArgumentProblem::TooBright { row, column, value })
 }
 
 /// The values of a row limited to `[0, 1]`, scaled by 255 and rounded.

@@ -146,7 +146,7 @@ proptest! {
 
 #[test]
 fn written_pixels_are_limited_and_rounded() {
-    let row = ndarray::array![[-1.0, 0.4999 / 255.0, 0.5001 / 255.0, 1.0, f64::INFINITY]];
+    let row = ndarray::array![[-1.0, 0.4999 / 255.0, 0.5001 / 255.0, 1.0, 2.0]];
     let file = written(&row.into(), Some(grey(5, 1))).unwrap();
     assert_eq!(file[16..], [0, 0, 1, 255, 255]);
 }
@@ -179,7 +179,9 @@ fn what_idx_cannot_hold_is_refused_and_the_old_file_stays() {
     let rows = Matrix::from(ndarray::array![[0.0, 0.5, 1.0]]);
     let rgb = Shape { colour: Colour::Rgb, ..grey(1, 1) };
     let nan = Matrix::from(ndarray::array![[f32::NAN]]);
+    let bytes = Matrix::from(ndarray::array![[0.0, 235.0, 40.0]]);
     let cases = [
+        (&bytes, Some(grey(3, 1)), "found 235 in row 0 at position 1, the largest"),
         (&rows, Some(rgb), "expected grey images, found RGB"),
         (&rows, Some(grey(2, 1)), "rows of 2 values, 2 x 1 pixels of 1, found rows of 3"),
         (&nan, Some(grey(1, 1)), "row 0 has NaN at position 0"),

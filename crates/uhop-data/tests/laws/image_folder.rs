@@ -202,7 +202,7 @@ fn damaged_files_never_panic() {
 #[test]
 fn values_are_limited_scaled_and_rounded() {
     let directory = tempfile::tempdir().unwrap();
-    let rows = array![[-1.0_f64, 0.0, 0.4999 / 255.0, 0.5001 / 255.0, 1.0, f64::INFINITY]];
+    let rows = array![[-1.0_f64, 0.0, 0.4999 / 255.0, 0.5001 / 255.0, 1.0, 2.0]];
     let shape = Shape { width: 6, height: 1, colour: Colour::Grey };
     image_folder::write(directory.path(), &rows.into(), shape, None).unwrap();
     let read = image_folder::read(directory.path(), &GREY).unwrap();
@@ -240,7 +240,11 @@ fn refused_writes_leave_nothing() {
     let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
     let (one, equal) = (names(&["a"]), names(&["a", "A.PNG"]));
     let nan = Matrix::from(array![[f64::NAN]]);
-    let cases: [(&Matrix, Shape, Option<&[String]>, &str); 6] = [
+    let bytes = Matrix::from(array![[0.0_f32], [235.0]]);
+    let infinite = Matrix::from(array![[f64::INFINITY]]);
+    let cases: [(&Matrix, Shape, Option<&[String]>, &str); 8] = [
+        (&bytes, grey(1, 1), None, "found 235 in row 1 at position 0, the largest"),
+        (&infinite, grey(1, 1), None, "found inf in row 0"),
         (&two, grey(2, 1), None, "rows of 2 values, 2 x 1 pixels of 1, found rows of 1;"),
         (&two, grey(0, 1), None, "expected 1 to 16384 pixels on each side, found 0 x 1"),
         (&two, Shape { colour: Colour::Rgb, ..grey(1, 1) }, None, "rows of 3 values"),

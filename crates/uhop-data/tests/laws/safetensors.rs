@@ -149,3 +149,15 @@ fn small_and_whole_numbers_are_read() {
     assert_eq!(read("U64", &bytes), array![[largest, 2.0]].into());
     assert_eq!(read("U32", &bytes[4..12]), array![[4_294_967_295.0, 2.0]].into());
 }
+
+/// A file is recognised whatever its tensors are, and no piece of it is.
+#[test]
+fn a_whole_file_is_told_from_a_damaged_one() {
+    let bytes = written(&small());
+    assert!(safetensors::check(Cursor::new(&bytes)).is_ok());
+    let without_tensors = file(r#"{"__metadata__":{"a":"b"}}"#, &[]);
+    assert!(safetensors::check(Cursor::new(&without_tensors)).is_ok());
+    for n in 0..bytes.len() {
+        assert!(safetensors::check(Cursor::new(&bytes[..n])).unwrap_err().is_format(), "{n}");
+    }
+}
