@@ -9,6 +9,7 @@ use burn::store::ModuleRecord;
 use burn::tensor::Bytes;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use uhop_data::store;
 
 use super::epoch::{Epoch, Sums};
@@ -37,6 +38,8 @@ pub(super) const FORMAT: u32 = 1;
 const KEY: &str = "uhop-training";
 const MODEL: &str = "model";
 const OPTIMIZER: &str = "optimizer";
+/// A tensor and not metadata, of which more than one entry would come in any order.
+const SHA256: &str = "sha256";
 
 /// Writes all of it, or leaves what is there.
 pub(super) fn save<M: Module>(
@@ -50,7 +53,9 @@ pub(super) fn save<M: Module>(
     let model = model.clone().into_record().into_bytes().map_err(|error| failed(&error))?;
     let optimizer = optimizer.into_bytes().map_err(|error| failed(&error))?;
     let text = serde_json::to_string(progress).map_err(|error| failed(&error))?;
-    let tensors = [(MODEL, &*model), (OPTIMIZER, &*optimizer)].map(|(name, bytes)| {
+    let sha256 = digest(&[text.as_bytes(), &model, &optimizer]);
+    let parts = [(MODEL, &*model), (OPTIMIZER, &*optimizer), (SHA256, &sha256)];
+    let tensors = parts.map(|(name, bytes)| {
         TensorView::new(Dtype::U8, vec![bytes.len()], bytes).map(|tensor| (name, tensor))
     });
     let tensors =
@@ -59,6 +64,13 @@ pub(super) fn save<M: Module>(
     let bytes = safetensors::serialize(tensors, Some(metadata)).map_err(|error| failed(&error))?;
     store::replace(path, |out| out.write_all(&bytes))?;
     Ok(())
+}
+
+/// The SHA-256 digest of the pieces, one after the other.
+fn digest(pieces: &[&[u8]]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    pieces.iter().for_each(|piece| hash.update(piece));
+    hash.finalize().into()
 }
 
 /// Where two identities differ, from the first entry that does to the last.
@@ -111,14 +123,17 @@ pub(super) fn load<M: Module>(
         return Err(Error::checkpoint(path, problem));
     }
     let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error))?;
-    let part =
-        |name| tensors.tensor(name).map(|tensor| Bytes::from_bytes_vec(tensor.data().to_vec()));
-    let record = ModuleRecord::from_bytes(part(MODEL).map_err(|error| damaged(&error))?)
-        .map_err(|error| damaged(&error))?;
+    let part = |name| tensors.tensor(name).map_err(|error| damaged(&error));
+    let (of_model, of_optimizer) = (part(MODEL)?, part(OPTIMIZER)?);
+    let sha256 = digest(&[text.as_bytes(), of_model.data(), of_optimizer.data()]);
+    // Checkpoints of earlier versions have none.
+    if tensors.tensor(SHA256).is_ok_and(|stated| *stated.data() != sha256) {
+        return Err(damaged(&"its digest is another"));
+    }
+    let bytes = |tensor: TensorView<'_>| Bytes::from_bytes_vec(tensor.data().to_vec());
+    let record = ModuleRecord::from_bytes(bytes(of_model)).map_err(|error| damaged(&error))?;
     let model = model.try_load_record(record).map_err(|error| damaged(&error))?;
-    let optimizer = optimizer
-        .from_bytes(part(OPTIMIZER).map_err(|error| damaged(&error))?)
-        .map_err(|error| damaged(&error))?;
+    let optimizer = optimizer.from_bytes(bytes(of_optimizer)).map_err(|error| damaged(&error))?;
     Ok((progress, model, optimizer))
 }
 

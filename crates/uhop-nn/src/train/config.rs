@@ -5,6 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::error::{Error, Result};
 use crate::SeparationLoss;
 
+/// The most passes over the samples that a training may ask for, and the most inner steps before one of them: the
+/// plan of all passes is in memory.
+pub const MOST_EPOCHS: usize = 100_000;
+
+const INNER_STEPS: &str = "the number of inner steps";
+
 /// How a classifier is trained.
 ///
 /// ```
@@ -138,7 +144,7 @@ impl TrainingConfig {
     /// Passes over the samples, those of [`Stage1::Before`] included.
     pub fn n_passes(&self) -> usize {
         match self.stage1 {
-            Stage1::Before { epochs, .. } => self.epochs + epochs,
+            Stage1::Before { epochs, .. } => self.epochs.saturating_add(epochs),
             Stage1::Off | Stage1::Alternating { .. } | Stage1::Task { .. } => self.epochs,
         }
     }
@@ -166,23 +172,30 @@ impl TrainingConfig {
     /// ```
     ///
     /// # Errors
-    /// For counts of 0; for rates and t that are not finite and above 0; for a decay that is not finite
+    /// For counts of 0; for more passes or inner steps than [`MOST_EPOCHS`]; for rates and t that are not finite and above 0; for a decay that is not finite
     /// and 0 or above.
     pub fn check(&self) -> Result<()> {
         let count = |name, n: usize| match n {
             0 => Err(Error::configuration(format!("{name} is 0; it must be at least 1"))),
             _ => Ok(()),
         };
-        count("epochs", self.epochs)?;
+        let bounded = |name, n: usize| match n {
+            1..=MOST_EPOCHS => Ok(()),
+            _ => {
+                let problem = format!("{name} is {n}; it must be from 1 to {MOST_EPOCHS}");
+                Err(Error::configuration(problem))
+            }
+        };
+        bounded("epochs", self.epochs)?;
         count("batch_size", self.batch_size)?;
         self.optimizer.check()?;
-        let (steps, batch_size) = match self.stage1 {
+        let (name, steps, batch_size) = match self.stage1 {
             Stage1::Off => return Ok(()),
-            Stage1::Before { epochs, inner } => (epochs, inner.batch_size),
-            Stage1::Alternating { steps, inner, .. } => (steps, inner.batch_size),
-            Stage1::Task { steps, batch_size, .. } => (steps, batch_size),
+            Stage1::Before { epochs, inner } => ("epochs of Stage I", epochs, inner.batch_size),
+            Stage1::Alternating { steps, inner, .. } => (INNER_STEPS, steps, inner.batch_size),
+            Stage1::Task { steps, batch_size, .. } => (INNER_STEPS, steps, batch_size),
         };
-        count("the number of inner steps", steps)?;
+        bounded(name, steps)?;
         count("the batch_size of inner steps", batch_size)?;
         match self.stage1.inner() {
             Some(inner) => {
@@ -249,6 +262,25 @@ mod tests {
         let adamw = Rule::AdamW { weight_decay: -1.0 };
         for (config, named) in [
             (TrainingConfig { epochs: 0, ..good.clone() }, "epochs is 0"),
+            (
+                TrainingConfig { epochs: 100_001, ..good.clone() },
+                "epochs is 100001; it must be from 1 to 100000",
+            ),
+            (TrainingConfig { epochs: usize::MAX, ..good.clone() }, "from 1 to 100000"),
+            (
+                TrainingConfig {
+                    stage1: Stage1::Before { epochs: usize::MAX, inner },
+                    ..good.clone()
+                },
+                "epochs of Stage I is 18446744073709551615; it must be from 1 to 100000",
+            ),
+            (
+                TrainingConfig {
+                    stage1: Stage1::Alternating { steps: usize::MAX, epochs: 1, inner },
+                    ..good.clone()
+                },
+                "the number of inner steps is 18446744073709551615",
+            ),
             (TrainingConfig { batch_size: 0, ..good.clone() }, "batch_size is 0"),
             (TrainingConfig { optimizer: optimizer(Rule::Adam, f64::NAN), ..good.clone() }, "NaN"),
             (TrainingConfig { optimizer: optimizer(adamw, 0.1), ..good.clone() }, "weight_decay"),

@@ -25,7 +25,9 @@
 //!
 //! A checkpoint is one file, replaced as a whole after each epoch and when the observer stops the run:
 //! safetensors, with the state of the run as JSON in its metadata, under `uhop-training`, and the
-//! parameters (`model`) and the moments of the optimizer (`optimizer`) as bytes in burn's own format.
+//! parameters (`model`) and the moments of the optimizer (`optimizer`) as bytes in burn's own format. Of
+//! these three, one after the other, `sha256` is the digest; checkpoints of earlier versions have none and are
+//! read unchecked.
 
 mod checkpoint;
 mod classifier;
@@ -40,7 +42,9 @@ mod samples;
 pub(crate) mod seeds;
 
 pub use classifier::Classifier;
-pub use config::{Inner, Moves, OptimizerConfig, Rule, Schedule, Stage1, TrainingConfig};
+pub use config::{
+    Inner, MOST_EPOCHS, Moves, OptimizerConfig, Rule, Schedule, Stage1, TrainingConfig,
+};
 pub use device::DeviceName;
 pub use epoch::{Epoch, Stage};
 pub use error::{Error, Result};

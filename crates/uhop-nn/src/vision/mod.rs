@@ -22,7 +22,8 @@
 //! All models of a comparison have the same value path and as many updates: those without separation loss make
 //! task steps where the others make inner ones ([`Stage1::Task`](crate::train::Stage1::Task)).
 //! [`Contender`]s `map-…` have Φ, as many parameters as U-Hop, and no separation loss: what U-Hop has over
-//! them is due to separation, and what they have over the plain ones is due to parameters.
+//! them is due to separation and to fewer task steps (which an inner rate of next to nothing tells apart), and what
+//! they have over the plain ones is due to parameters.
 
 mod classification;
 mod contender;

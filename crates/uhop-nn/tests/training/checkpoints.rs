@@ -172,3 +172,30 @@ fn checkpoints_of_other_runs_and_damaged_ones_are_refused() {
         assert!(error.contains("not a checkpoint as it was written"), "{error}");
     }
 }
+
+/// One bit of the parameters or moments, which look like any others, or of what was measured.
+#[test]
+fn a_flipped_bit_in_a_checkpoint_is_found() {
+    let (train, test) = (digits(0, 40), digits(40, 10));
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("run.checkpoint");
+    let (classification, _) = runs().into_iter().next_back().unwrap();
+    let task = Task { checkpoint: Some(&path), ..task(&train, &test, 0) };
+    classification.start(&task, &mut go_on).unwrap();
+    let whole = fs::read(&path).unwrap();
+    let header = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+    let text = std::str::from_utf8(&whole[8..header]).unwrap();
+    let name = text.find("train_loss").unwrap();
+    // A digit of a number behind its point.
+    let measured = 8 + name + text[name..].find("0.").unwrap() + 5;
+    let places = (header..whole.len()).step_by((whole.len() - header) / 20).chain([measured]);
+    for place in places {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let error = classification.resume(&task, &mut go_on).unwrap_err().to_string();
+        assert!(error.contains("not a checkpoint as it was written"), "{place}: {error}");
+    }
+    fs::write(&path, whole).unwrap();
+    assert!(classification.resume(&task, &mut go_on).is_ok());
+}
