@@ -5,11 +5,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use uhop::Threads;
 use uhop_data::datasets::Dataset;
-use uhop_lab::{MOST_SEEDS, MOST_WIDTH};
 use uhop_nn::train::DeviceName;
 use uhop_nn::vision::Contender;
+
+use crate::numbers::{
+    above_zero, count, degree, digits, epochs, from_zero, number, seed, seeds, threads, width,
+};
 
 /// Associative memory: store patterns, recall each from a damaged or partial copy.
 #[derive(Debug, Parser)]
@@ -89,6 +91,9 @@ pub(crate) enum Verb {
     Inspect(InspectArgs),
 
     /// Write the rows of a file as another kind of file.
+    ///
+    /// Images hold numbers from 0 to 1: what is a little outside becomes black or white, and numbers above 2, as
+    /// those from 0 to 255, are refused.
     Convert(ConvertArgs),
 
     /// Damage patterns, to have queries to recall.
@@ -132,7 +137,7 @@ pub(crate) struct ReadArgs {
 
     /// Size of images, such as 28x28: images are resized to it when read, and rows are taken for
     /// images of it when written [default: as they are]
-    #[arg(long, value_name = "WxH", value_parser = size)]
+    #[arg(long, value_name = "WxH", value_parser = size, allow_hyphen_values = true)]
     pub(crate) size: Option<(u32, u32)>,
 
     /// Images in grey, not in colour
@@ -149,35 +154,6 @@ fn size(text: &str) -> Result<(u32, u32), String> {
     }
 }
 
-/// A whole number above 0.
-fn count(text: &str) -> Result<NonZeroUsize, String> {
-    text.parse().map_err(|_| "give a whole number above 0".to_owned())
-}
-
-/// As many memory sets as a specification may ask for.
-fn seeds(text: &str) -> Result<usize, String> {
-    let n_seeds = text.parse().ok().filter(|n| (1..=MOST_SEEDS).contains(n));
-    n_seeds.ok_or_else(|| format!("give a whole number from 1 to {MOST_SEEDS}"))
-}
-
-/// A width that a specification may ask for.
-fn width(text: &str) -> Result<NonZeroUsize, String> {
-    let width = text.parse().ok().filter(|n: &NonZeroUsize| n.get() <= MOST_WIDTH);
-    width.ok_or_else(|| format!("give a whole number from 1 to {MOST_WIDTH}"))
-}
-
-/// Any seed.
-fn seed(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| format!("give a whole number from 0 to {}", u64::MAX))
-}
-
-/// As many threads as [`Threads::new`] takes.
-pub(crate) fn threads(text: &str) -> Result<usize, String> {
-    let in_range = |n: &usize| (1..=Threads::MOST).contains(n);
-    let n_threads = text.parse().ok().filter(in_range);
-    n_threads.ok_or_else(|| format!("give a whole number from 1 to {}", Threads::MOST))
-}
-
 /// `uhop convert`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ConvertArgs {
@@ -186,8 +162,8 @@ pub(crate) struct ConvertArgs {
     #[arg(value_name = "INPUT")]
     pub(crate) input: PathBuf,
 
-    /// The file to write: .npy, .npz, .safetensors, .csv, IDX, or a new folder of images (ending in /);
-    /// `-` writes .npy to stdout
+    /// The file to write: .npy, .npz, .safetensors, .csv, IDX, or a new folder of images (ending in /), which
+    /// hold numbers from 0 to 1; `-` writes .npy to stdout
     #[arg(value_name = "OUTPUT")]
     pub(crate) output: PathBuf,
 
@@ -261,7 +237,7 @@ pub(crate) struct ExperimentRunArgs {
     pub(crate) out: Option<PathBuf>,
 
     /// Memory sets for each size, by the seeds 0 to K-1 [default: as the specification says]
-    #[arg(long, value_name = "K", value_parser = seeds)]
+    #[arg(long, value_name = "K", value_parser = seeds, allow_negative_numbers = true)]
     pub(crate) seeds: Option<usize>,
 
     /// A smaller experiment: fewer seeds and sizes, fewer steps of Stage I
@@ -269,7 +245,7 @@ pub(crate) struct ExperimentRunArgs {
     pub(crate) quick: bool,
 
     /// Tasks worked on at once [default: one for each processor]
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) jobs: Option<NonZeroUsize>,
 
     /// The specification, in place of the one that comes with the program
@@ -332,35 +308,36 @@ pub(crate) struct TrainClassifyArgs {
     pub(crate) preset: Option<PresetArg>,
 
     /// Trainings of each model, by the seeds 0 to K-1
-    #[arg(long, value_name = "K", default_value_t = 1, value_parser = seeds)]
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = seeds,
+          allow_negative_numbers = true)]
     pub(crate) seeds: usize,
 
     /// Passes over the images [default: 25; 12 for small]
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, value_name = "N", value_parser = epochs, allow_negative_numbers = true)]
     pub(crate) epochs: Option<NonZeroUsize>,
 
     /// Passes on the separation loss before the training, for U-Hop of the published preset [default: 50]
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, value_name = "N", value_parser = epochs, allow_negative_numbers = true)]
     pub(crate) stage1_epochs: Option<NonZeroUsize>,
 
     /// The rate of steps on the separation loss, for U-Hop [default: 1; 0.1 for published]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = number)]
     pub(crate) stage1_rate: Option<f64>,
 
     /// Width of a token, which the heads must divide: 8 but for published [default: 512; 128 for small]
-    #[arg(long, value_name = "D", value_parser = width)]
+    #[arg(long, value_name = "D", value_parser = width, allow_negative_numbers = true)]
     pub(crate) dim: Option<NonZeroUsize>,
 
     /// Height and width of a patch, which must divide those of the images [default: as the preset says]
-    #[arg(long, value_name = "PIXELS", value_parser = count)]
+    #[arg(long, value_name = "PIXELS", value_parser = count, allow_negative_numbers = true)]
     pub(crate) patch_size: Option<NonZeroUsize>,
 
     /// Learn from the first N images [default: all]
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) train_images: Option<NonZeroUsize>,
 
     /// Test on the first N images [default: all]
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) test_images: Option<NonZeroUsize>,
 
     /// How gradients of the task become steps [default: adam]
@@ -368,11 +345,11 @@ pub(crate) struct TrainClassifyArgs {
     pub(crate) optimizer: Option<TrainOptimizerArg>,
 
     /// What adamw shrinks weights by, times the rate [default: 0.01]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = number)]
     pub(crate) weight_decay: Option<f64>,
 
     /// The rate of the first epoch; it falls as a cosine [default: 0.001]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = number)]
     pub(crate) rate: Option<f64>,
 
     /// Where to train: cpu, or cuda or wgpu where the program was built with them
@@ -487,20 +464,20 @@ pub(crate) struct CorruptionArgs {
     pub(crate) half_mask: bool,
 
     /// Set each number to 0 with this probability and leave the others
-    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, value_parser = number)]
     pub(crate) mask: Option<f64>,
 
     /// Set each number to 0 or 1 with this probability, either as likely, and leave the others
-    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, value_parser = number)]
     pub(crate) salt_and_pepper: Option<f64>,
 
     /// Add Gaussian noise of this standard deviation to values from 0 to 1; results below 0 change
     /// sign, those above 1 become 1
-    #[arg(long, value_name = "STD", allow_negative_numbers = true)]
+    #[arg(long, value_name = "STD", allow_negative_numbers = true, value_parser = number)]
     pub(crate) noise: Option<f64>,
 
     /// Add Gaussian noise of this Euclidean norm to each row: a random direction, always as far
-    #[arg(long, value_name = "NORM", allow_negative_numbers = true)]
+    #[arg(long, value_name = "NORM", allow_negative_numbers = true, value_parser = number)]
     pub(crate) noise_norm: Option<f64>,
 
     /// Set the lower half of each image to 0
@@ -509,7 +486,7 @@ pub(crate) struct CorruptionArgs {
 
     /// Set a rectangle of each image to 0: its width and height, and where its left upper corner is, from that
     /// of the image
-    #[arg(long, value_name = "WxH+X+Y", value_parser = region)]
+    #[arg(long, value_name = "WxH+X+Y", value_parser = region, allow_hyphen_values = true)]
     pub(crate) occlude_region: Option<Region>,
 }
 
@@ -554,8 +531,8 @@ pub(crate) struct SampleArgs {
 
     /// How many digits, from the first: 1 to 1000
     #[arg(long, value_name = "N", default_value_t = 1000,
-          value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub(crate) count: u16,
+          value_parser = digits, allow_negative_numbers = true)]
+    pub(crate) count: usize,
 
     #[command(flatten)]
     pub(crate) output_args: OutputArgs,
@@ -570,23 +547,27 @@ pub(crate) struct ModelArgs {
     pub(crate) similarity: Option<SimilarityArg>,
 
     /// β, the factor on the scores [default: 1]
-    #[arg(long, value_name = "BETA", allow_negative_numbers = true)]
+    #[arg(long, value_name = "BETA", allow_negative_numbers = true, value_parser = number)]
     pub(crate) beta: Option<f64>,
 
     /// α of α-entmax: 1 softmax, 2 sparsemax [default: 1]
-    #[arg(long, value_name = "ALPHA", allow_negative_numbers = true, group = "separation")]
+    #[arg(long, value_name = "ALPHA", allow_negative_numbers = true, group = "separation",
+          value_parser = number)]
     pub(crate) alpha: Option<f64>,
 
     /// γ of γ-normmax, above 1: sparse, and scores count for less the more patterns share the weight
-    #[arg(long, value_name = "GAMMA", allow_negative_numbers = true, group = "separation")]
+    #[arg(long, value_name = "GAMMA", allow_negative_numbers = true, group = "separation",
+          value_parser = number)]
     pub(crate) normmax: Option<f64>,
 
     /// Softmax of the K best scores only
-    #[arg(long, value_name = "K", group = "separation")]
+    #[arg(long, value_name = "K", group = "separation", value_parser = above_zero,
+          allow_negative_numbers = true)]
     pub(crate) top: Option<usize>,
 
     /// The normalised polynomial of degree N; β then changes nothing
-    #[arg(long, value_name = "N", group = "separation")]
+    #[arg(long, value_name = "N", group = "separation", value_parser = degree,
+          allow_negative_numbers = true)]
     pub(crate) polynomial: Option<u32>,
 
     /// How queries are damaged, for the channel similarity, and in `fit` for whitening and denoising.
@@ -716,7 +697,8 @@ pub(crate) struct WhichArgs {
     pub(crate) ids_from: Option<PathBuf>,
 
     /// Rows of the patterns, counted from 0, separated by commas
-    #[arg(long, value_name = "N", value_delimiter = ',')]
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = from_zero,
+          allow_hyphen_values = true)]
     pub(crate) rows: Vec<usize>,
 }
 
@@ -740,7 +722,8 @@ pub(crate) struct Stage1Args {
     ///
     /// A step of the max loss moves two patterns apart, so that large memories need many: 2,000 photographs of
     /// 32x32 took about 2,000 steps.
-    #[arg(long, value_name = "N", requires = "loss")]
+    #[arg(long, value_name = "N", requires = "loss", value_parser = above_zero,
+          allow_negative_numbers = true)]
     pub(crate) steps: Option<usize>,
 
     /// Patterns that a step sees, drawn anew for each; for the average loss of large memories [default:
@@ -748,7 +731,8 @@ pub(crate) struct Stage1Args {
     ///
     /// For the average loss the pairs of a sample of patterns are held out and never push; their loss is
     /// reported. About 1,024 is a good size: the steps cost the same whatever the number of patterns.
-    #[arg(long, value_name = "N", requires = "loss")]
+    #[arg(long, value_name = "N", requires = "loss", value_parser = above_zero,
+          allow_negative_numbers = true)]
     pub(crate) batch: Option<usize>,
 
     /// How W moves along the gradient [default: gradient-descent; adam for denoising]
@@ -757,16 +741,19 @@ pub(crate) struct Stage1Args {
 
     /// Rate of the steps [default: 10 for the max loss, 1 for the average loss; 0.01 for adam, 0.1 for
     /// denoising]
-    #[arg(long, value_name = "RATE", requires = "loss", allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE", requires = "loss", allow_negative_numbers = true,
+          value_parser = number)]
     pub(crate) rate: Option<f64>,
 
     /// Stop when a step changes the loss by at most this; with --batch, when 20 steps change that of the
     /// held-out pairs by at most this
-    #[arg(long, value_name = "X", requires = "loss", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", requires = "loss", allow_negative_numbers = true,
+          value_parser = number)]
     pub(crate) tolerance: Option<f64>,
 
     /// Rows of W [default: the length of a pattern]
-    #[arg(long, value_name = "D", requires = "loss")]
+    #[arg(long, value_name = "D", requires = "loss", value_parser = above_zero,
+          allow_negative_numbers = true)]
     pub(crate) features: Option<usize>,
 
     /// Leave the rows of W as learned instead of normalising them
@@ -775,11 +762,13 @@ pub(crate) struct Stage1Args {
 
     /// λ of whitening, the variance of the noise in queries relative to the mean square of their entries
     /// [default: the best for damaged copies of the patterns]
-    #[arg(long, value_name = "LAMBDA", requires = "loss", allow_negative_numbers = true)]
+    #[arg(long, value_name = "LAMBDA", requires = "loss", allow_negative_numbers = true,
+          value_parser = number)]
     pub(crate) lambda: Option<f64>,
 
     /// Seed of the random start of W, of the batches and of the damage
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "learns", value_parser = seed)]
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "learns", value_parser = seed,
+          allow_negative_numbers = true)]
     pub(crate) seed: u64,
 }
 
@@ -808,7 +797,7 @@ pub(crate) enum OptimizerArg {
 /// `uhop retrieve`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RetrieveArgs {
-    /// A memory file, or patterns in any kind of file
+    /// A memory file, or patterns in any kind of file; `-` reads them as .npy from stdin
     #[arg(value_name = "MEMORY")]
     pub(crate) memory: PathBuf,
 
@@ -816,8 +805,8 @@ pub(crate) struct RetrieveArgs {
     #[arg(value_name = "QUERIES")]
     pub(crate) queries: PathBuf,
 
-    /// Where to write what is recalled, a folder (ending in /) for images; a name without an ending
-    /// gets the kind of the queries; `-` writes .npy to stdout
+    /// Where to write what is recalled, a folder (ending in /) for images, whose numbers are from 0 to 1; a name
+    /// without an ending gets the kind of the queries; `-` writes .npy to stdout
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: PathBuf,
 
@@ -835,11 +824,13 @@ pub(crate) struct RetrieveArgs {
     pub(crate) observed: Option<PathBuf>,
 
     /// Updates of each query, at most
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = above_zero,
+          allow_negative_numbers = true)]
     pub(crate) max_steps: usize,
 
     /// Stop a query before --max-steps when an update moves it by no more than this
-    #[arg(long, value_name = "DISTANCE", requires = "max_steps", allow_negative_numbers = true)]
+    #[arg(long, value_name = "DISTANCE", requires = "max_steps", allow_negative_numbers = true,
+          value_parser = number)]
     pub(crate) tolerance: Option<f64>,
 
     /// Do not compare the numbers in the memory file with their checksums, so that a large one
@@ -869,7 +860,7 @@ pub(crate) struct InspectArgs {
 
     /// Examine only N patterns, drawn at random (the same in every run), each against all the others
     /// [default: all of up to 10000 patterns; of more, as many as make 10^8 pairs]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) sample: Option<NonZeroUsize>,
 
     #[command(flatten)]

@@ -47,17 +47,19 @@ impl Changing {
         Ok((Self { writer, n_base_bytes, memory }, input::memory_in(path, &snapshot)?))
     }
 
-    /// Checks the change against the memory, then keeps it: in the journal, or in a new file.
+    /// Checks the change against the memory, then keeps it: in the journal, or in a new file. `refused` says what
+    /// the files are of a change that does not fit.
     pub(crate) fn keep<T: StoredTensor>(
         mut self,
         saved: SavedMemory<T>,
         change: Change<T>,
         args: KeepArgs,
         command: &'static str,
+        refused: impl FnOnce(&uhop::Error) -> Failure,
     ) -> Result<Kept, Failure> {
         let before = saved.memory().patterns().n_patterns();
         let record = change.to_bytes()?;
-        let saved = saved.with_changes(&[change])?;
+        let saved = saved.with_changes(&[change]).map_err(|error| refused(&error))?;
         let n_journal_bytes = self.writer.n_journal_bytes() as usize + record.len();
         let too_long = n_journal_bytes > self.n_base_bytes / LONGEST_JOURNAL;
         // Its map changes with the patterns: readers find it made, rather than make it each time.

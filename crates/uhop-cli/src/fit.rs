@@ -20,7 +20,8 @@ use crate::learning::{
     ADAM_RATE, AVERAGE_LOSS_RATE, DENOISING_RATE, MAX_LOSS_RATE, denoised, first_and_last_loss,
     separated,
 };
-use crate::{choosing, input, interrupt, output};
+use crate::there::{There, there};
+use crate::{choosing, input, interrupt, output, precision};
 
 /// From so many patterns on, all pairs take seconds a step.
 const MANY_PATTERNS: usize = 16_384;
@@ -36,12 +37,20 @@ pub(crate) fn run(args: &FitArgs) -> Result<(), Failure> {
         let message = format!("cannot write a memory to {}", args.output.display());
         return Err(Failure::user(message).hint("give it a name that ends in .safetensors"));
     }
-    if args.output.exists() && !input::holds_memory(&args.output) {
-        let message = format!("{} is there and is not a memory", args.output.display());
-        return Err(Failure::user(message).hint("name another file, or remove it first"));
+    match there(&args.output) {
+        There::Nothing | There::Memory => {}
+        There::Other => {
+            let message = format!("{} is there and is not a memory", args.output.display());
+            return Err(Failure::user(message).hint("name another file, or remove it first"));
+        }
+        There::Unclear(reason) => {
+            return Err(Failure::user(reason).hint(output::MAY_BE_A_MEMORY));
+        }
     }
     let mut files = vec![args.patterns.as_path()];
     files.extend(args.values.as_deref());
+    let (patterns, values) = (Some(args.patterns.as_path()), args.values.as_deref());
+    input::check_stdin(&[("the patterns", patterns), ("--values", values)])?;
     output::check_apart(&args.output, &files)?;
     input::check_member(&args.read, &files)?;
     input::check_images(&args.read, &files, args.model.corruption.as_ref())?;
@@ -98,9 +107,10 @@ fn fit<T: StoredTensor>(
     let (n_patterns, dim) = (patterns.n_patterns(), patterns.dim());
     // All that can be wrong with the input is found before the time is spent on learning.
     let model = input::model(Model::dense(1.0)?, &args.model, images, dim)?;
-    let mut memory = Memory::new(patterns, model)?;
+    let mut memory =
+        Memory::new(patterns, model).map_err(|error| input::at(&args.patterns, &error))?;
     if let Some(path) = &args.values {
-        let values = into_t(input::rows(path, &args.read)?.matrix);
+        let values = precision::rows(path, input::rows(path, &args.read)?.matrix, into_t)?;
         memory = memory
             .with_values(input::patterns(path, values)?)
             .map_err(|error| input::at(path, &error))?;

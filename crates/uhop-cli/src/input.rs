@@ -64,6 +64,35 @@ fn images_of(path: &Path, own: Option<Shape>, args: &ReadArgs) -> Result<Option<
     }
 }
 
+/// Refuses stdin as more than one of the files that are read: only one of them would get it.
+pub(crate) fn check_stdin(files: &[(&str, Option<&Path>)]) -> Result<(), Failure> {
+    let stdin = Some(Path::new("-"));
+    let mut named = files.iter().filter(|(_, path)| *path == stdin).map(|(name, _)| name);
+    match (named.next(), named.next()) {
+        (Some(one), Some(other)) => {
+            let message = format!("{one} and {other} are both stdin");
+            Err(Failure::user(message).hint("give a file for one of them"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What makes rows of so many numbers those that are expected, where images differ in their colour alone.
+pub(crate) fn colour_hint(
+    args: &ReadArgs,
+    images: Option<Shape>,
+    (found, expected): (usize, usize),
+) -> Option<&'static str> {
+    let of_colours = Colour::Rgb.n_values();
+    match images?.colour {
+        Colour::Rgb if found == expected.saturating_mul(of_colours) => Some("add --grey"),
+        Colour::Grey if args.grey && found.saturating_mul(of_colours) == expected => {
+            Some("leave out --grey")
+        }
+        _ => None,
+    }
+}
+
 /// The kind of a file to be read. A name of no kind may be one that was mistyped.
 fn kind_of(path: &Path) -> Result<Kind, Failure> {
     match path.symlink_metadata() {
@@ -223,9 +252,9 @@ pub(crate) enum Source {
     Patterns(Rows),
 }
 
-/// A memory file, opened as the caller says, or patterns in any kind of file.
+/// A memory file, opened as the caller says, or patterns in any kind of file; `-` is patterns from stdin.
 pub(crate) fn source(path: &Path, args: &ReadArgs, open: Open) -> Result<Source, Failure> {
-    if kind_of(path)? == Kind::Safetensors {
+    if path != Path::new("-") && kind_of(path)? == Kind::Safetensors {
         let snapshot = store::read(path)?;
         let bytes = snapshot.base_bytes()?;
         if is_memory(&bytes) {
@@ -244,6 +273,10 @@ pub(crate) fn memory(path: &Path) -> Result<AnyMemory, Failure> {
 
 /// The name must be that of a memory file.
 pub(crate) fn must_be_memory(path: &Path) -> Result<(), Failure> {
+    if path.is_dir() {
+        let message = format!("{} is a folder, not a memory file", path.display());
+        return Err(Failure::user(message).hint("name a file that ends in .safetensors"));
+    }
     if Kind::of(path).ok() == Some(Kind::Safetensors) {
         return Ok(());
     }
@@ -255,14 +288,6 @@ pub(crate) fn must_be_memory(path: &Path) -> Result<(), Failure> {
 /// The memory in one version of a file, checked, with the changes in its journal.
 pub(crate) fn memory_in(path: &Path, snapshot: &Snapshot) -> Result<AnyMemory, Failure> {
     memory_of(path, snapshot.base_bytes()?, snapshot, AnyMemory::from_bytes)
-}
-
-/// Whether there is a memory file, or a file whose journal cannot be read: only memories have one.
-pub(crate) fn holds_memory(path: &Path) -> bool {
-    match store::read(path).and_then(|snapshot| snapshot.base_bytes()) {
-        Ok(bytes) => is_memory(&bytes),
-        Err(error) => error.is_format() || error.is_busy(),
-    }
 }
 
 /// How the bytes of a memory file become a memory.

@@ -20,13 +20,16 @@ mod input;
 mod inspect;
 mod interrupt;
 mod learning;
+mod numbers;
 mod observed;
 mod output;
+mod precision;
 mod remove;
 mod retrieve;
 mod sample;
 mod shell;
 mod tables;
+mod there;
 mod train;
 mod words;
 
@@ -49,14 +52,19 @@ fn main() -> ExitCode {
     interrupt::watch();
     let done = std::panic::catch_unwind(|| match Cli::try_parse() {
         Ok(cli) => finish(run(cli)),
-        Err(answer) => {
-            // Help and version are answers, the rest are errors; clap prints each where it belongs.
-            let printed = answer.print();
-            let code = if answer.use_stderr() { failure::USER } else { failure::DONE };
-            if printed.is_ok() { code } else { failure::DONE }
-        }
+        Err(answer) => answered(&answer),
     });
     ExitCode::from(done.unwrap_or(failure::OURS))
+}
+
+/// Help and version are answers, the rest are errors; clap prints each where it belongs. An error stays one
+/// where nobody can read it.
+fn answered(answer: &clap::Error) -> u8 {
+    let printed = answer.print();
+    if answer.use_stderr() {
+        return failure::USER;
+    }
+    finish(printed.map_err(|error| Failure::stdout(&error)))
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
@@ -97,7 +105,7 @@ fn threads_by_variable() -> Result<Option<usize>, Failure> {
     };
     let text = text.to_string_lossy();
     let refused = |hint: String| Failure::user(format!("{VARIABLE} is {text:?}")).hint(&hint);
-    args::threads(&text).map(Some).map_err(refused)
+    numbers::threads(&text).map(Some).map_err(refused)
 }
 
 fn finish(result: Result<(), Failure>) -> u8 {

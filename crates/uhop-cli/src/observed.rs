@@ -19,17 +19,7 @@ pub(crate) struct Observed {
 
 impl Observed {
     /// Opens the file, for queries of `dim` numbers that come from another.
-    pub(crate) fn open(
-        path: &Path,
-        args: &ReadArgs,
-        queries: &Path,
-        dim: usize,
-    ) -> Result<Self, Failure> {
-        let stdin = Path::new("-");
-        if path == stdin && queries == stdin {
-            let message = "the queries and --observed are both stdin";
-            return Err(Failure::user(message.to_owned()).hint("give a file for one of them"));
-        }
+    pub(crate) fn open(path: &Path, args: &ReadArgs, dim: usize) -> Result<Self, Failure> {
         let rows = input::open(path, args)?.rows;
         if rows.dim() != dim {
             return Err(Failure::user(format!(

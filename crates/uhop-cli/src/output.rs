@@ -9,8 +9,8 @@ use uhop_data::{Element, Kind, Matrix, RowSink, WriteOptions};
 
 use crate::args::OutputArgs;
 use crate::failure::Failure;
-use crate::input;
 use crate::interrupt;
+use crate::there::{There, there};
 
 /// What docs/json.md describes of rows that were written.
 #[derive(Serialize)]
@@ -36,12 +36,30 @@ pub(crate) fn is_stdout(path: &Path) -> bool {
 
 /// Refuses a name that cannot be written before any work is done for it.
 pub(crate) fn check(path: &Path, args: OutputArgs) -> Result<(), Failure> {
-    if !is_stdout(path) && Kind::of(path)? == Kind::Safetensors && input::holds_memory(path) {
-        let message = format!("{} is a memory, which these rows would replace", path.display());
-        return Err(Failure::user(message).hint("name another file, or remove it first"));
+    if !is_stdout(path) {
+        Kind::of(path)?;
     }
-    check_stdout(path, args)
+    check_place(path, args)
 }
+
+/// Refuses to replace a memory, whatever the name that it goes by, and what may be one.
+fn check_place(path: &Path, args: OutputArgs) -> Result<(), Failure> {
+    if is_stdout(path) {
+        return check_stdout(args);
+    }
+    match there(path) {
+        There::Nothing | There::Other => Ok(()),
+        There::Memory => {
+            let message = format!("{} is a memory, which these rows would replace", path.display());
+            Err(Failure::user(message).hint("name another file, or remove it first"))
+        }
+        There::Unclear(reason) => Err(Failure::user(reason).hint(MAY_BE_A_MEMORY)),
+    }
+}
+
+/// What to do about a file of which it is not known what it is.
+pub(crate) const MAY_BE_A_MEMORY: &str =
+    "it may be a memory, and nothing was written: name another file, or mend or move this one";
 
 /// Refuses an output that is one of the files that are read, which it would replace.
 pub(crate) fn check_apart(output: &Path, inputs: &[&Path]) -> Result<(), Failure> {
@@ -70,12 +88,12 @@ pub(crate) fn is_same(a: &Path, b: &Path) -> bool {
 pub(crate) fn check_like(path: &Path, args: OutputArgs) -> Result<(), Failure> {
     match path.extension() {
         Some(_) => check(path, args),
-        None => check_stdout(path, args),
+        None => check_place(path, args),
     }
 }
 
-fn check_stdout(path: &Path, args: OutputArgs) -> Result<(), Failure> {
-    if is_stdout(path) && args.json {
+fn check_stdout(args: OutputArgs) -> Result<(), Failure> {
+    if args.json {
         let message = "--json and an output of - both write to stdout".to_owned();
         return Err(Failure::user(message).hint("write the output to a file"));
     }

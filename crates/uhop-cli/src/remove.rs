@@ -22,7 +22,8 @@ fn remove<T: StoredTensor>(
     saved: SavedMemory<T>,
 ) -> Result<(), Failure> {
     let rows = positions(args, &args.which, saved.ids())?;
-    let kept = file.keep(saved, Change::remove(rows), args.keep, "remove")?;
+    let refused = |error: &uhop::Error| input::at(&args.memory, error);
+    let kept = file.keep(saved, Change::remove(rows), args.keep, "remove", refused)?;
     kept.show(args.output_args)
 }
 
@@ -40,7 +41,11 @@ fn positions(
         return distinct(&which.rows);
     }
     match ids {
-        Some(ids) => ids.positions(&named).map_err(|error| input::at(&args.memory, &error)),
+        Some(ids) => ids.positions(&named).map_err(|error| {
+            let has_empty = named.iter().any(String::is_empty);
+            let failure = input::at(&args.memory, &error);
+            failure.hint_if(has_empty, "leave out the comma that has no id beside it")
+        }),
         None => {
             let message = format!("{}: its patterns have no ids", args.memory.display());
             Err(Failure::user(message).hint("name them by their rows with --rows"))

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ndarray::Array2;
 use serde::Serialize;
 use uhop::saved::AnyMemory;
-use uhop::{Dynamics, Memory, Model, QueryReport, Retrieval, Scalar, StopReason};
+use uhop::{Dynamics, Memory, Model, Patterns, QueryReport, Retrieval, Scalar, StopReason};
 use uhop_data::image_folder::Shape;
 use uhop_data::{Kind, Matrix, WriteOptions};
 
@@ -18,6 +18,7 @@ use crate::input::{self, Input, Rows, Source};
 use crate::interrupt;
 use crate::observed::Observed;
 use crate::output::{self, Output};
+use crate::precision;
 use crate::words::counted;
 
 pub(crate) fn run(args: &RetrieveArgs) -> Result<(), Failure> {
@@ -28,7 +29,16 @@ pub(crate) fn run(args: &RetrieveArgs) -> Result<(), Failure> {
             let message = format!("--output and --weights are both {}", weights.display());
             return Err(Failure::user(message).hint("name two files"));
         }
+        if output::is_stdout(weights) && output::is_stdout(&args.output) {
+            let message = "--output and --weights are both stdout".to_owned();
+            return Err(Failure::user(message).hint("name a file for one of them"));
+        }
     }
+    input::check_stdin(&[
+        ("the stored patterns", Some(args.memory.as_path())),
+        ("the queries", Some(args.queries.as_path())),
+        ("--observed", args.observed.as_deref()),
+    ])?;
     let mut inputs = vec![args.memory.as_path(), &args.queries];
     inputs.extend(args.observed.as_deref());
     let mut outputs = vec![args.output.as_path()];
@@ -47,13 +57,18 @@ pub(crate) fn run(args: &RetrieveArgs) -> Result<(), Failure> {
         },
         Source::Patterns(Rows { matrix: Matrix::F32(rows), images, .. }) => {
             let patterns = input::patterns(&args.memory, rows)?;
-            retrieve(args, Memory::new(patterns, Model::dense(1.0)?)?, images, Matrix::into_f32)
+            retrieve(args, plain(args, patterns)?, images, Matrix::into_f32)
         }
         Source::Patterns(Rows { matrix: Matrix::F64(rows), images, .. }) => {
             let patterns = input::patterns(&args.memory, rows)?;
-            retrieve(args, Memory::new(patterns, Model::dense(1.0)?)?, images, Matrix::into_f64)
+            retrieve(args, plain(args, patterns)?, images, Matrix::into_f64)
         }
     }
+}
+
+/// The dense memory of patterns that come without a model.
+fn plain<T: Scalar>(args: &RetrieveArgs, patterns: Patterns<T>) -> Result<Memory<T>, Failure> {
+    Memory::new(patterns, Model::dense(1.0)?).map_err(|error| input::at(&args.memory, &error))
 }
 
 /// What docs/json.md describes.
@@ -85,15 +100,14 @@ where
     let console = Console::new(args.output_args);
     let mut queries = input::open(&args.queries, &args.read)?;
     let (n_patterns, dim) = stored.patterns().view().dim();
-    check_dim(&args.queries, queries.rows.dim(), dim)?;
+    check_dim(args, &queries, dim)?;
     damage::must_be_of_a_channel(&args.model)?;
     // A memory file does not say whether patterns are images; the queries may.
     let model = input::model(stored.model().clone(), &args.model, images.or(queries.images), dim)?;
-    let memory = stored.with_model(model)?;
+    let memory = stored.with_model(model).map_err(|error| input::at(&args.memory, &error))?;
     let dynamics = dynamics(args)?;
     let observed = args.observed.as_ref();
-    let mut observed =
-        observed.map(|path| Observed::open(path, &args.read, &args.queries, dim)).transpose()?;
+    let mut observed = observed.map(|path| Observed::open(path, &args.read, dim)).transpose()?;
     let n_queries = queries.rows.n_rows();
     let memory =
         if is_worth_a_screen(args, &memory, n_queries) { memory.screened() } else { memory };
@@ -104,9 +118,9 @@ where
     let n_weights = if args.weights.is_some() { n_patterns } else { 0 };
     let batch_rows = input::batch_rows(dim + memory.values().dim() + n_weights);
     while let Some(batch) = queries.rows.next_batch(batch_rows)? {
+        let seen = observed.as_mut().map(|observed| observed.next(batch.n_rows())).transpose()?;
+        check_numbers::<T>(&args.queries, tally.n_queries, (&batch, seen.as_ref()))?;
         let batch = into_t(batch);
-        let seen = observed.as_mut().map(|observed| observed.next(batch.nrows())).transpose()?;
-        check_finite(&args.queries, tally.n_queries, (&batch, seen.as_ref()))?;
         let started = Instant::now();
         let recalled = match &seen {
             None => memory.retrieve(batch.view(), &dynamics),
@@ -157,28 +171,36 @@ fn dynamics(args: &RetrieveArgs) -> Result<Dynamics, Failure> {
     Ok(if args.weights.is_some() { dynamics.record_weights() } else { dynamics })
 }
 
-fn check_dim(path: &Path, found: usize, expected: usize) -> Result<(), Failure> {
+fn check_dim(args: &RetrieveArgs, queries: &Input, expected: usize) -> Result<(), Failure> {
+    let found = queries.rows.dim();
     if found == expected {
         return Ok(());
     }
-    Err(Failure::user(format!(
-        "{}: expected queries of {expected} numbers, as the patterns of the memory have, found {found}",
-        path.display()
-    )))
+    let failure = Failure::user(format!(
+        "{}: expected queries of {expected} numbers, as the patterns of {} have, found {found}",
+        args.queries.display(),
+        args.memory.display()
+    ));
+    let hint = input::colour_hint(&args.read, queries.images, (found, expected));
+    Err(failure.hint_if(hint.is_some(), hint.unwrap_or_default()))
 }
 
-/// The library would say the same, but counts the rows of the batch. `seen` has a row for each query or one
-/// for all.
-fn check_finite<T: Scalar>(
+/// Before the numbers are rounded to those of the memory: what is said is what the file holds. `seen` has a row
+/// for each query or one for all.
+fn check_numbers<T: Scalar>(
     path: &Path,
     n_before: usize,
-    (batch, seen): (&Array2<T>, Option<&Array2<bool>>),
+    (batch, seen): (&Matrix, Option<&Array2<bool>>),
 ) -> Result<(), Failure> {
     let is_seen = |(row, column)| {
         seen.is_none_or(|seen| seen[[if seen.nrows() == 1 { 0 } else { row }, column]])
     };
-    match batch.indexed_iter().find(|(place, value)| !value.is_finite() && is_seen(*place)) {
+    let is_wrong = |value: f64| !value.is_finite() || precision::is_too_large::<T>(value);
+    match precision::find(batch, |place, value| is_wrong(value) && is_seen(place)) {
         None => Ok(()),
+        Some(((row, column), value)) if value.is_finite() => {
+            Err(precision::too_large::<T>(path, ((n_before + row, column), value)))
+        }
         Some(((row, column), value)) => Err(Failure::user(format!(
             "{}: entry [{}, {column}] of the queries is {value}; every entry must be finite",
             path.display(),

@@ -13,7 +13,7 @@ pub(crate) fn run(args: &SampleArgs) -> Result<(), Failure> {
     output::check(&args.output, args.output_args)?;
     let digits = sample::digits();
     let images = digits.images();
-    let rows = images.patterns().slice(s![..usize::from(args.count), ..]).to_owned();
+    let rows = images.patterns().slice(s![..args.count, ..]).to_owned();
     let (n_rows, dim) = rows.dim();
     let (width, height) = (images.width() as u32, images.height() as u32);
     let shape = Shape { width, height, colour: Colour::Grey };

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Instant;
 
@@ -46,6 +46,7 @@ pub(super) struct Data {
 }
 
 pub(crate) fn run(args: &ExperimentRunArgs) -> Result<(), Failure> {
+    keep_results(&folder(args))?;
     match args.name.as_str() {
         basins::NAME => whole::basins(args),
         classification::CLASSIFICATION => {
@@ -197,6 +198,22 @@ pub(super) fn spec<S: Specification>(
 /// The folder for the results.
 pub(super) fn folder(args: &ExperimentRunArgs) -> PathBuf {
     args.out.clone().unwrap_or_else(|| PathBuf::from(format!("uhop-{}", args.name)))
+}
+
+/// Refuses a folder with results that are not of an experiment of this program, which would replace them: its own
+/// say what they are of in rows.jsonl, and others than that are refused by it.
+fn keep_results(out: &Path) -> Result<(), Failure> {
+    if out.join("rows.jsonl").exists() {
+        return Ok(());
+    }
+    let results = ["rows.csv", "rows.parquet", "report.html"].map(|name| out.join(name));
+    match results.iter().find(|path| path.exists()) {
+        None => Ok(()),
+        Some(path) => {
+            let message = format!("{} is there already, of something else", path.display());
+            Err(Failure::user(message).hint("choose another folder with --out DIR"))
+        }
+    }
 }
 
 /// The command as typed.

@@ -37,10 +37,10 @@ pub(crate) fn correlations(correlations: &[Correlation]) -> String {
         return String::new();
     }
     let mut table = tables::ruled();
-    table.set_header(["contender", "data", "protocol", "rank correlation of loss and error"]);
+    table.set_header(["contender", "setting", "protocol", "rank correlation of loss and error"]);
     for of in correlations {
         let rank = of.rank.map_or_else(|| "–".to_owned(), |rank| format!("{rank:.2}"));
-        table.add_row([of.contender.clone(), of.dataset.clone(), of.protocol.clone(), rank]);
+        table.add_row([of.contender.clone(), of.setting.clone(), of.protocol.clone(), rank]);
     }
     format!("\n{}\n", tables::right_aligned(table))
 }

@@ -1,5 +1,6 @@
 //! `uhop train classify`: image classifiers of Hopfield layers.
 
+use std::collections::HashSet;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -9,8 +10,8 @@ use serde::Serialize;
 #[cfg(feature = "hub")]
 use uhop_data::datasets::Split;
 use uhop_lab::classification::{self, Data, Limits, Line, MeanSpread, Row, Setup};
-use uhop_nn::train::{Event, Rule};
-use uhop_nn::vision::{Contender, Preset, Task, Trained};
+use uhop_nn::train::{Event, ImageShape, Rule};
+use uhop_nn::vision::{BodyConfig, Contender, Preset, Task, Trained};
 
 use crate::args::{PresetArg, TrainClassifyArgs, TrainOptimizerArg};
 use crate::console::Console;
@@ -74,6 +75,7 @@ pub(crate) fn run(args: &TrainClassifyArgs) -> Result<(), Failure> {
     if let Some((key, why)) = setup.unused() {
         return Err(Failure::user(format!("--{}: {why}", key.replace('_', "-"))));
     }
+    must_suit_the_heads(&setup)?;
     setup.device.open()?;
     let paths = checkpoints(args)?;
     let data = data(args, &console)?;
@@ -217,6 +219,27 @@ fn setup(args: &TrainClassifyArgs) -> Result<Setup, Failure> {
     Ok(Setup { optimizer, rate, stage1_rate: args.stage1_rate, device, ..sizes })
 }
 
+/// The width must be a multiple of the number of heads, which no option sets.
+fn must_suit_the_heads(setup: &Setup) -> Result<(), Failure> {
+    // Neither depends on the images.
+    let image = ImageShape { height: 32, width: 32, channels: 3 };
+    for &contender in &setup.contenders {
+        let model = setup.classification(contender, image, 10).model;
+        let BodyConfig::Blocks { hopfield, .. } = &model.body else { continue };
+        let n_heads = hopfield.projection.n_heads;
+        if !model.dim.is_multiple_of(n_heads) {
+            let message = format!(
+                "--dim {}: expected a multiple of {n_heads}, the number of heads",
+                model.dim
+            );
+            let near = model.dim.next_multiple_of(n_heads);
+            let hint = format!("give --dim {near} or another multiple");
+            return Err(Failure::user(message).hint(&hint));
+        }
+    }
+    Ok(())
+}
+
 fn optimizer(args: &TrainClassifyArgs) -> Result<Option<Rule>, Failure> {
     match (args.optimizer, args.weight_decay) {
         (None, None) => Ok(None),
@@ -287,12 +310,54 @@ fn checkpoints(args: &TrainClassifyArgs) -> Result<Vec<(Contender, u64, PathBuf)
         let message = format!("{} is of an experiment", journal.display());
         return Err(Failure::user(message).hint("choose another folder with --out DIR"));
     }
-    match all.iter().find(|(_, _, path)| !args.resume && path.exists()) {
-        None => Ok(all),
-        Some((_, _, path)) => {
-            let message = format!("{} is there already", path.display());
-            let hint = "add --resume to go on from it, or choose another folder with --out DIR";
-            Err(Failure::user(message).hint(hint))
-        }
+    if let Some((_, _, path)) = all.iter().find(|(_, _, path)| !args.resume && path.exists()) {
+        let message = format!("{} is there already", path.display());
+        let hint = "add --resume to go on from it, or choose another folder with --out DIR";
+        return Err(Failure::user(message).hint(hint));
     }
+    keep_rows(args, &all)?;
+    Ok(all)
+}
+
+/// Refuses a folder with rows that this training would replace and not write again.
+fn keep_rows(args: &TrainClassifyArgs, all: &[(Contender, u64, PathBuf)]) -> Result<(), Failure> {
+    let path = args.out.join("rows.csv");
+    if !path.exists() {
+        return Ok(());
+    }
+    let own: HashSet<_> = all.iter().map(|(model, seed, _)| (model.to_string(), *seed)).collect();
+    let (message, hint) = match trainings(&path) {
+        Some(there) if args.resume => match there.into_iter().find(|one| !own.contains(one)) {
+            None => return Ok(()),
+            Some((model, seed)) => (
+                format!(
+                    "{} has rows of {model}, seed {seed}, which are not asked for",
+                    path.display()
+                ),
+                "name all models and seeds that it has, or choose another folder with --out DIR",
+            ),
+        },
+        Some(_) => (
+            format!("{} is there already, of another training", path.display()),
+            "choose another folder with --out DIR",
+        ),
+        None => (
+            format!("{} is there already, and not of a training", path.display()),
+            "choose another folder with --out DIR",
+        ),
+    };
+    Err(Failure::user(message).hint(hint))
+}
+
+/// The models and seeds that the rows of a file are of, if they are of trainings.
+fn trainings(path: &Path) -> Option<Vec<(String, u64)>> {
+    let mut reader = csv::Reader::from_path(path).ok()?;
+    let header = reader.headers().ok()?.clone();
+    let column = |name| header.iter().position(|column| column == name);
+    let (model, seed) = (column("contender")?, column("seed")?);
+    let of = |record: csv::Result<csv::StringRecord>| {
+        let record = record.ok()?;
+        Some((record.get(model)?.to_owned(), record.get(seed)?.parse().ok()?))
+    };
+    reader.records().map(of).collect()
 }

@@ -11,6 +11,7 @@ mod inspect;
 #[cfg(unix)]
 mod interrupt;
 mod memory;
+mod refusals;
 mod shell;
 #[cfg(unix)]
 mod snapshots;

@@ -420,10 +420,6 @@ fn bad_input_is_one_line_that_names_the_file() {
             "--occlude needs images",
         ),
         (
-            &["fit", "patterns.csv", "-o", "m.safetensors", "--loss", "denoising", "--batch", "0"],
-            "n_queries is 0",
-        ),
-        (
             &["fit", "patterns.csv", "-o", "m.safetensors", "--auto", "--lambda", "1"],
             "--lambda has",
         ),
