@@ -226,14 +226,15 @@ fn cell(cell: &Cell) -> String {
 fn losses(correlations: &[Correlation]) -> Result<Section> {
     let columns = vec![
         Column::text("contender"),
-        Column::text("data"),
+        Column::text("setting"),
         Column::text("protocol"),
         Column::number("rank correlation"),
     ];
     let rows = correlations.iter().map(|of| {
         let rank = of.rank.map_or_else(|| "–".to_owned(), |rank| format!("{rank:.2}"));
-        vec![of.contender.clone(), of.dataset.clone(), of.protocol.clone(), rank]
+        vec![of.contender.clone(), of.setting.clone(), of.protocol.clone(), rank]
     });
-    let caption = "Spearman's rank correlation of loss and error, over all seeds and steps.";
+    let caption =
+        "Spearman's rank correlation of loss and error, over the seeds and steps of each setting.";
     Ok(Section::new("Loss and error")?.with(Table::new(caption, columns, rows.collect())?))
 }

@@ -183,21 +183,24 @@ impl<'m, 'a> Cell<'m, 'a> {
             None => None,
             Some(loss) => Some(self.set.map(entry, loss)?),
         };
-        let begun = Instant::now();
         let scores = self.scores(Side::Test, entry, parts.comparison)?;
+        // What the scores took comes with them: who asks first is not who pays.
+        let begun = Instant::now();
         let beta = self.beta(entry, &parts, learned.as_deref())?;
         let retrieved = self.retrieve(entry, &parts, &scores.0, beta.unwrap_or(1.0))?;
         let errors = self.errors(retrieved.view(), entry.protocol)?;
         let own = begun.elapsed().as_secs_f64() + scores.1;
-        // The matched contenders take a β from the map and nothing else.
-        let learned = learned.filter(|_| matches!(parts.comparison, Comparison::Features(_)));
         let inner = if entry.protocol.has(Defect::BetaOutside) { beta.map(|_| 1.0) } else { beta };
-        let factor = learned.as_deref().map_or(1.0, |learned| scale(entry, learned));
+        let factor = match (&learned, parts.comparison) {
+            (Some(learned), Comparison::Features(_)) => Some(scale(entry, learned)),
+            // The matched contenders take a β from the map and nothing else.
+            (_, comparison) => (!comparison.has_map_of_its_own()).then_some(1.0),
+        };
         Ok(Recalled {
             retrieved,
             errors,
             beta,
-            effective_beta: inner.map(|beta| beta * factor),
+            effective_beta: inner.zip(factor).map(|(beta, factor)| beta * factor),
             seconds: own + learned.as_ref().map_or(0.0, |learned| learned.seconds),
             stage1: learned.map(|learned| (entry.steps, learned.loss)),
         })

@@ -44,9 +44,10 @@ pub struct Row {
     pub recall_rate: f64,
     /// β used, where there is one.
     pub beta: Option<f64>,
-    /// β·tr(WᵀW)/dim with a feature map, the β inside the separation otherwise.
+    /// β·tr(WᵀW)/dim with a feature map of Stage I, the β inside the separation without a map; nothing
+    /// with one that was learned otherwise.
     pub effective_beta: Option<f64>,
-    /// Steps of Stage I, where there was one.
+    /// Steps of Stage I, where there was one, if only to take a β from.
     pub stage1_steps: Option<u64>,
     /// The loss after them.
     pub stage1_loss: Option<f64>,

@@ -36,6 +36,15 @@ impl Summary {
         }
         setting
     }
+
+    /// Whether a row is one of those that it summarises.
+    fn has(&self, row: &Row) -> bool {
+        self.dataset == row.dataset
+            && self.corruption == row.corruption
+            && self.level.is_none_or(|level| level == row.level)
+            && self.n_patterns.is_none_or(|n_patterns| n_patterns == row.n_patterns)
+            && self.protocol == row.protocol
+    }
 }
 
 /// One contender.
@@ -137,22 +146,15 @@ fn place(axis: Axis, row: &Row) -> Option<f64> {
 pub fn summaries(spec: &Spec, rows: &[Row]) -> Vec<Summary> {
     let mut summaries: Vec<Summary> = Vec::new();
     for row in rows.iter().filter(|row| row.protocol != BAYES) {
+        if summaries.iter().any(|summary| summary.has(row)) {
+            continue;
+        }
         let key = |row: &Row| {
             let level = (spec.axis != Axis::Level).then_some(row.level);
             let n_patterns = (spec.axis != Axis::NPatterns).then_some(row.n_patterns);
             (row.dataset.clone(), row.corruption.clone(), level, n_patterns)
         };
         let (dataset, corruption, level, n_patterns) = key(row);
-        let known = |summary: &Summary| {
-            summary.dataset == dataset
-                && summary.corruption == corruption
-                && summary.level == level
-                && summary.n_patterns == n_patterns
-                && summary.protocol == row.protocol
-        };
-        if summaries.iter().any(known) {
-            continue;
-        }
         let group: Vec<&Row> = rows
             .iter()
             .filter(|other| {
@@ -211,8 +213,8 @@ fn table(spec: &Spec, group: &[&Row]) -> (Vec<f64>, Vec<Line>) {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Correlation {
-    /// Name of the data set.
-    pub dataset: String,
+    /// What it is about, but for the protocol: `mnist, gaussian-std 0.5, 100 patterns`.
+    pub setting: String,
     /// Name of the protocol.
     pub protocol: String,
     /// Name of the contender.
@@ -222,31 +224,30 @@ pub struct Correlation {
     pub rank: Option<f64>,
 }
 
-/// The correlation of loss and error of every contender that learns, where steps are the axis.
+/// The correlation of loss and error of every contender that learns, where steps are the axis: of each setting apart,
+/// as errors of different settings differ for other reasons than the loss.
 pub fn correlations(spec: &Spec, rows: &[Row]) -> Vec<Correlation> {
     if spec.axis != Axis::Steps {
         return Vec::new();
     }
     let mut correlations: Vec<Correlation> = Vec::new();
-    for row in rows.iter().filter(|row| row.stage1_loss.is_some()) {
-        let same = |dataset: &str, protocol: &str, contender: &str| {
-            row.dataset == dataset && row.protocol == protocol && row.contender == contender
-        };
-        if correlations.iter().any(|known| same(&known.dataset, &known.protocol, &known.contender))
-        {
-            continue;
+    for summary in summaries(spec, rows) {
+        for line in &summary.lines {
+            let (losses, errors): (Vec<f64>, Vec<f64>) = rows
+                .iter()
+                .filter(|row| summary.has(row) && row.contender == line.contender)
+                .filter_map(|row| Some((row.stage1_loss?, row.error)))
+                .unzip();
+            if losses.is_empty() {
+                continue;
+            }
+            correlations.push(Correlation {
+                setting: summary.setting(),
+                protocol: summary.protocol.clone(),
+                contender: line.contender.clone(),
+                rank: correlation(&ranks(&losses), &ranks(&errors)),
+            });
         }
-        let (losses, errors): (Vec<f64>, Vec<f64>) = rows
-            .iter()
-            .filter(|other| same(&other.dataset, &other.protocol, &other.contender))
-            .filter_map(|other| Some((other.stage1_loss?, other.error)))
-            .unzip();
-        correlations.push(Correlation {
-            dataset: row.dataset.clone(),
-            protocol: row.protocol.clone(),
-            contender: row.contender.clone(),
-            rank: correlation(&ranks(&losses), &ranks(&errors)),
-        });
     }
     correlations
 }
@@ -273,11 +274,8 @@ fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
 mod tests {
     use super::*;
 
-    /// Ratios stand beside contenders, where there is a limit to speak of.
-    #[test]
-    fn ratios_are_to_the_limit_and_not_of_it() {
-        let spec = Spec::shipped("noise").unwrap();
-        let row = |contender: &str, protocol: &str, level: f64, error: f64| Row {
+    fn row(contender: &str, protocol: &str, level: f64, error: f64) -> Row {
+        Row {
             experiment: "noise".to_owned(),
             dataset: "d".to_owned(),
             provenance: String::new(),
@@ -295,7 +293,13 @@ mod tests {
             stage1_steps: None,
             stage1_loss: None,
             seconds: 0.0,
-        };
+        }
+    }
+
+    /// Ratios stand beside contenders, where there is a limit to speak of.
+    #[test]
+    fn ratios_are_to_the_limit_and_not_of_it() {
+        let spec = Spec::shipped("noise").unwrap();
         let rows = [
             row(BAYES, BAYES, 0.5, 1e-4),
             row("dense", "paper", 0.5, 8.0),
@@ -323,5 +327,36 @@ mod tests {
         assert!(near(rank(&[1.0, 2.0, 9.0], &[-3.0, 0.0, 100.0]), 1.0));
         assert!(near(rank(&[1.0, 2.0, 9.0], &[3.0, 2.0, 1.0]), -1.0));
         assert_eq!(rank(&[1.0, 1.0], &[3.0, 2.0]), None);
+    }
+
+    /// The error rises with the loss at each level, and is so much larger at the second, where the loss is the same, that
+    /// of all rows together it does so less.
+    #[test]
+    fn loss_and_error_are_correlated_setting_by_setting() {
+        let spec = Spec::shipped("iterations").unwrap();
+        let learned = |level: f64, steps: u64, loss: f64, error: f64| Row {
+            stage1_steps: Some(steps),
+            stage1_loss: Some(loss),
+            ..row("uhop-dense-max", "paper", level, error)
+        };
+        let rows = [
+            row("dense", "paper", 0.5, 9.0),
+            learned(0.5, 1, -1.0, 2.0),
+            learned(0.5, 2, -2.0, 1.0),
+            learned(1.0, 1, -1.0, 20.0),
+            learned(1.0, 2, -2.0, 10.0),
+            // Another protocol, where it falls.
+            Row { protocol: "fair".to_owned(), ..learned(0.5, 1, -1.0, 1.0) },
+            Row { protocol: "fair".to_owned(), ..learned(0.5, 2, -2.0, 2.0) },
+        ];
+        let found: Vec<(String, String, f64)> = correlations(&spec, &rows)
+            .into_iter()
+            .map(|of| (of.setting, of.protocol, of.rank.unwrap().round()))
+            .collect();
+        let at = |level: &str, protocol: &str, rank: f64| {
+            (format!("d, gaussian-std {level}, 100 patterns"), protocol.to_owned(), rank)
+        };
+        let expected = [at("0.5", "paper", 1.0), at("1", "paper", 1.0), at("0.5", "fair", -1.0)];
+        assert_eq!(found, expected);
     }
 }

@@ -93,6 +93,14 @@ impl Comparison {
     pub(crate) fn is_distance(self) -> bool {
         matches!(self, Self::L2 | Self::SquaredEuclidean | Self::Manhattan)
     }
+
+    /// Whether queries are mapped by what was learned otherwise than by Stage I.
+    pub(crate) fn has_map_of_its_own(self) -> bool {
+        matches!(
+            self,
+            Self::Whitened | Self::Denoised | Self::DenoisedMix | Self::Auto | Self::AutoMix
+        )
+    }
 }
 
 /// Where a contender's β comes from.

@@ -134,7 +134,7 @@ fn choices_are_what_the_library_chooses() {
                     choose(&patterns, None, seed, |x, s| mix.apply(x, s).unwrap())
                 };
                 let model = choice.unwrap().model;
-                assert_eq!(row.beta, Some(model.beta()), "{row:?}");
+                assert_eq!((row.beta, row.effective_beta), (Some(model.beta()), None), "{row:?}");
                 let expected = error(&Memory::new(patterns, model).unwrap(), &queries);
                 assert!(close(row.error, expected), "{row:?}: {expected}");
             }
@@ -153,7 +153,10 @@ fn matched_models_have_the_temperature_of_uhop() {
             let dense = of(&rows, protocol, &format!("dense-matched-{loss}"));
             for (uhop, dense) in uhop.iter().zip(dense) {
                 assert_eq!(uhop.effective_beta, dense.effective_beta);
-                assert_eq!(dense.stage1_steps, None);
+                assert_eq!(
+                    (dense.stage1_steps, dense.stage1_loss),
+                    (uhop.stage1_steps, uhop.stage1_loss)
+                );
             }
         }
     }
