@@ -118,15 +118,18 @@ impl Memory {
     fn save(&self, py: Python<'_>, path: PathBuf) -> Result<()> {
         detached(py, None, || {
             must_be_named_memory(&path)?;
-            let holds_memory = || match store::read(&path).and_then(|file| file.base_bytes()) {
-                Ok(bytes) => is_memory(&bytes),
-                Err(error) => error.is_format() || error.is_busy(),
+            let refused = |reason: &str| {
+                let path = path.display();
+                let hint = "name another file, or move it away first";
+                Err(Failure::Input(format!("save: {path} is there and {reason}; {hint}")))
             };
-            if path.exists() && !holds_memory() {
-                return Err(Failure::Input(format!(
-                    "save: {} is there and is not a memory; name another file, or remove it first",
-                    path.display()
-                )));
+            if path.symlink_metadata().is_ok() {
+                match store::read(&path).and_then(|file| file.base_bytes()) {
+                    Ok(bytes) if is_memory(&bytes) => {}
+                    Ok(_) => return refused("does not say that it is a memory"),
+                    Err(error) if error.is_format() || error.is_busy() => {}
+                    Err(error) => return refused(&format!("cannot be read ({error})")),
+                }
             }
             let bytes = with_saved!(self, saved => saved.to_bytes())?;
             // Through the writer, which refuses while another program changes the same memory.

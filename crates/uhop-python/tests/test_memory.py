@@ -470,7 +470,7 @@ def test_half_a_file_is_never_seen(tmp_path):
     other = tmp_path / "notes.safetensors"
     other.write_bytes(b"something else")
     memory = uhop.Memory(np.eye(2))
-    with pytest.raises(uhop.InvalidInput, match="is not a memory"):
+    with pytest.raises(uhop.InvalidInput, match="does not say that it is a memory"):
         memory.save(other)
     with pytest.raises(uhop.InvalidInput, match="safetensors"):
         memory.save(tmp_path / "m.bin")
