@@ -144,7 +144,8 @@ fn beta(spec: &Spec, protocol: &Protocol) -> String {
     if let Some(tuned) = protocol.tuned {
         return format!(
             "the best of {} from {} to {}, and on beyond an end that is the best for as long as the error \
-             falls, on up to {} queries of another seed",
+             falls, on up to {} queries of another seed (of an occlusion, which has but one query for a pattern, on \
+             these: in hindsight)",
             tuned.points, tuned.from, tuned.to, tuned.queries
         );
     }

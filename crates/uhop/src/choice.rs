@@ -100,7 +100,8 @@ impl Candidate {
 /// [calibrated](Channel::calibrated) one is tried as the others are.
 ///
 /// The time is that of some forty products of the copies with the patterns, of an eigendecomposition of
-/// min(`n_patterns`, `dim`)³, and of the steps.
+/// min(`n_patterns`, `dim`)³, of a W and the features of all patterns for each of thirteen λ, `dim`²·`n_patterns`
+/// multiplications and more, and of the steps.
 ///
 /// ```
 /// use ndarray::array;
@@ -117,7 +118,8 @@ impl Candidate {
 ///
 /// # Errors
 /// [`is_shape_mismatch`](crate::Error::is_shape_mismatch) or [`is_non_finite`](crate::Error::is_non_finite) for what
-/// `corrupt` returns, or for a channel of another `dim`.
+/// `corrupt` returns, or for a channel of another `dim`; [`is_non_finite`](crate::Error::is_non_finite) also where a
+/// score of any that is tried overflows.
 pub fn choose<T: Scalar>(
     patterns: &Patterns<T>,
     channel: Option<Channel>,

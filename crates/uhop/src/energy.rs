@@ -4,7 +4,7 @@
 //! conjugate of what the separation regularises by: the negative Tsallis entropy Ψ_α for α-entmax, at
 //! α = 1 log Σ exp(z_i), and ‖p‖_γ − 1 for γ-normmax.
 
-use ndarray::{Array1, Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use crate::error::{Error, Result};
 use crate::memory::Memory;
@@ -15,6 +15,9 @@ use crate::readout::readout_of_checked;
 use crate::scalar::Scalar;
 use crate::separation::Kind;
 use crate::similarity::Similarity;
+
+/// States whose scores are held at once.
+const BLOCK: usize = 256;
 
 impl<T: Scalar> Memory<T> {
     /// The energy of every state, `[n_queries, dim]` → `[n_queries]`.
@@ -50,7 +53,7 @@ impl<T: Scalar> Memory<T> {
     /// ```
     ///
     /// # Errors
-    /// [`is_unsupported`](Error::is_unsupported) for cosine, manhattan or asymmetric similarity and for
+    /// [`is_unsupported`](Error::is_unsupported) for cosine, manhattan, asymmetric or channel similarity and for
     /// separations other than α-entmax and normmax, whose update descends no energy of this form;
     /// [`is_non_finite`](Error::is_non_finite) when it overflows; otherwise as
     /// [`scores`](Self::scores).
@@ -67,14 +70,19 @@ impl<T: Scalar> Memory<T> {
             Similarity::Euclidean => Array1::zeros(states.nrows()),
             other => return Err(no_energy(other.name())),
         };
-        let scores = self.scores_of_checked(states)?;
         let mut energy = quadratic;
-        let mut row = Vec::with_capacity(scores.ncols());
-        for (energy, scores) in energy.iter_mut().zip(scores.outer_iter()) {
-            self.model().beta_scores(scores, &mut row)?;
-            *energy = 0.5 * *energy - self.conjugate(&mut row, regularizer) / self.model().beta();
-            if !energy.is_finite() {
-                return Err(Error::overflow("energy", "the energy of a state".to_owned(), "f64"));
+        let mut row = Vec::with_capacity(self.patterns().n_patterns());
+        let blocks = energy.axis_chunks_iter_mut(Axis(0), BLOCK);
+        for (energy, states) in blocks.zip(states.axis_chunks_iter(Axis(0), BLOCK)) {
+            let scores = self.scores_of_checked(states)?;
+            for (energy, scores) in energy.into_iter().zip(scores.outer_iter()) {
+                self.model().beta_scores(scores, &mut row)?;
+                let conjugate = self.conjugate(&mut row, regularizer);
+                *energy = 0.5 * *energy - conjugate / self.model().beta();
+                if !energy.is_finite() {
+                    let what = "the energy of a state".to_owned();
+                    return Err(Error::overflow("energy", what, "f64"));
+                }
             }
         }
         Ok(energy)

@@ -176,7 +176,8 @@ impl<T: Scalar> Survey<'_, T> {
         let mut reachable: Vec<f64> =
             self.separations.iter().copied().filter(|&separation| separation > 0.0).collect();
         reachable.sort_by(|a, b| b.total_cmp(a));
-        let count = (share * reachable.len() as f64).ceil() as usize;
+        // A product that is rounded up is no pattern more: 0.07 · 100 is 7.000…1.
+        let count = (share * reachable.len() as f64 * (1.0 - 2.0 * f64::EPSILON)).ceil() as usize;
         let Some(&separation) = reachable.get(count.saturating_sub(1)) else { return Ok(None) };
         let beta = match margin {
             Some(margin) => least_certifying(separation, margin),

@@ -54,8 +54,8 @@ pub enum Defect {
     ErrorClamped,
 }
 
-/// β chosen by the error on queries of another seed of the corruption: from a grid, which goes on beyond an end
-/// that is the best of it, in the same ratio, for as long as the error falls.
+/// β chosen by the error on queries of another seed of the corruption (an occlusion makes the same of every seed): from
+/// a grid, which goes on beyond an end that is the best of it, in the same ratio, for as long as the error falls.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tuning {

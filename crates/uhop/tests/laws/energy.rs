@@ -1,6 +1,6 @@
 //! Laws of energy: its value and gradient, and that its own update never raises it.
 
-use ndarray::{Array1, Array2, ArrayView2, array};
+use ndarray::{Array1, Array2, ArrayView2, Axis, array};
 use proptest::prelude::*;
 use uhop::{Dynamics, LinearMap, Memory, Model, Separation, Similarity, StopReason, reference};
 
@@ -54,6 +54,19 @@ fn energies_are_their_definition() {
                 }
             }
         }
+    }
+}
+
+/// More states than are scored at once have the energies that each has alone.
+#[test]
+fn many_states_have_the_energies_of_each() {
+    let (patterns, states) = (normal::<f64>(9, 4, 1), normal::<f64>(600, 4, 2));
+    let memory = Memory::new(stored(&patterns), Model::dense(2.0).unwrap()).unwrap();
+    let all = memory.energy(states.view()).unwrap();
+    for (energy, state) in all.iter().zip(states.axis_chunks_iter(Axis(0), 1)) {
+        let alone = memory.energy(state).unwrap()[0];
+        // Sums of 4 products and of 9 weights, in another order.
+        assert!((energy - alone).abs() <= 64.0 * EPSILON * (1.0 + alone.abs()));
     }
 }
 

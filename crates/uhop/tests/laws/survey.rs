@@ -223,6 +223,21 @@ fn a_beta_that_cannot_be_is_none_and_one_not_needed_is_zero() {
     assert_eq!(suggested(&Array2::eye(3), first), Some(0.0));
 }
 
+/// 7 of 25 are .28 of them, though .28 · 25 is rounded to more than 7.
+#[test]
+fn a_share_is_as_many_patterns_as_it_says() {
+    let lengths: Array1<f64> = (1..=25).map(f64::from).collect();
+    let diagonal = Array2::from_diag(&lengths);
+    let memory = Memory::new(stored(&diagonal), Model::sparse(1.0).unwrap()).unwrap();
+    let survey = memory.survey(&every(25), |_| {}).unwrap();
+    for count in 1..=25_u32 {
+        // Of the longest patterns, the squares of whose norms are their separations.
+        let expected = f64::from(26 - count).powi(-2);
+        let beta = survey.beta_for(f64::from(count) / 25.0, 0.1).unwrap().unwrap();
+        assert!((beta / expected - 1.0).abs() <= 8.0 * EPSILON, "{count}: {beta} {expected}");
+    }
+}
+
 #[test]
 fn what_a_survey_cannot_do_says_so() {
     let patterns = stored(&normal::<f64>(3, 4, 6));
