@@ -123,7 +123,7 @@ impl Memory {
                 let hint = "name another file, or move it away first";
                 Err(Failure::Input(format!("save: {path} is there and {reason}; {hint}")))
             };
-            if path.symlink_metadata().is_ok() {
+            if path.exists() {
                 match store::read(&path).and_then(|file| file.base_bytes()) {
                     Ok(bytes) if is_memory(&bytes) => {}
                     Ok(_) => return refused("does not say that it is a memory"),

@@ -474,6 +474,11 @@ def test_half_a_file_is_never_seen(tmp_path):
         memory.save(other)
     with pytest.raises(uhop.InvalidInput, match="safetensors"):
         memory.save(tmp_path / "m.bin")
+    # The writer says what to do about a link to nothing; there is no file to move away.
+    link = tmp_path / "link.safetensors"
+    link.symlink_to("target.safetensors")
+    with pytest.raises(uhop.FileError, match="remove the link or create its target"):
+        memory.save(link)
     with pytest.raises(uhop.MalformedFile, match="notes.safetensors"):
         uhop.Memory.load(other)
     with pytest.raises(uhop.FileError, match="absent.safetensors") as caught:

@@ -2,7 +2,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use super::candidates::{Candidates, Rule, Support, by_state, rescored};
@@ -17,7 +17,7 @@ const PARTS: usize = 8;
 
 pub(super) fn update<T: Scalar>(pass: &Pass<'_, T>, rule: Rule) -> Result<Update<T>> {
     let of_states = of_states(pass, rule, |support| {
-        let read_out = |values: &ndarray::ArrayView2<'_, T>| {
+        let read_out = |values: &ArrayView2<'_, T>| {
             let mut result = Array1::zeros(values.ncols());
             support.read_out(*values, result.view_mut());
             result
