@@ -24,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::feature_map::{AsymmetricMap, LinearMap};
 use crate::memory::Memory;
 use crate::model::Model;
+use crate::patterns::Patterns;
 use crate::scalar::Scalar;
 use crate::similarity::Similarity;
 use crate::stage1;
@@ -205,7 +206,9 @@ impl<T: Scalar> SavedMemory<T> {
     ///
     /// # Errors
     /// [`is_unsupported`](Error::is_unsupported) when the description exceeds what the format
-    /// allows (100 MB).
+    /// allows (100 MB); otherwise what [`from_bytes`](AnyMemory::from_bytes) would refuse the file
+    /// for: a record of learning is of another map or has a number that is not finite, or the features take too
+    /// much more than the tensors.
     pub fn to_bytes(&self) -> Result<Vec<u8>>
     where
         T: StoredTensor,
@@ -226,9 +229,21 @@ impl<T: Scalar> SavedMemory<T> {
         if let Some(ids) = &self.ids {
             tensors.extend(ids.store());
         }
-        let description = Description::of(self, &tensors);
-        let metadata = HashMap::from([(ENTRY.to_owned(), description.to_json()?)]);
+        let json = Description::of(self, &tensors).to_json()?;
+        self.check_readable(&json, tensors.iter().map(|(_, tensor)| tensor.bytes.len()).sum())?;
+        let metadata = HashMap::from([(ENTRY.to_owned(), json)]);
         safetensors::serialize(tensors, Some(metadata)).map_err(|error| cannot("write", &error))
+    }
+
+    /// What reading refuses, refused before anything is written.
+    fn check_readable(&self, json: &str, n_bytes: usize) -> Result<()> {
+        let description = Description::from_json(json)?;
+        description.decision()?;
+        let similarity = self.memory.model().similarity();
+        if let Some(learning) = description.learning()? {
+            check_map(&learning, similarity)?;
+        }
+        check_features(self.memory.patterns(), similarity, n_bytes)
     }
 }
 
@@ -371,13 +386,7 @@ impl Description {
         let n_bytes = stored.n_bytes();
         let patterns = stored.take_rows(PATTERNS)?;
         let similarity = self.similarity(stored)?;
-        let dim_features = match &similarity {
-            Similarity::Kernel(map) => map.dim_features(),
-            Similarity::Asymmetric(map) => map.keys().dim_features(),
-            Similarity::Channel(channel) => channel.n_terms() * patterns.dim(),
-            _ => 0,
-        };
-        check_features::<T>(patterns.view().nrows(), dim_features, n_bytes)?;
+        check_features(&patterns, &similarity, n_bytes)?;
         let mut memory = Memory::new(patterns, self.model(similarity)?)?;
         if stored.has(VALUES) {
             memory = memory.with_values(stored.take_rows(VALUES)?)?;
@@ -418,7 +427,18 @@ fn check_map<T: Scalar>(learning: &Learning, similarity: &Similarity<T>) -> Resu
 
 /// The features of the patterns are the one thing that is not in the file: a narrow map of many
 /// features makes much of little.
-fn check_features<T>(n_patterns: usize, dim_features: usize, n_bytes: usize) -> Result<()> {
+fn check_features<T: Scalar>(
+    patterns: &Patterns<T>,
+    similarity: &Similarity<T>,
+    n_bytes: usize,
+) -> Result<()> {
+    let n_patterns = patterns.n_patterns();
+    let dim_features = match similarity {
+        Similarity::Kernel(map) => map.dim_features(),
+        Similarity::Asymmetric(map) => map.keys().dim_features(),
+        Similarity::Channel(channel) => channel.n_terms() * patterns.dim(),
+        _ => 0,
+    };
     let needed = n_patterns.saturating_mul(dim_features).saturating_mul(size_of::<T>());
     if needed <= n_bytes.saturating_mul(MAX_EXPANSION) {
         return Ok(());

@@ -138,6 +138,39 @@ fn what_is_written_is_read_bit_for_bit() {
     what_is_written_is_read::<f64>(f64_of);
 }
 
+/// A record that is not of its memory, or features that a file would make much of, in time for another copy.
+#[test]
+fn what_would_not_be_read_is_not_written() {
+    let saved = |model| {
+        let patterns = stored(&normal::<f64>(3, 4, 1));
+        SavedMemory::new(Memory::new(patterns, model).unwrap())
+    };
+    let refused = |saved: SavedMemory<f64>, why: &str| {
+        let error = saved.to_bytes().unwrap_err();
+        assert!(error.to_string().contains(why), "{error}");
+    };
+    let dense = || Model::dense(1.0).unwrap();
+    let square = || dense().with_feature_map(LinearMap::new(Array2::eye(4)).unwrap());
+    let whitening = |ridge| Learning::Whitening { ridge };
+    assert!(saved(square()).with_learning(whitening(0.5)).to_bytes().is_ok());
+    refused(saved(dense()).with_learning(whitening(0.5)), "whitening");
+    refused(saved(square()).with_learning(whitening(f64::NAN)), "description");
+    refused(saved(square()).with_learning(whitening(-1.0)), "ridge");
+    let params = Params::new(SeparationLoss::max(), Optimizer::adam(0.1).unwrap(), 1).unwrap();
+    let learning = Learning::Separation {
+        params,
+        seed: None,
+        losses: vec![0.0, f64::INFINITY],
+        held_out: Vec::new(),
+        stop: uhop::stage1::StopReason::MaxSteps,
+    };
+    refused(saved(square()).with_learning(learning), "description");
+    let patterns = stored(&Array2::from_shape_fn((4096, 1), |(i, _)| i as f64));
+    let wide = dense().with_feature_map(LinearMap::new(Array2::ones((4096, 1))).unwrap());
+    let memory = Memory::new(patterns, wide).unwrap();
+    refused(SavedMemory::new(memory), "4096 features of 4096 patterns");
+}
+
 /// A small file with every kind of tensor.
 fn small() -> Vec<u8> {
     let patterns = Patterns::new(ndarray::array![[1.0_f32, 0.5], [0.25, 2.0]]).unwrap();
