@@ -409,17 +409,14 @@ fn only<T: Scalar>(queries: ArrayView2<'_, T>, observed: ArrayView2<'_, bool>) -
     Zip::from(queries).and(observed).map_collect(|&x, &is| if is { x } else { T::zero() })
 }
 
-/// ‖x⁺ − x‖ over the observed entries.
+/// ‖x⁺ − x‖ over the observed entries; `query` is 0 at the others.
 fn observed_distance<T: Scalar>(
     next: ArrayView1<'_, T>,
     query: ArrayView1<'_, T>,
     observed: ArrayView1<'_, bool>,
 ) -> f64 {
-    let square = Zip::from(next)
-        .and(query)
-        .and(observed)
-        .fold(0.0, |sum, &a, &b, &is| if is { sum + (a.widen() - b.widen()).powi(2) } else { sum });
-    square.sqrt()
+    let next = Zip::from(next).and(observed).map_collect(|&x, &is| if is { x } else { T::zero() });
+    wide::distance(next.view(), query)
 }
 
 /// Rows and their queries, with the queries of equal rows at the first of them: queries that meet go

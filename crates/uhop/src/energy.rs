@@ -72,9 +72,10 @@ impl<T: Scalar> Memory<T> {
         };
         let mut energy = quadratic;
         let mut row = Vec::with_capacity(self.patterns().n_patterns());
-        let blocks = energy.axis_chunks_iter_mut(Axis(0), BLOCK);
-        for (energy, states) in blocks.zip(states.axis_chunks_iter(Axis(0), BLOCK)) {
-            let scores = self.scores_of_checked(states)?;
+        let states = self.keys().prepare(states)?;
+        for (block, energy) in energy.axis_chunks_iter_mut(Axis(0), BLOCK).enumerate() {
+            let start = block * BLOCK;
+            let scores = self.keys().scores_of_rows(&states, start..start + energy.len())?;
             for (energy, scores) in energy.into_iter().zip(scores.outer_iter()) {
                 self.model().beta_scores(scores, &mut row)?;
                 let conjugate = self.conjugate(&mut row, regularizer);

@@ -59,6 +59,26 @@ impl<T: Scalar> Model<T> {
         Ok(Self { similarity, separation, beta: positive("model", "beta", beta)? })
     }
 
+    /// Whether the separation depends on where scores are 0 and the similarity does not say: a polynomial weighs by
+    /// what is above 0, which no distance is, and log-likelihoods have no 0 of their own. Such a model recalls the mean
+    /// of all patterns for most queries.
+    ///
+    /// ```
+    /// use uhop::{Model, Separation, Similarity};
+    ///
+    /// let cube = Separation::polynomial(3)?;
+    /// assert!(Model::<f64>::new(Similarity::Euclidean, cube, 1.0)?.lacks_a_zero());
+    /// assert!(!Model::<f64>::new(Similarity::Dot, cube, 1.0)?.lacks_a_zero());
+    /// # Ok::<(), uhop::Error>(())
+    /// ```
+    pub fn lacks_a_zero(&self) -> bool {
+        let has_none = matches!(
+            self.similarity,
+            Similarity::Euclidean | Similarity::Manhattan | Similarity::Channel(_)
+        );
+        self.separation.degree().is_some() && has_none
+    }
+
     /// The dense modern Hopfield model: x⁺ = Ξᵀ softmax(βΞx) (Ramsauer et al. 2021).
     ///
     /// ```

@@ -33,7 +33,8 @@ use crate::wide::squared_distance;
 /// Distances enter negated, so that the closest pattern has the largest score. (The released U-Hop
 /// scripts hand raw distances to softmax, which recalls the farthest pattern.) All but `Manhattan`
 /// are one matrix product plus a term per row; its rounding is about dim·ε·‖ξ‖‖x‖, ε that of the
-/// scalar. Euclidean scores closer to 0 than that are computed directly.
+/// scalar. Euclidean scores closer to 0 than that are computed directly, and those of channels that are as close to the
+/// largest that they can be.
 ///
 /// ```
 /// use ndarray::array;
@@ -121,10 +122,14 @@ impl<T: Scalar> Similarity<T> {
                 let (keys, biases) = channel.terms().of_patterns(patterns.view());
                 check_finite("a term", keys.view(), (0, 0))?;
                 let offsets = Some(Offsets::new(biases));
-                Kind::TwoSided { keys, offsets, queries: Queries::Channel(channel.clone()) }
+                let peaks = channel.terms().peaks(patterns.view());
+                let sum = |row: ArrayView1<'_, T>| row.iter().map(|peak| peak.widen()).sum();
+                let peaks = peaks.map(|peaks| peaks.map_axis(Axis(1), sum));
+                let queries = Queries::Channel { channel: channel.clone(), peaks };
+                Kind::TwoSided { keys, offsets, queries }
             }
         };
-        Ok(Keys { patterns: patterns.clone(), kind, largest_norm: OnceLock::new() })
+        Ok(Keys { patterns: patterns.clone(), kind, largest_norms: OnceLock::new() })
     }
 
     /// The field's word for it: `"dot"`, `"cosine"`, `"euclidean"`, `"manhattan"`, `"kernel"`,
@@ -147,7 +152,7 @@ impl<T: Scalar> Similarity<T> {
 pub struct Keys<T> {
     patterns: Patterns<T>,
     kind: Kind<T>,
-    largest_norm: OnceLock<f64>,
+    largest_norms: OnceLock<Vec<f64>>,
 }
 
 #[derive(Debug, Clone)]
@@ -167,7 +172,11 @@ enum Kind<T> {
 #[derive(Debug, Clone)]
 enum Queries<T> {
     Map(LinearMap<T>),
-    Channel(Channel),
+    /// With the largest that the score of each pattern can be, where it is not 0.
+    Channel {
+        channel: Channel,
+        peaks: Option<Array1<f64>>,
+    },
 }
 
 /// What is added to the products of each pattern, and the largest size of it.
@@ -221,18 +230,26 @@ impl<T: Scalar> Keys<T> {
 
     pub(crate) fn scores_of_checked(&self, states: ArrayView2<'_, T>) -> Result<Array2<T>> {
         let states = self.prepare(states)?;
+        self.scores_of_rows(&states, 0..states.n_states())
+    }
+
+    /// The scores of some of the states.
+    pub(crate) fn scores_of_rows(
+        &self,
+        states: &Prepared<'_, T>,
+        rows: Range<usize>,
+    ) -> Result<Array2<T>> {
         let n_patterns = self.patterns.n_patterns();
-        let mut scores = Array2::zeros((states.n_states(), n_patterns));
+        let mut scores = Array2::zeros((rows.len(), n_patterns));
         // No product amortises a tile of absolute differences: small ones share the work better.
         let tile = match self.kind {
             Kind::Manhattan => TILE / 8,
-            _ => tile(states.n_states()),
+            _ => tile(rows.len()),
         };
         scores.axis_chunks_iter_mut(Axis(0), tile).into_par_iter().enumerate().try_for_each(
             |(i, scores)| {
-                let start = i * tile;
-                let rows = start..start + scores.nrows();
-                self.scores_into(&states, rows, 0..n_patterns, scores)
+                let start = rows.start + i * tile;
+                self.scores_into(states, start..start + scores.nrows(), 0..n_patterns, scores)
             },
         )?;
         Ok(scores)
@@ -255,7 +272,7 @@ impl<T: Scalar> Keys<T> {
             }
             Kind::Kernel { map, .. } => map.features(states).into(),
             Kind::TwoSided { queries: Queries::Map(map), .. } => map.features(states).into(),
-            Kind::TwoSided { queries: Queries::Channel(channel), .. } => {
+            Kind::TwoSided { queries: Queries::Channel { channel, .. }, .. } => {
                 let terms = channel.terms();
                 let features = terms.of_queries(states);
                 let of_rows = features.outer_iter().map(|row| terms.constant(row));
@@ -294,7 +311,7 @@ impl<T: Scalar> Keys<T> {
                 euclidean(of_rows, constants, keys, half_norms, scores.view_mut());
                 check_finite("a score", scores.view(), origin)?;
             }
-            (Kind::TwoSided { queries: Queries::Channel(channel), .. }, _) => {
+            (Kind::TwoSided { queries: Queries::Channel { channel, .. }, .. }, _) => {
                 self.likelihoods(channel, states, rows, patterns, scores.view_mut());
                 check_finite("a score", scores.view(), origin)?;
             }
@@ -314,8 +331,9 @@ impl<T: Scalar> Keys<T> {
 
     /// Turns products into log-likelihoods, up to a number of each query.
     ///
-    /// A product, a bias and a constant of 10⁸ are the parts of a score near 0, of which `f32` keeps no digit. A sum
-    /// that does not say by how much it is below 0 is of a pattern that may be the one: that is computed directly.
+    /// A product, a bias and a constant of 10⁸ are the parts of a score near the largest that it can be, of which `f32`
+    /// keeps no digit. A sum that does not say by how much it is below that is of a pattern that may be the one: it is
+    /// computed directly.
     fn likelihoods(
         &self,
         channel: &Channel,
@@ -326,17 +344,22 @@ impl<T: Scalar> Keys<T> {
     ) {
         for (row, mut scores) in rows.zip(scores.rows_mut()) {
             let (query, constant) = (states.states.row(row), self.constant(states, row));
-            // Below it what rounding can do is a quarter of the score.
-            let uncertain = -4.0 * self.product_error(states, row);
+            let unclear = self.unclear_above(channel, states, row);
             for (score, pattern) in scores.iter_mut().zip(patterns.clone()) {
                 let sum = score.widen() + self.offset(pattern) + constant;
-                let direct = (sum > uncertain).then(|| {
+                let direct = (sum > self.peak(pattern) + unclear).then(|| {
                     let pattern = self.patterns.view().slice_move(s![pattern, ..]);
                     channel.terms().direct(pattern, query, |_| true)
                 });
                 *score = T::narrow(direct.flatten().unwrap_or(sum));
             }
         }
+    }
+
+    /// A sum larger than this and the peak of its pattern says too little: below it what rounding can do is a quarter of
+    /// what is missing.
+    fn unclear_above(&self, channel: &Channel, states: &Prepared<'_, T>, row: usize) -> f64 {
+        channel.terms().peak(states.states.row(row)) - 4.0 * self.product_error(states, row)
     }
 
     /// What states are compared with, `[n_patterns, _]`.

@@ -1,4 +1,5 @@
-//! ln P(q | ξ) as Σ_r h_r(q)·g_r(ξ) + b(ξ) + c(q), up to a number of q: what makes scores a product.
+//! ln P(q | ξ) as Σ_r h_r(q)·g_r(ξ) + b(ξ) + c(q): what makes scores a product. c is as [`Terms::constant`] says, and what
+//! else the law has that is of q alone is left out.
 
 use std::ops::Range;
 
@@ -133,15 +134,37 @@ impl Terms {
 
     /// b of every visible entry of every pattern, `[n_patterns, n_visible]`.
     pub(crate) fn biases<T: Scalar>(&self, rows: ArrayView2<'_, T>) -> Array2<T> {
+        self.of_entries(rows, |x| self.bias(x))
+    }
+
+    /// The largest that a pattern's part of each visible entry of a score can be, `[n_patterns, n_visible]`: where a
+    /// density is above 1, its logarithm is above 0. Nothing where it is 0 for all.
+    pub(crate) fn peaks<T: Scalar>(&self, rows: ArrayView2<'_, T>) -> Option<Array2<T>> {
+        let Law::Calibrated { means, variances } = &self.law else { return None };
+        Some(self.of_entries(rows, |x| -0.5 * normal(means, variances, x).1.ln()))
+    }
+
+    /// The largest that a score for the query of these features can be, but for the [`peaks`](Self::peaks).
+    pub(crate) fn peak<T: Scalar>(&self, features: ArrayView1<'_, T>) -> f64 {
+        match self.law {
+            Law::Salted { zero, .. } => {
+                let n_entries = features.len() / self.n_terms;
+                zero * features.iter().skip(2 * n_entries).map(|h| h.widen()).sum::<f64>()
+            }
+            _ => 0.0,
+        }
+    }
+
+    fn of_entries<T: Scalar>(&self, rows: ArrayView2<'_, T>, of: impl Fn(f64) -> f64) -> Array2<T> {
         let entries = self.entries(rows.ncols());
         Array2::from_shape_fn((rows.nrows(), entries.len()), |(row, place)| {
-            T::narrow(self.bias(rows[[row, entries.at(place)]].widen()))
+            T::narrow(of(rows[[row, entries.at(place)]].widen()))
         })
     }
 
     /// What the product leaves out for the query of these features, −½pΣq² over the entries that may be as they
-    /// were, or nothing where it leaves out nothing. A score with it is near 0 for the pattern that a query was made
-    /// of, however large the parts of which it is the difference.
+    /// were, or nothing where it leaves out nothing. A score with it is near its peak for the pattern that a query was
+    /// made of, however large the parts of which it is the difference.
     pub(crate) fn constant<T: Scalar>(&self, features: ArrayView1<'_, T>) -> f64 {
         let of = |precision: f64| {
             let n_entries = features.len() / self.n_terms;

@@ -10,7 +10,6 @@ use crate::error::{Error, Result};
 use crate::feature_map::normalize_rows;
 use crate::product::product;
 use crate::scalar::Scalar;
-use crate::wide;
 
 /// Patterns scored at a time: what is made of them here, their squares and the like, is as large.
 const TILE: usize = 512;
@@ -81,7 +80,7 @@ impl<T: Scalar> Keys<T> {
                     )
                 }))
             }),
-            Kind::TwoSided { queries: Queries::Channel(channel), .. } => {
+            Kind::TwoSided { queries: Queries::Channel { channel, .. }, .. } => {
                 self.observed_likelihoods(channel.terms(), states, observed)
             }
             Kind::Kernel { .. } => Err(unsupported("kernel")),
@@ -107,22 +106,23 @@ impl<T: Scalar> Keys<T> {
         }
         let constants: Array1<f64> =
             queries.outer_iter().map(|query| terms.constant(query)).collect();
-        let of_products: Array1<f64> = queries
-            .outer_iter()
-            .map(|query| wide::squared_norm(query).sqrt() * self.largest_norm())
-            .collect();
+        let of_products: Array1<f64> =
+            queries.outer_iter().map(|query| self.product_size(query)).collect();
+        let of_queries: Array1<f64> = queries.outer_iter().map(|query| terms.peak(query)).collect();
         let gamma = 4.0 * (queries.ncols() + 4) as f64 * T::epsilon().widen();
         self.by_tiles(states.nrows(), |tile| {
             let patterns = self.patterns.view().slice_move(s![tile.clone(), ..]);
             let biases = terms.biases(patterns);
             let sizes = product(entries.view(), biases.mapv(|bias| bias.abs()).t());
             let biases = product(entries.view(), biases.t());
+            let peaks = terms.peaks(patterns).map(|peaks| product(entries.view(), peaks.t()));
             let mut scores = product(queries.view(), self.tile(tile).t());
             for ((row, pattern), score) in scores.indexed_iter_mut() {
                 let (bias, constant) = (biases[[row, pattern]].widen(), constants[row]);
                 let size = of_products[row] + sizes[[row, pattern]].widen() + constant.abs();
                 let sum = score.widen() + bias + constant;
-                let direct = (sum > -gamma * size).then(|| {
+                let peak = peaks.as_ref().map_or(0.0, |peaks| peaks[[row, pattern]].widen());
+                let direct = (sum > of_queries[row] + peak - gamma * size).then(|| {
                     let observed = |entry: usize| entries[[row, entry]] != T::zero();
                     terms.direct(patterns.row(pattern), queries.row(row), observed)
                 });

@@ -69,14 +69,11 @@ impl Denoising {
     /// but one at least, and of more a sample gives one each.
     ///
     /// # Errors
-    /// [`is_out_of_domain`](Error::is_out_of_domain) for 0 queries, and for more than 65,536.
+    /// [`is_out_of_domain`](Error::is_out_of_domain) for 0 queries. More than 65,536 are refused by [`denoise`].
     pub fn with_queries(self, n_queries: usize) -> Result<Self> {
         match n_queries {
-            1..=MOST_QUERIES => Ok(Self { n_queries, ..self }),
-            _ => {
-                let domain = format!("from 1 to {MOST_QUERIES}");
-                Err(Error::domain("stage1", "n_queries", n_queries, domain))
-            }
+            0 => Err(out_of_domain(n_queries)),
+            _ => Ok(Self { n_queries, ..self }),
         }
     }
 
@@ -99,6 +96,10 @@ impl Denoising {
     pub fn seed(&self) -> u64 {
         self.seed
     }
+}
+
+fn out_of_domain(n_queries: usize) -> Error {
+    Error::domain("stage1", "n_queries", n_queries, format!("from 1 to {MOST_QUERIES}"))
 }
 
 /// The map whose scores are those of distances, −½β‖ξ − x‖², up to a number that all patterns share: a start
@@ -239,6 +240,7 @@ impl<T: Scalar> Start<T> {
 /// As [`Similarity::bind`] of the start; [`is_shape_mismatch`](Error::is_shape_mismatch) or
 /// [`is_non_finite`](Error::is_non_finite) for what `corrupt` returns or a score that overflows;
 /// [`is_unsupported`](Error::is_unsupported) when all patterns or their keys are 0;
+/// [`is_out_of_domain`](Error::is_out_of_domain) for more than 65,536 queries a step;
 /// [`is_diverged`](Error::is_diverged) when W or the loss leaves the finite numbers, which a smaller rate prevents.
 pub fn denoise<T: Scalar>(
     patterns: &Patterns<T>,
@@ -247,6 +249,9 @@ pub fn denoise<T: Scalar>(
     corrupt: impl FnMut(ArrayView2<'_, T>, u64) -> Array2<T>,
     observer: impl FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Report<AsymmetricMap<T>>> {
+    if params.n_queries > MOST_QUERIES {
+        return Err(out_of_domain(params.n_queries));
+    }
     let bound = Similarity::Asymmetric(start.clone()).bind(patterns)?;
     let keys = bound.keys();
     let unit = unit(keys, patterns.view())?;

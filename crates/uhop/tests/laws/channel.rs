@@ -354,7 +354,10 @@ fn patterns_alike_are_told_apart<T: Scalar>() {
         // A score that matters is rounded once: it is within 50 of the best, which is at most dim·ln 10 above 0 (of the
         // calibrated ½ ln 1/w² for each entry). Odds are off by twice that, and weights by no more.
         let largest = 50.0 + dim as f64 * (1.0 / SHARPEST).ln();
-        let bound = 2.0 * largest * epsilon::<T>() + 1e-9;
+        let sum = 2.0 * dim as f64 / SHARPEST.powi(2) * (2 * dim + 4) as f64 * epsilon::<T>();
+        // One that is left as a sum is lower by 8 and more, and by four times what a sum can be off by.
+        let of_sums = sum * (-f64::max(3.0 * sum, 8.0 - sum)).exp();
+        let bound = 2.0 * largest * epsilon::<T>() + of_sums + 1e-9;
         let check = |what: &str, weights: ArrayView2<'_, T>| {
             for (weights, expected) in weights.outer_iter().zip(expected.outer_iter()) {
                 for (weight, expected) in weights.iter().zip(expected) {

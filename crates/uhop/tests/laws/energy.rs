@@ -68,6 +68,16 @@ fn many_states_have_the_energies_of_each() {
         // Sums of 4 products and of 9 weights, in another order.
         assert!((energy - alone).abs() <= 64.0 * EPSILON * (1.0 + alone.abs()));
     }
+    // One of them is named by its row.
+    let mut states = states;
+    states[[400, 0]] = f64::MAX;
+    let rows = stored(&(&patterns * 10.0));
+    let memory = Memory::new(rows, Model::dense(2.0).unwrap()).unwrap();
+    let error = memory.scores(states.view()).unwrap_err().to_string();
+    assert!(error.contains("[400, "), "{error}");
+    let memory = memory.with_model(Model::dense(2.0).unwrap().with_similarity(Similarity::Dot));
+    let found = memory.unwrap().energy(states.view()).unwrap_err().to_string();
+    assert_eq!(found, error);
 }
 
 #[test]

@@ -138,6 +138,22 @@ fn what_is_written_is_read_bit_for_bit() {
     what_is_written_is_read::<f64>(f64_of);
 }
 
+/// Files of before there was a most.
+#[test]
+fn a_record_of_more_queries_than_a_step_may_have_is_read() {
+    let patterns = stored(&normal::<f64>(3, 4, 1));
+    let params = Denoising::new(Optimizer::adam(0.1).unwrap(), 3, 7).unwrap();
+    let params = params.with_queries(70_000).unwrap();
+    let map = distances(&patterns, 1.0).unwrap();
+    let model = Model::dense(1.0).unwrap().with_similarity(Similarity::Asymmetric(map));
+    let stop = uhop::stage1::StopReason::MaxSteps;
+    let learning = Learning::Denoising { params, losses: vec![1.0], stop };
+    let saved =
+        SavedMemory::new(Memory::new(patterns, model).unwrap()).with_learning(learning.clone());
+    let read = f64_of(AnyMemory::from_bytes(saved.to_bytes().unwrap()).unwrap()).unwrap();
+    assert_eq!(read.learning(), Some(&learning));
+}
+
 /// A record that is not of its memory, or features that a file would make much of, in time for another copy.
 #[test]
 fn what_would_not_be_read_is_not_written() {

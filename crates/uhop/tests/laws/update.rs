@@ -110,8 +110,6 @@ fn one_pass_takes_any_number_of_states() {
     }
 }
 
-/// Weights far below the best one would be denormal numbers, on which products are slow; they
-/// count as 0, and nobody can tell.
 /// More candidates than are held of a block at once, so that it is cut.
 #[test]
 fn states_with_many_candidates_are_taken_a_few_at_a_time() {
@@ -175,8 +173,21 @@ fn numbers_whose_squares_underflow_or_overflow_still_move() {
         }
         assert!((residual - expected_residual).abs() <= 1e-12, "{scale}: {residual}");
     }
+    // Products of such numbers are 0, so that all patterns count alike, observed in whole or not.
+    let scale = 1e-165;
+    let (patterns, query) = (normal::<f64>(6, 8, 7) * scale, normal::<f64>(1, 8, 8) * scale);
+    let memory = Memory::new(stored(&patterns), Model::dense(1.0).unwrap()).unwrap();
+    let mean = patterns.mean_axis(ndarray::Axis(0)).unwrap() / scale;
+    let expected = (mean - query.row(0).mapv(|x| x / scale)).mapv(|x| x * x).sum().sqrt();
+    let all = Array2::from_elem((1, 8), true);
+    let one_step = Dynamics::one_step();
+    let found = memory.retrieve_observed(query.view(), all.view(), &one_step).unwrap();
+    let residual = found.reports[0].residual / scale;
+    assert!((residual - expected).abs() <= 1e-12, "{residual} {expected}");
 }
 
+/// Weights far below the best one would be denormal numbers, on which products are slow; they
+/// count as 0, and nobody can tell.
 #[test]
 fn tiny_weights_change_nothing() {
     let mut patterns = Array2::<f32>::zeros((600, 1));
