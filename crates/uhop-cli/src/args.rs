@@ -237,7 +237,7 @@ pub(crate) struct ExperimentRunArgs {
     pub(crate) out: Option<PathBuf>,
 
     /// Memory sets for each size, by the seeds 0 to K-1 [default: as the specification says]
-    #[arg(long, value_name = "K", value_parser = seeds, allow_negative_numbers = true)]
+    #[arg(long, value_name = "K", value_parser = seeds, allow_hyphen_values = true)]
     pub(crate) seeds: Option<usize>,
 
     /// A smaller experiment: fewer seeds and sizes, fewer steps of Stage I
@@ -245,7 +245,7 @@ pub(crate) struct ExperimentRunArgs {
     pub(crate) quick: bool,
 
     /// Tasks worked on at once [default: one for each processor]
-    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
     pub(crate) jobs: Option<NonZeroUsize>,
 
     /// The specification, in place of the one that comes with the program
@@ -309,35 +309,35 @@ pub(crate) struct TrainClassifyArgs {
 
     /// Trainings of each model, by the seeds 0 to K-1
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = seeds,
-          allow_negative_numbers = true)]
+          allow_hyphen_values = true)]
     pub(crate) seeds: usize,
 
     /// Passes over the images [default: 25; 12 for small]
-    #[arg(long, value_name = "N", value_parser = epochs, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = epochs, allow_hyphen_values = true)]
     pub(crate) epochs: Option<NonZeroUsize>,
 
     /// Passes on the separation loss before the training, for U-Hop of the published preset [default: 50]
-    #[arg(long, value_name = "N", value_parser = epochs, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = epochs, allow_hyphen_values = true)]
     pub(crate) stage1_epochs: Option<NonZeroUsize>,
 
     /// The rate of steps on the separation loss, for U-Hop [default: 1; 0.1 for published]
-    #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = number)]
+    #[arg(long, value_name = "X", allow_hyphen_values = true, value_parser = number)]
     pub(crate) stage1_rate: Option<f64>,
 
     /// Width of a token, which the heads must divide: 8 but for published [default: 512; 128 for small]
-    #[arg(long, value_name = "D", value_parser = width, allow_negative_numbers = true)]
+    #[arg(long, value_name = "D", value_parser = width, allow_hyphen_values = true)]
     pub(crate) dim: Option<NonZeroUsize>,
 
     /// Height and width of a patch, which must divide those of the images [default: as the preset says]
-    #[arg(long, value_name = "PIXELS", value_parser = count, allow_negative_numbers = true)]
+    #[arg(long, value_name = "PIXELS", value_parser = count, allow_hyphen_values = true)]
     pub(crate) patch_size: Option<NonZeroUsize>,
 
     /// Learn from the first N images [default: all]
-    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
     pub(crate) train_images: Option<NonZeroUsize>,
 
     /// Test on the first N images [default: all]
-    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
     pub(crate) test_images: Option<NonZeroUsize>,
 
     /// How gradients of the task become steps [default: adam]
@@ -345,11 +345,11 @@ pub(crate) struct TrainClassifyArgs {
     pub(crate) optimizer: Option<TrainOptimizerArg>,
 
     /// What adamw shrinks weights by, times the rate [default: 0.01]
-    #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = number)]
+    #[arg(long, value_name = "X", allow_hyphen_values = true, value_parser = number)]
     pub(crate) weight_decay: Option<f64>,
 
     /// The rate of the first epoch; it falls as a cosine [default: 0.001]
-    #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = number)]
+    #[arg(long, value_name = "X", allow_hyphen_values = true, value_parser = number)]
     pub(crate) rate: Option<f64>,
 
     /// Where to train: cpu, or cuda or wgpu where the program was built with them
@@ -440,7 +440,7 @@ pub(crate) struct CorruptArgs {
 
     /// Seed of the mask or the noise
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = seed,
-          allow_negative_numbers = true)]
+          allow_hyphen_values = true)]
     pub(crate) seed: u64,
 
     #[command(flatten)]
@@ -464,20 +464,20 @@ pub(crate) struct CorruptionArgs {
     pub(crate) half_mask: bool,
 
     /// Set each number to 0 with this probability and leave the others
-    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, value_parser = number)]
+    #[arg(long, value_name = "SHARE", allow_hyphen_values = true, value_parser = number)]
     pub(crate) mask: Option<f64>,
 
     /// Set each number to 0 or 1 with this probability, either as likely, and leave the others
-    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, value_parser = number)]
+    #[arg(long, value_name = "SHARE", allow_hyphen_values = true, value_parser = number)]
     pub(crate) salt_and_pepper: Option<f64>,
 
     /// Add Gaussian noise of this standard deviation to values from 0 to 1; results below 0 change
     /// sign, those above 1 become 1
-    #[arg(long, value_name = "STD", allow_negative_numbers = true, value_parser = number)]
+    #[arg(long, value_name = "STD", allow_hyphen_values = true, value_parser = number)]
     pub(crate) noise: Option<f64>,
 
     /// Add Gaussian noise of this Euclidean norm to each row: a random direction, always as far
-    #[arg(long, value_name = "NORM", allow_negative_numbers = true, value_parser = number)]
+    #[arg(long, value_name = "NORM", allow_hyphen_values = true, value_parser = number)]
     pub(crate) noise_norm: Option<f64>,
 
     /// Set the lower half of each image to 0
@@ -531,7 +531,7 @@ pub(crate) struct SampleArgs {
 
     /// How many digits, from the first: 1 to 1000
     #[arg(long, value_name = "N", default_value_t = 1000,
-          value_parser = digits, allow_negative_numbers = true)]
+          value_parser = digits, allow_hyphen_values = true)]
     pub(crate) count: usize,
 
     #[command(flatten)]
@@ -547,27 +547,27 @@ pub(crate) struct ModelArgs {
     pub(crate) similarity: Option<SimilarityArg>,
 
     /// β, the factor on the scores [default: 1]
-    #[arg(long, value_name = "BETA", allow_negative_numbers = true, value_parser = number)]
+    #[arg(long, value_name = "BETA", allow_hyphen_values = true, value_parser = number)]
     pub(crate) beta: Option<f64>,
 
     /// α of α-entmax: 1 softmax, 2 sparsemax [default: 1]
-    #[arg(long, value_name = "ALPHA", allow_negative_numbers = true, group = "separation",
+    #[arg(long, value_name = "ALPHA", allow_hyphen_values = true, group = "separation",
           value_parser = number)]
     pub(crate) alpha: Option<f64>,
 
     /// γ of γ-normmax, above 1: sparse, and scores count for less the more patterns share the weight
-    #[arg(long, value_name = "GAMMA", allow_negative_numbers = true, group = "separation",
+    #[arg(long, value_name = "GAMMA", allow_hyphen_values = true, group = "separation",
           value_parser = number)]
     pub(crate) normmax: Option<f64>,
 
     /// Softmax of the K best scores only
     #[arg(long, value_name = "K", group = "separation", value_parser = above_zero,
-          allow_negative_numbers = true)]
+          allow_hyphen_values = true)]
     pub(crate) top: Option<usize>,
 
     /// The normalised polynomial of degree N; β then changes nothing
     #[arg(long, value_name = "N", group = "separation", value_parser = degree,
-          allow_negative_numbers = true)]
+          allow_hyphen_values = true)]
     pub(crate) polynomial: Option<u32>,
 
     /// How queries are damaged, for the channel similarity, and in `fit` for whitening and denoising.
@@ -689,7 +689,7 @@ pub(crate) struct RemoveArgs {
 #[group(required = true, multiple = false)]
 pub(crate) struct WhichArgs {
     /// Ids of the patterns, separated by commas
-    #[arg(long, value_name = "ID", value_delimiter = ',', allow_negative_numbers = true)]
+    #[arg(long, value_name = "ID", value_delimiter = ',', allow_hyphen_values = true)]
     pub(crate) ids: Vec<String>,
 
     /// Ids of the patterns: a text file with one a line
@@ -723,7 +723,7 @@ pub(crate) struct Stage1Args {
     /// A step of the max loss moves two patterns apart, so that large memories need many: 2,000 photographs of
     /// 32x32 took about 2,000 steps.
     #[arg(long, value_name = "N", requires = "loss", value_parser = above_zero,
-          allow_negative_numbers = true)]
+          allow_hyphen_values = true)]
     pub(crate) steps: Option<usize>,
 
     /// Patterns that a step sees, drawn anew for each; for the average loss of large memories [default:
@@ -732,7 +732,7 @@ pub(crate) struct Stage1Args {
     /// For the average loss the pairs of a sample of patterns are held out and never push; their loss is
     /// reported. About 1,024 is a good size: the steps cost the same whatever the number of patterns.
     #[arg(long, value_name = "N", requires = "loss", value_parser = above_zero,
-          allow_negative_numbers = true)]
+          allow_hyphen_values = true)]
     pub(crate) batch: Option<usize>,
 
     /// How W moves along the gradient [default: gradient-descent; adam for denoising]
@@ -741,19 +741,19 @@ pub(crate) struct Stage1Args {
 
     /// Rate of the steps [default: 10 for the max loss, 1 for the average loss; 0.01 for adam, 0.1 for
     /// denoising]
-    #[arg(long, value_name = "RATE", requires = "loss", allow_negative_numbers = true,
+    #[arg(long, value_name = "RATE", requires = "loss", allow_hyphen_values = true,
           value_parser = number)]
     pub(crate) rate: Option<f64>,
 
     /// Stop when a step changes the loss by at most this; with --batch, when 20 steps change that of the
     /// held-out pairs by at most this
-    #[arg(long, value_name = "X", requires = "loss", allow_negative_numbers = true,
+    #[arg(long, value_name = "X", requires = "loss", allow_hyphen_values = true,
           value_parser = number)]
     pub(crate) tolerance: Option<f64>,
 
     /// Rows of W [default: the length of a pattern]
     #[arg(long, value_name = "D", requires = "loss", value_parser = above_zero,
-          allow_negative_numbers = true)]
+          allow_hyphen_values = true)]
     pub(crate) features: Option<usize>,
 
     /// Leave the rows of W as learned instead of normalising them
@@ -762,13 +762,13 @@ pub(crate) struct Stage1Args {
 
     /// λ of whitening, the variance of the noise in queries relative to the mean square of their entries
     /// [default: the best for damaged copies of the patterns]
-    #[arg(long, value_name = "LAMBDA", requires = "loss", allow_negative_numbers = true,
+    #[arg(long, value_name = "LAMBDA", requires = "loss", allow_hyphen_values = true,
           value_parser = number)]
     pub(crate) lambda: Option<f64>,
 
     /// Seed of the random start of W, of the batches and of the damage
     #[arg(long, value_name = "N", default_value_t = 0, requires = "learns", value_parser = seed,
-          allow_negative_numbers = true)]
+          allow_hyphen_values = true)]
     pub(crate) seed: u64,
 }
 
@@ -825,11 +825,11 @@ pub(crate) struct RetrieveArgs {
 
     /// Updates of each query, at most
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = above_zero,
-          allow_negative_numbers = true)]
+          allow_hyphen_values = true)]
     pub(crate) max_steps: usize,
 
     /// Stop a query before --max-steps when an update moves it by no more than this
-    #[arg(long, value_name = "DISTANCE", requires = "max_steps", allow_negative_numbers = true,
+    #[arg(long, value_name = "DISTANCE", requires = "max_steps", allow_hyphen_values = true,
           value_parser = number)]
     pub(crate) tolerance: Option<f64>,
 
@@ -860,7 +860,7 @@ pub(crate) struct InspectArgs {
 
     /// Examine only N patterns, drawn at random (the same in every run), each against all the others
     /// [default: all of up to 10000 patterns; of more, as many as make 10^8 pairs]
-    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
     pub(crate) sample: Option<NonZeroUsize>,
 
     #[command(flatten)]
@@ -880,7 +880,7 @@ pub(crate) struct DemoArgs {
 
     /// Seed of the digits drawn, the pixels removed and Stage I's random start
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = seed,
-          allow_negative_numbers = true)]
+          allow_hyphen_values = true)]
     pub(crate) seed: u64,
 
     #[command(flatten)]
@@ -896,7 +896,7 @@ pub(crate) struct DemoArgs {
 pub(crate) struct ComputeArgs {
     /// Threads; results do not depend on their number [default: as the variable RAYON_NUM_THREADS
     /// says, or one for each core]
-    #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = threads, allow_hyphen_values = true)]
     pub(crate) threads: Option<usize>,
 }
 

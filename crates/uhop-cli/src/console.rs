@@ -1,8 +1,11 @@
 //! Everything that is written to the terminal: data, notes, progress, errors.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{
+    HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
+};
 use serde::Serialize;
 
 use crate::args::OutputArgs;
@@ -78,11 +81,18 @@ impl Console {
             .with_prefix(label.to_owned())
     }
 
-    /// A live bar with the time left, for work whose amount is told later.
+    /// A live bar with the time left, for work whose amount is told later. Before anything is done nobody knows it.
     pub(crate) fn timed_bar(&self, label: &str) -> ProgressBar {
-        let style = ProgressStyle::with_template("{prefix} {bar:30} {msg}, {eta} left")
+        let left = |state: &ProgressState, text: &mut dyn fmt::Write| {
+            // A terminal that cannot be written to is seen elsewhere.
+            let _ = match state.pos() {
+                0 => Ok(()),
+                _ => write!(text, ", {:#} left", HumanDuration(state.eta())),
+            };
+        };
+        let style = ProgressStyle::with_template("{prefix} {bar:30} {msg}{left}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
-        self.bar(1, label).with_style(style)
+        self.bar(1, label).with_style(style.with_key("left", left))
     }
 
     /// Lines of text that are drawn anew, above a [`timed_bar`](Self::timed_bar).

@@ -364,7 +364,16 @@ pub(crate) fn model<T: Scalar>(
     } else {
         model.separation()
     };
-    Ok(Model::new(similarity, separation, args.beta.unwrap_or(model.beta()))?)
+    let named = args.polynomial.is_some() || args.similarity.is_some();
+    let model = Model::new(similarity, separation, args.beta.unwrap_or(model.beta()))?;
+    if named && model.lacks_a_zero() {
+        let message = format!(
+            "--polynomial weighs by what scores are above 0, and those of --similarity {} have no such place",
+            model.similarity().name()
+        );
+        return Err(Failure::user(message).hint("use --similarity dot or cosine with it"));
+    }
+    Ok(model)
 }
 
 /// An error of the library about the content of a file.

@@ -7,7 +7,7 @@ use crate::report::{
     Axis as ChartAxis, Chart, Column, Document, Point, Role, Scale, Section, Series, Table,
 };
 use crate::run::{Finished, Run};
-use crate::spec::{Axis, Contender, Protocol, Spec};
+use crate::spec::{Axis, Contender, Defect, Protocol, Spec};
 use crate::summary::{
     Cell, Correlation, NEGLIGIBLE, Spread, Summary, correlations, short, summaries,
 };
@@ -70,38 +70,42 @@ pub fn document(run: &Run<'_>, finished: &Finished, command: &str) -> Result<Doc
     Ok(document)
 }
 
-/// What was found, in a sentence: who is best at the far end of the axis, U-Hop and others.
+/// What was found, in a sentence: which U-Hop is best, and which other that is told as little. At the far end of the axis,
+/// or in the midst of levels, whose ends say nothing: without noise all is recalled, and with enough of it nothing.
 fn lead(spec: &Spec, summaries: &[Summary]) -> String {
     let Some(summary) =
         spec.protocol.last().and_then(|last| summaries.iter().find(|s| s.protocol == last.name))
     else {
         return spec.title.clone();
     };
-    let last = |name: &str| {
+    let n = summary.columns.len();
+    let column = if spec.axis == Axis::Level { n / 2 } else { n.saturating_sub(1) };
+    let at = |name: &str| {
         let line = summary.lines.iter().find(|line| line.contender == name)?;
-        line.cells.last()?.map(|cell| cell.error.median)
+        line.cells.get(column)?.map(|cell| cell.error.median)
     };
-    let smallest = |wanted: &dyn Fn(&str) -> bool| {
-        let lines = summary.lines.iter().filter(|line| wanted(&line.contender));
-        lines
-            .filter_map(|line| Some((line.contender.as_str(), last(&line.contender)?)))
-            .min_by(|a, b| a.1.total_cmp(&b.1))
+    let smallest = |what: &str, wanted: fn(&Contender) -> bool| {
+        let (name, error) = spec
+            .contenders
+            .iter()
+            .filter(|contender| wanted(contender))
+            .filter_map(|contender| Some((contender.to_string(), at(&contender.to_string())?)))
+            .min_by(|a, b| a.1.total_cmp(&b.1))?;
+        Some(format!("{what} ({name}) {}", short(error)))
     };
-    let is_uhop = |name: &str| name.starts_with("uhop-");
-    let uhop = smallest(&is_uhop);
-    let other = smallest(&|name| !is_uhop(name) && name != BAYES);
-    let place = summary.columns.last().copied().unwrap_or_default();
+    let place = summary.columns.get(column).copied().unwrap_or_default();
     let place = format!(
         "{}, protocol {}, {} {place}",
         summary.setting(),
         summary.protocol,
         unit(spec.axis)
     );
-    let best = |what: &str, (name, error): (&str, f64)| format!("{what} ({name}) {}", short(error));
     let found = [
-        uhop.map(|uhop| best("the best U-Hop", uhop)),
-        other.map(|other| best("the best other", other)),
-        last(BAYES).map(|error| format!("the Bayes limit {}", short(error))),
+        smallest("the best U-Hop", |contender| contender.is_uhop()),
+        smallest("the best other that is told nothing of the corruption", |contender| {
+            !contender.is_uhop() && !contender.is_told()
+        }),
+        at(BAYES).map(|error| format!("the Bayes limit {}", short(error))),
     ];
     let found: Vec<String> = found.into_iter().flatten().collect();
     format!("Median errors for {place}: {}.", found.join(", "))
@@ -127,7 +131,8 @@ fn method(spec: &Spec) -> Result<Section> {
          same probability and the exact likelihood of the corruption (a half mask: the survivors \
          agree; noise folded and clamped: the density of |x+n| below 1 and its mass at 1, pixel by \
          pixel; noise of a given norm: exactly that distance; an occluded half: the other half \
-         agrees). Ratios to it are given where it is at least {NEGLIGIBLE}."
+         agrees). It is an expectation: over few queries a recall may have less by chance. Ratios to it are \
+         given where it is at least {NEGLIGIBLE}."
     );
     let mut section = Section::new("Method")?.with(spec.method.clone()).with(stage1).with(limit);
     let columns = vec![Column::text("protocol"), Column::text("defects"), Column::text("β")];
@@ -137,6 +142,21 @@ fn method(spec: &Spec) -> Result<Section> {
         vec![protocol.name.clone(), defects, beta(spec, protocol)]
     });
     section = section.with(Table::new("How contenders were run.", columns, rows.collect())?);
+    let mut defects: Vec<Defect> =
+        spec.protocol.iter().flat_map(|protocol| protocol.defects.iter().copied()).collect();
+    defects.sort();
+    defects.dedup();
+    if !defects.is_empty() {
+        let columns = vec![Column::text("defect of the released code"), Column::text("what it is")];
+        let rows = defects.iter().map(|defect| vec![defect.to_string(), defect.means().to_owned()]);
+        section = section.with(Table::new("The defects.", columns, rows.collect())?);
+    }
+    let columns = vec![Column::text("contender"), Column::text("scores"), Column::text("weights")];
+    let rows = spec.contenders.iter().map(|contender| {
+        let (scores, weights) = contender.means();
+        vec![contender.to_string(), scores.to_owned(), weights.to_owned()]
+    });
+    section = section.with(Table::new("What is compared.", columns, rows.collect())?);
     Ok(section)
 }
 
@@ -231,11 +251,10 @@ fn losses(correlations: &[Correlation]) -> Result<Section> {
         Column::text("protocol"),
         Column::number("rank correlation"),
     ];
-    let rows = correlations.iter().map(|of| {
-        let rank = of.rank.map_or_else(|| "–".to_owned(), |rank| format!("{rank:.2}"));
-        vec![of.contender.clone(), of.setting.clone(), of.protocol.clone(), rank]
-    });
-    let caption =
-        "Spearman's rank correlation of loss and error, over the seeds and steps of each setting.";
+    let rows = correlations
+        .iter()
+        .map(|of| vec![of.contender.clone(), of.setting.clone(), of.protocol.clone(), of.shown()]);
+    let caption = "Spearman's rank correlation of loss and error over the steps of each memory set: median of the seeds \
+         (quartiles).";
     Ok(Section::new("Loss and error")?.with(Table::new(caption, columns, rows.collect())?))
 }

@@ -135,8 +135,8 @@ pub(crate) fn grids(
 impl Shown {
     fn image(&self, row: usize, data: &DataSet) -> Result<Image> {
         let Some(samples) = self.0.chunks_exact(data.dim()).nth(row).map(<[u8]>::to_vec) else {
-            let problem = "a picture in rows.jsonl is not as it was written; remove the file to start \
-                           anew";
+            let problem = "a picture in rows.jsonl is not as it was written; remove it and the results \
+                           beside it to start anew";
             return Err(Error::data(data.name(), problem));
         };
         let (height, width, channels) = data.image_shape();

@@ -138,7 +138,10 @@ fn parse<T: DeserializeOwned, R: DeserializeOwned>(
         let Some(line) = line.strip_suffix(b"\n") else { break };
         let damaged = |error: serde_json::Error| {
             let problem = format!("line {}: not as it was written: {error}", number + 1);
-            Error::folder(path, format!("{problem}; remove the file to start anew"))
+            Error::folder(
+                path,
+                format!("{problem}; remove it and the results beside it to start anew"),
+            )
         };
         if number == 0 {
             check(path, &serde_json::from_slice(line).map_err(damaged)?, header)?;

@@ -1,5 +1,7 @@
 //! Rows to medians and quartiles over the seeds, beside the Bayes limit.
 
+use std::collections::BTreeMap;
+
 use crate::measure::BAYES;
 use crate::rows::Row;
 use crate::spec::{Axis, Spec};
@@ -219,13 +221,22 @@ pub struct Correlation {
     pub protocol: String,
     /// Name of the contender.
     pub contender: String,
-    /// Spearman's rank correlation over all seeds and steps, from −1 to 1; nothing when either is
-    /// the same throughout.
-    pub rank: Option<f64>,
+    /// Spearman's rank correlation over the steps of a seed, from −1 to 1, of the seeds that have one; nothing when
+    /// none has, as loss or error are the same throughout.
+    pub rank: Option<Spread>,
 }
 
-/// The correlation of loss and error of every contender that learns, where steps are the axis: of each setting apart,
-/// as errors of different settings differ for other reasons than the loss.
+impl Correlation {
+    /// The median and, where they are other, the quartiles; a dash for nothing.
+    pub fn shown(&self) -> String {
+        let Some(Spread { lower, median, upper }) = self.rank else { return "–".to_owned() };
+        let [lower, median, upper] = [lower, median, upper].map(|rank| format!("{rank:.2}"));
+        if lower == upper { median } else { format!("{median} ({lower} to {upper})") }
+    }
+}
+
+/// The correlation of loss and error of every contender that learns, where steps are the axis: of each setting and memory
+/// set apart, as errors of different ones differ for other reasons than the loss.
 pub fn correlations(spec: &Spec, rows: &[Row]) -> Vec<Correlation> {
     if spec.axis != Axis::Steps {
         return Vec::new();
@@ -233,19 +244,25 @@ pub fn correlations(spec: &Spec, rows: &[Row]) -> Vec<Correlation> {
     let mut correlations: Vec<Correlation> = Vec::new();
     for summary in summaries(spec, rows) {
         for line in &summary.lines {
-            let (losses, errors): (Vec<f64>, Vec<f64>) = rows
-                .iter()
-                .filter(|row| summary.has(row) && row.contender == line.contender)
-                .filter_map(|row| Some((row.stage1_loss?, row.error)))
-                .unzip();
-            if losses.is_empty() {
+            let mut of_seeds: BTreeMap<u64, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
+            for row in rows.iter().filter(|row| row.contender == line.contender) {
+                if let Some(loss) = row.stage1_loss.filter(|_| summary.has(row)) {
+                    let (losses, errors) = of_seeds.entry(row.seed).or_default();
+                    losses.push(loss);
+                    errors.push(row.error);
+                }
+            }
+            if of_seeds.is_empty() {
                 continue;
             }
+            let rank = |(losses, errors): &(Vec<f64>, Vec<f64>)| {
+                correlation(&ranks(losses), &ranks(errors))
+            };
             correlations.push(Correlation {
                 setting: summary.setting(),
                 protocol: summary.protocol.clone(),
                 contender: line.contender.clone(),
-                rank: correlation(&ranks(&losses), &ranks(&errors)),
+                rank: Spread::of(&of_seeds.values().filter_map(rank).collect::<Vec<_>>()),
             });
         }
     }
@@ -329,8 +346,8 @@ mod tests {
         assert_eq!(rank(&[1.0, 1.0], &[3.0, 2.0]), None);
     }
 
-    /// The error rises with the loss at each level, and is so much larger at the second, where the loss is the same, that
-    /// of all rows together it does so less.
+    /// The error rises with the loss at each level and of each seed, and is so much larger at the second level, and of the
+    /// second seed, where the loss is the same, that of all rows together it does so less.
     #[test]
     fn loss_and_error_are_correlated_setting_by_setting() {
         let spec = Spec::shipped("iterations").unwrap();
@@ -343,6 +360,8 @@ mod tests {
             row("dense", "paper", 0.5, 9.0),
             learned(0.5, 1, -1.0, 2.0),
             learned(0.5, 2, -2.0, 1.0),
+            Row { seed: 1, ..learned(0.5, 1, -2.0, 20.0) },
+            Row { seed: 1, ..learned(0.5, 2, -3.0, 10.0) },
             learned(1.0, 1, -1.0, 20.0),
             learned(1.0, 2, -2.0, 10.0),
             // Another protocol, where it falls.
@@ -351,7 +370,7 @@ mod tests {
         ];
         let found: Vec<(String, String, f64)> = correlations(&spec, &rows)
             .into_iter()
-            .map(|of| (of.setting, of.protocol, of.rank.unwrap().round()))
+            .map(|of| (of.setting, of.protocol, of.rank.unwrap().lower.round()))
             .collect();
         let at = |level: &str, protocol: &str, rank: f64| {
             (format!("d, gaussian-std {level}, 100 patterns"), protocol.to_owned(), rank)

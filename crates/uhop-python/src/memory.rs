@@ -549,6 +549,12 @@ fn store_new<T: Number>(
     let values = values.as_ref().map(|values| values.as_array());
     let similarity = similarity.build(view.ncols())?;
     let model = Model::new(similarity, separation.rust(), beta)?;
+    if model.lacks_a_zero() {
+        return Err(Failure::Input(format!(
+            "a polynomial weighs by what scores are above 0, and those of {} similarity have no such place; use dot or cosine",
+            model.similarity().name()
+        )));
+    }
     detached(py, threads, || {
         let mut memory = Stored::new(patterns(view)?, model)?;
         if let Some(values) = values {

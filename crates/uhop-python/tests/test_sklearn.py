@@ -109,6 +109,15 @@ def test_a_parameter_without_meaning_is_an_error_of_fit(parameters, line):
         model.fit(X, y)
 
 
+def test_a_refused_fit_leaves_the_one_before():
+    X, y = np.eye(3), ["a", "b", "c"]
+    model = AssociativeMemory(beta=50.0).fit(X, y)
+    model.set_params(similarity="bogus")
+    with pytest.raises(uhop.InvalidInput):
+        model.fit(X[:2], ["x", "y"])
+    assert model.predict(X).tolist() == y
+
+
 def test_names_of_features_stay():
     memory = AssociativeMemory().fit(np.eye(3))
     assert memory.get_feature_names_out(["a", "b", "c"]).tolist() == ["a", "b", "c"]

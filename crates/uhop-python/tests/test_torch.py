@@ -392,6 +392,15 @@ def test_what_is_padding_is_in_no_pair(loss):
     assert none.item() == 0
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_separation_loss_of_half_precision_is_that_of_the_same_numbers(dtype):
+    # Norms of 264, and more pairs than float16 has numbers for.
+    stored = (33.0 * torch.randn(1, 400, 64)).to(dtype)
+    module = Hopfield(Sizes(64), norms=Norms.none(), projections=Projections.none())
+    found, expected = separation_loss(module, stored), separation_loss(module, stored.double())
+    assert abs(found.item() - expected.item()) <= 1e-5
+
+
 def test_separation_loss_of_zeros_has_a_gradient():
     module = Hopfield(Sizes(4), norms=Norms.none(), projections=Projections.none())
     stored = torch.tensor([[[0.0] * 4, [1.0, 0.0, 0.0, 0.0], [1e-3, 1e-3, 0.0, 0.0]]], requires_grad=True)

@@ -210,8 +210,12 @@ fn keep_results(out: &Path) -> Result<(), Failure> {
     match results.iter().find(|path| path.exists()) {
         None => Ok(()),
         Some(path) => {
-            let message = format!("{} is there already, of something else", path.display());
-            Err(Failure::user(message).hint("choose another folder with --out DIR"))
+            let message = format!(
+                "{} is there already, with no rows.jsonl that says of what",
+                path.display()
+            );
+            let hint = "choose another folder with --out DIR, or remove what is no longer wanted";
+            Err(Failure::user(message).hint(hint))
         }
     }
 }

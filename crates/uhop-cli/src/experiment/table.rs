@@ -39,8 +39,7 @@ pub(crate) fn correlations(correlations: &[Correlation]) -> String {
     let mut table = tables::ruled();
     table.set_header(["contender", "setting", "protocol", "rank correlation of loss and error"]);
     for of in correlations {
-        let rank = of.rank.map_or_else(|| "–".to_owned(), |rank| format!("{rank:.2}"));
-        table.add_row([of.contender.clone(), of.setting.clone(), of.protocol.clone(), rank]);
+        table.add_row([of.contender.clone(), of.setting.clone(), of.protocol.clone(), of.shown()]);
     }
     format!("\n{}\n", tables::right_aligned(table))
 }

@@ -337,6 +337,10 @@ fn keep_rows(args: &TrainClassifyArgs, all: &[(Contender, u64, PathBuf)]) -> Res
                 "name all models and seeds that it has, or choose another folder with --out DIR",
             ),
         },
+        Some(there) if there.iter().all(|one| own.contains(one)) => (
+            format!("{} is there already, of these models and seeds", path.display()),
+            "go on with --resume, or choose another folder with --out DIR",
+        ),
         Some(_) => (
             format!("{} is there already, of another training", path.display()),
             "choose another folder with --out DIR",

@@ -210,7 +210,7 @@ fn whole_numbers_are_told_what_they_can_be() {
         (&retrieve, "--top", &["-1", "x", "0"], above_zero),
         (&retrieve, "--polynomial", &["-1", "x", "0"], "give a whole number from 1 to 4294967295"),
         (&retrieve, "--max-steps", &["-1", "x", "0"], above_zero),
-        (&retrieve, "--beta", &["x"], "give a number, such as 0.5"),
+        (&retrieve, "--beta", &["x", "-", "-.x"], "give a number, such as 0.5"),
         (
             &["remove", "m.safetensors"],
             "--rows",
@@ -247,6 +247,22 @@ fn whole_numbers_are_told_what_they_can_be() {
             );
         }
     }
+}
+
+/// Scores of these have no 0 to be above: all patterns would weigh alike.
+#[test]
+fn a_polynomial_asks_for_scores_with_a_zero() {
+    let folder = folder();
+    let retrieve = ["retrieve", "p.npy", "q.npy", "-o", "o.npy", "--polynomial", "3"];
+    for similarity in ["euclidean", "manhattan"] {
+        let output = run(folder.path(), &[&retrieve[..], &["--similarity", similarity]].concat());
+        assert_refused(&output, &format!("those of --similarity {similarity} have no such place"));
+    }
+    let channel = ["--similarity", "channel", "--half-mask"];
+    let output = run(folder.path(), &[&retrieve[..], &channel].concat());
+    assert_refused(&output, "those of --similarity channel have no such place");
+    let cosine = run(folder.path(), &[&retrieve[..], &["--similarity", "cosine"]].concat());
+    assert_eq!(cosine.status.code(), Some(0), "{}", stderr(&cosine));
 }
 
 /// What is said is what the file holds, not what it is rounded to.
@@ -384,7 +400,10 @@ fn results_of_something_else_are_kept() {
         fs::create_dir(here.join(name)).unwrap();
         fs::write(here.join(name).join(name), "mine").unwrap();
         let basins = ["experiment", "run", "basins", "--quick", "--quiet", "--out", name];
-        assert_refused(&run(here, &basins), &format!("{name} is there already, of something else"));
+        assert_refused(
+            &run(here, &basins),
+            &format!("{name} is there already, with no rows.jsonl"),
+        );
         assert_eq!(fs::read_dir(here.join(name)).unwrap().count(), 1);
     }
     let train = |model: &str, more: &[&str]| {
@@ -399,6 +418,12 @@ fn results_of_something_else_are_kept() {
     assert_eq!(train("dense", &[]).status.code(), Some(0));
     let rows = || fs::read(here.join("uhop-train/rows.csv")).unwrap();
     let before = rows();
+    let checkpoint = here.join("uhop-train/dense-seed-0.checkpoint");
+    fs::rename(&checkpoint, here.join("away")).unwrap();
+    let same = train("dense", &[]);
+    assert_refused(&same, "rows.csv is there already, of these models and seeds");
+    assert!(stderr(&same).contains("go on with --resume"), "{}", stderr(&same));
+    fs::rename(here.join("away"), &checkpoint).unwrap();
     assert_refused(&train("sparse", &[]), "rows.csv is there already, of another training");
     assert_refused(
         &train("sparse", &["--resume"]),

@@ -164,6 +164,60 @@ impl Contender {
         Some(Parts { comparison, separation, beta })
     }
 
+    /// Whether its map is one that Stage I learned.
+    pub(crate) fn is_uhop(self) -> bool {
+        self.parts().is_some_and(|parts| matches!(parts.comparison, Comparison::Features(_)))
+    }
+
+    /// Whether it knows which corruption it is.
+    pub(crate) fn is_told(self) -> bool {
+        matches!(self, Self::Channel | Self::Whitened | Self::Denoised | Self::Auto)
+    }
+
+    /// Its scores and weights, for a report.
+    pub(crate) fn means(self) -> (&'static str, &'static str) {
+        let dot = "⟨ξ,x⟩";
+        match self {
+            Self::Query => ("none: the corrupted query is its own recall", "none"),
+            Self::Dense => (dot, "softmax"),
+            Self::Sparse => (dot, "sparsemax"),
+            Self::Entmax15 => (dot, "1.5-entmax"),
+            Self::Polynomial10 => (dot, "polynomial of degree 10, normalised"),
+            Self::L2 => ("−‖ξ−x‖", "softmax"),
+            Self::SquaredEuclidean => ("−½‖ξ−x‖²", "softmax"),
+            Self::Manhattan => ("−‖ξ−x‖₁", "softmax"),
+            Self::Cosine => ("⟨ξ,x⟩/(‖ξ‖‖x‖)", "softmax"),
+            Self::UhopDenseAverage => ("⟨Φξ,Φx⟩, Φ learned by the average loss", "softmax"),
+            Self::UhopDenseMax => ("⟨Φξ,Φx⟩, Φ learned by the max loss", "softmax"),
+            Self::UhopSparseAverage => ("⟨Φξ,Φx⟩, Φ learned by the average loss", "sparsemax"),
+            Self::UhopSparseMax => ("⟨Φξ,Φx⟩, Φ learned by the max loss", "sparsemax"),
+            Self::Channel => (
+                "ln P(x | ξ) of the corruption, which it is told",
+                "softmax: the posterior at β = 1",
+            ),
+            Self::Whitened => (
+                "⟨Wξ,Wx⟩, W by ridge whitening, λ chosen on other copies corrupted alike",
+                "softmax",
+            ),
+            Self::Denoised => {
+                ("⟨ξ,Wx⟩ + b, learned to name the sources of copies corrupted alike", "softmax")
+            }
+            Self::DenoisedMix => (
+                "⟨ξ,Wx⟩ + b, learned to name the sources of copies corrupted in several usual ways",
+                "softmax",
+            ),
+            Self::Auto => ("chosen on copies corrupted alike", "softmax at the β chosen with it"),
+            Self::AutoMix => (
+                "chosen on copies corrupted in several usual ways",
+                "softmax at the β chosen with it",
+            ),
+            Self::DenseMatchedAverage => {
+                (dot, "softmax at the effective β of U-Hop with the average loss")
+            }
+            Self::DenseMatchedMax => (dot, "softmax at the effective β of U-Hop with the max loss"),
+        }
+    }
+
     /// The degree when the weights are a polynomial.
     pub(crate) fn degree(self) -> Option<i32> {
         (self == Self::Polynomial10).then_some(DEGREE as i32)

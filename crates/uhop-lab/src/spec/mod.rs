@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use uhop_data::datasets::Dataset;
 
 use crate::error::Result;
+use crate::measure::BAYES;
 pub use check::{MOST_SEEDS, MOST_WIDTH};
 pub use contender::Contender;
 pub(crate) use contender::{Beta, Comparison, Loss, Parts};
@@ -221,8 +222,14 @@ impl Specification for Spec {
             return Some(problem);
         }
         for (i, protocol) in self.protocol.iter().enumerate() {
-            if self.protocol[..i].iter().any(|earlier| earlier.name == protocol.name) {
-                return Some(("name", format!("two protocols are called {}", protocol.name)));
+            let name = &protocol.name;
+            if self.protocol[..i].iter().any(|earlier| earlier.name == *name) {
+                return Some(("protocol", format!("two are called {name}")));
+            }
+            if name == BAYES {
+                let problem =
+                    format!("{BAYES} is what rows of the limit have; give it another name");
+                return Some(("protocol", problem));
             }
             if let Some(Tuning { from, to, .. }) = protocol.tuned.filter(|t| t.from > t.to) {
                 return Some(("tuned", format!("expected from ≤ to, found {from} and {to}")));

@@ -25,15 +25,22 @@ impl Problem {
     pub(crate) fn toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
         let place = error.span().unwrap_or(0..0);
         let line = line_of(text, &place);
-        let key = key_of(text, line);
         let problem = error.message().lines().collect::<Vec<_>>().join(" ");
+        // What is missing from the whole is at no key of it.
+        let is_all = place.start == 0 && place.end >= text.trim_end().len();
+        let key = if is_all { None } else { key_at(text, &place) };
         Self::Text { file: file.to_owned(), line, key, problem }
     }
 
-    /// A problem of the first line with this key.
+    /// A problem of the first line that begins with this key, or else has it in a table of one line.
     pub(crate) fn at_key(file: &str, text: &str, key: &str, problem: String) -> Self {
         let starts = |line: &str| line.trim_start().trim_start_matches('[').starts_with(key);
-        let line = text.lines().position(starts).map_or(1, |i| i + 1);
+        let has = |line: &str| {
+            let words = line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'));
+            !line.trim_start().starts_with('#') && words.into_iter().any(|word| word == key)
+        };
+        let line = text.lines().position(starts).or_else(|| text.lines().position(has));
+        let line = line.map_or(1, |i| i + 1);
         Self::Text { file: file.to_owned(), line, key: Some(key.to_owned()), problem }
     }
 }
@@ -43,13 +50,19 @@ fn line_of(text: &str, place: &Range<usize>) -> usize {
     1 + text.bytes().take(place.start).filter(|&byte| byte == b'\n').count()
 }
 
-/// The key or table that a line is about.
-fn key_of(text: &str, line: usize) -> Option<String> {
-    let line = text.lines().nth(line - 1)?.trim();
-    if line.starts_with('[') {
-        return Some(line.trim_matches(['[', ']']).to_owned());
+/// The key that a place is at or is the value of, or the table that it begins.
+fn key_at(text: &str, place: &Range<usize>) -> Option<String> {
+    let (before, rest) = text.split_at_checked(place.start)?;
+    let before = before.rsplit('\n').next()?;
+    if rest.starts_with('[') && before.trim().is_empty() {
+        return Some(rest.lines().next()?.trim().trim_matches(['[', ']']).to_owned());
     }
-    Some(line.split_once('=')?.0.trim().to_owned())
+    let is_key = |word: &&str| {
+        !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+    };
+    let own = rest.split_once('=').map(|(key, _)| key.trim_matches(' ')).filter(is_key);
+    let of_value = || before.rsplit_once('=')?.0.trim_end().rsplit(['{', ',', ' ']).next();
+    own.or_else(|| of_value().filter(is_key)).map(str::to_owned)
 }
 
 /// `key: `, or nothing.

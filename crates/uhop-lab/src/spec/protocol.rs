@@ -82,6 +82,29 @@ impl Tuning {
     }
 }
 
+impl Defect {
+    /// What it is, for a report.
+    pub(crate) fn means(self) -> &'static str {
+        match self {
+            Self::DistancesNotNegated => {
+                "distances are scores as they are, so that the farthest pattern weighs most"
+            }
+            Self::BetaOutside => "β multiplies the weights in place of the scores",
+            Self::PolynomialNotNormalised => {
+                "the polynomial's weights are not divided by their sum"
+            }
+            Self::HalfOfMemoriesTrained => "Stage I sees the first half of the stored patterns",
+            Self::DecayingRate => {
+                "the rate of the average loss is divided by √(i+1) after step i, again and again"
+            }
+            Self::RowsNotNormalised => "the rows of W are left as learned",
+            Self::ErrorClamped => {
+                "recalled and stored images are clamped to 0 to 1 before the error is taken, the query's own too"
+            }
+        }
+    }
+}
+
 /// The name that specifications use.
 impl fmt::Display for Defect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

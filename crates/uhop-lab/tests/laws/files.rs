@@ -73,7 +73,7 @@ fn the_report_shows_every_setting() {
     let settings = uhop_lab::summaries(&spec, &finished.rows).len();
     assert_eq!(settings, 5 * 3);
     assert_eq!(blocks(|block| matches!(block, Block::Chart(_))), settings);
-    assert_eq!(blocks(|block| matches!(block, Block::Table(_))), 1 + settings);
+    assert_eq!(blocks(|block| matches!(block, Block::Table(_))), 3 + settings);
     assert_eq!(blocks(|block| matches!(block, Block::Images(_))), spec.corruption.len());
     assert!(document.lead().contains("the Bayes limit"), "{}", document.lead());
 }
@@ -224,6 +224,52 @@ fn the_report_leads_with_what_was_found() {
         assert!(parts.iter().all(|part| part.starts_with("the ")), "{found}");
         assert_eq!(found.contains("the best U-Hop"), spec.contenders.contains(&UhopDenseMax));
     }
+}
+
+/// Without noise all is recalled, and with enough of it nothing: a sentence on either would say nothing of the models. The
+/// best other is told no more than U-Hop is.
+#[test]
+fn the_lead_is_about_the_midst_of_levels() {
+    use Contender::{Channel, Manhattan, UhopDenseMax};
+    let mut spec = one_set();
+    spec.axis = uhop_lab::Axis::Level;
+    spec.contenders = vec![Channel, Manhattan, UhopDenseMax];
+    spec.corruption = small().corruption[1..2].to_vec();
+    let levels = spec.corruption[0].levels.clone();
+    assert_eq!(levels.len(), 2);
+    let document = document(&spec);
+    let place = format!("level {}: ", levels[1]);
+    assert!(document.lead().contains(&place), "{}", document.lead());
+    assert!(
+        document.lead().contains("nothing of the corruption (manhattan)"),
+        "{}",
+        document.lead()
+    );
+}
+
+/// What is compared and what the defects are is said, of those that there are.
+#[test]
+fn the_report_says_what_it_compares() {
+    let spec = one_set();
+    let document = document(&spec);
+    let tables: Vec<&uhop_lab::report::Table> = document
+        .sections()
+        .iter()
+        .flat_map(|section| section.blocks())
+        .filter_map(|block| if let Block::Table(table) = block { Some(table) } else { None })
+        .collect();
+    let named = |caption: &str| -> Vec<String> {
+        let table = tables.iter().find(|table| table.caption() == caption).unwrap();
+        table.rows().iter().map(|row| row[0].clone()).collect()
+    };
+    let contenders: Vec<String> = spec.contenders.iter().map(ToString::to_string).collect();
+    assert_eq!(named("What is compared."), contenders);
+    let mut defects: Vec<String> =
+        spec.protocol[0].defects.iter().map(ToString::to_string).collect();
+    let mut found = named("The defects.");
+    defects.sort();
+    found.sort();
+    assert_eq!(found, defects);
 }
 
 #[test]

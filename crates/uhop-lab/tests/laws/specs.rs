@@ -55,11 +55,12 @@ fn what_is_no_specification_is_one_line() {
             "levels: half-mask has no",
         ),
         ("\"beta-outside\"", "\"beta-inside\"", "unknown variant `beta-inside`"),
-        ("name = \"fair\"", "name = \"paper\"", "name: two protocols are called paper"),
+        ("name = \"fair\"", "name = \"paper\"", "protocol: two are called paper"),
+        ("name = \"fair\"", "name = \"bayes\"", "protocol: bayes is what rows of the limit have"),
         ("from = 0.1", "from = 1000.0", "tuned: expected from ≤ to, found 1000 and 100"),
         ("points = 4", "points = 0", "expected a whole number above 0"),
-        ("points = 4", "points = 1001", "tuned: expected at most 1000, found 1001"),
-        ("queries = 3", "queries = 9000000000", "tuned: expected at most 1000000000"),
+        ("points = 4", "points = 1001", "points: expected at most 1000, found 1001"),
+        ("queries = 3", "queries = 9000000000", "queries: expected at most 1000000000"),
         ("title = \"t\"", "title = \" \"", "title: expected one line of text, found \" \""),
         ("title = \"t\"", "title = \"a\\nb\"", "title: expected one line of text"),
         ("seeds = 3", "seeds = 10001", "seeds: expected at most 10000, found 10001"),
@@ -86,6 +87,52 @@ fn what_is_no_specification_is_one_line() {
     let error = Spec::parse(&SMALL.replacen("seeds = 3", "seeds = 0", 1), "s.toml").unwrap_err();
     let line = 1 + SMALL.lines().position(|line| line == "seeds = 3").unwrap();
     assert!(error.to_string().starts_with(&format!("s.toml:{line}: seeds: ")), "{error}");
+}
+
+/// In tables of one line as in those of many, and nowhere what is missing from the whole.
+#[test]
+fn problems_are_where_they_are_written() {
+    let head = SMALL.split_once("[[corruption]]").unwrap().0;
+    let tables = "
+[quick]
+seeds = 1
+";
+    let short = |corruption: &str, protocols: &str| {
+        let top = format!("corruption = [\n  {corruption},\n]\nprotocol = [\n{protocols}]\n");
+        let (before, after) = head.split_once("[stage1]").unwrap();
+        format!("{before}{top}[stage1]{after}{tables}")
+    };
+    let of_one = |corruption: &str| short(corruption, "  { name = \"d1\" },\n");
+    assert!(Spec::parse(&of_one("{ kind = \"half-mask\" }"), "s.toml").is_ok());
+    for (text, part, expected) in [
+        (of_one("{ kind = \"half-mask\", levels = [1.5] }"), "levels = [1.5]", "levels: half-mask"),
+        (of_one("{ kind = \"hlaf-mask\" }"), "hlaf-mask", "kind: unknown variant"),
+        (of_one("{ kind = \"half-mask\", level = [1.5] }"), "half-mask", "level: unknown field"),
+        (
+            of_one("{ kind = \"gaussian-std\", levels = [-1.0] }"),
+            "gaussian-std",
+            "levels: expected",
+        ),
+        (
+            short("{ kind = \"half-mask\" }", "  { name = \"d1\", defects = [\"beta\"] },\n"),
+            "defects =",
+            "defects: unknown variant",
+        ),
+        (
+            short(
+                "{ kind = \"half-mask\" }",
+                "  { name = \"d1\" },\n  { name = \"d1\", defects = [\"beta-outside\"] },\n",
+            ),
+            "protocol = [",
+            "protocol: two are called d1",
+        ),
+    ] {
+        let line = 1 + text.lines().position(|line| line.contains(part)).unwrap();
+        let error = Spec::parse(&text, "s.toml").unwrap_err().to_string();
+        assert!(error.starts_with(&format!("s.toml:{line}: {expected}")), "{error}");
+    }
+    let missing = Spec::parse(&SMALL.replace("[quick]\nseeds = 1\n", ""), "s.toml").unwrap_err();
+    assert_eq!(missing.to_string(), "s.toml:1: missing field `quick`");
 }
 
 /// A longer run on batches does not begin with a shorter one, as `steps` of several numbers would have it.

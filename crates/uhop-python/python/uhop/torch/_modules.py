@@ -341,7 +341,7 @@ def separation_loss(
         average: log mean exp(−t‖φ(u) − φ(v)‖²) over pairs u ≠ v;  max: −t min ‖φ(u) − φ(v)‖²
 
     φ = Φ/‖Φ‖, and 0 where Φ is 0, with Φ the part of `features` that a head compares: heads associate apart, and so
-    each has a loss. The result is the mean over samples and heads.
+    each has a loss. The result is the mean over samples and heads, in `float32` for types of half precision.
 
     stored : `[batch, n_stored, size]`; a `HopfieldLayer` has stored patterns of its own
     stored_mask : which stored patterns are there, `[batch, n_stored]`, true for those; the others are in no pair, a
@@ -363,7 +363,9 @@ def separation_loss(
         )
     if loss not in ("average", "max"):
         raise InvalidInput(f'separation_loss: loss is {loss!r}; it must be "average" or "max"')
-    features = _unit(hopfield._by_heads(hopfield.features(stored)))
+    features = hopfield._by_heads(hopfield.features(stored))
+    # Half precision has no squares of a norm of 256, and no number of pairs of 363 patterns.
+    features = _unit(features.float() if torch.finfo(features.dtype).bits < 32 else features)
     first, second = torch.triu_indices(n, n, offset=1)
     # By differences: 2 − 2⟨u,v⟩ has no digits left where patterns are close.
     square = (features[..., first, :] - features[..., second, :]).square().sum(-1)
