@@ -368,10 +368,10 @@ pub(crate) fn model<T: Scalar>(
     let model = Model::new(similarity, separation, args.beta.unwrap_or(model.beta()))?;
     if named && model.lacks_a_zero() {
         let message = format!(
-            "--polynomial weighs by what scores are above 0, and those of --similarity {} have no such place",
+            "a polynomial weighs by what scores are above 0, and those of {} similarity have no such place",
             model.similarity().name()
         );
-        return Err(Failure::user(message).hint("use --similarity dot or cosine with it"));
+        return Err(Failure::user(message).hint("use dot or cosine with it, or another separation"));
     }
     Ok(model)
 }

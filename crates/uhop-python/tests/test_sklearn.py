@@ -114,7 +114,7 @@ def test_a_refused_fit_leaves_the_one_before():
     model = AssociativeMemory(beta=50.0).fit(X, y)
     model.set_params(similarity="bogus")
     with pytest.raises(uhop.InvalidInput):
-        model.fit(X[:2], ["x", "y"])
+        model.fit(np.eye(5)[:2], ["x", "y"])
     assert model.predict(X).tolist() == y
 
 

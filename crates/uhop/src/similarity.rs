@@ -119,12 +119,9 @@ impl<T: Scalar> Similarity<T> {
             }
             Self::Channel(channel) => {
                 channel.terms().check_patterns(channel.kind(), patterns.view())?;
-                let (keys, biases) = channel.terms().of_patterns(patterns.view());
+                let (keys, biases, peaks) = channel.terms().of_patterns(patterns.view());
                 check_finite("a term", keys.view(), (0, 0))?;
                 let offsets = Some(Offsets::new(biases));
-                let peaks = channel.terms().peaks(patterns.view());
-                let sum = |row: ArrayView1<'_, T>| row.iter().map(|peak| peak.widen()).sum();
-                let peaks = peaks.map(|peaks| peaks.map_axis(Axis(1), sum));
                 let queries = Queries::Channel { channel: channel.clone(), peaks };
                 Kind::TwoSided { keys, offsets, queries }
             }
@@ -172,10 +169,10 @@ enum Kind<T> {
 #[derive(Debug, Clone)]
 enum Queries<T> {
     Map(LinearMap<T>),
-    /// With the largest that the score of each pattern can be, where it is not 0.
+    /// With the largest that the score of each pattern can be, but for what a query adds.
     Channel {
         channel: Channel,
-        peaks: Option<Array1<f64>>,
+        peaks: Array1<f64>,
     },
 }
 
@@ -332,8 +329,8 @@ impl<T: Scalar> Keys<T> {
     /// Turns products into log-likelihoods, up to a number of each query.
     ///
     /// A product, a bias and a constant of 10⁸ are the parts of a score near the largest that it can be, of which `f32`
-    /// keeps no digit. A sum that does not say by how much it is below that is of a pattern that may be the one: it is
-    /// computed directly.
+    /// keeps no digit. A sum that does not say by how much it is below that is computed directly; the others have the
+    /// rounding of the product, a quarter at most of what they are below it.
     fn likelihoods(
         &self,
         channel: &Channel,
@@ -347,13 +344,18 @@ impl<T: Scalar> Keys<T> {
             let unclear = self.unclear_above(channel, states, row);
             for (score, pattern) in scores.iter_mut().zip(patterns.clone()) {
                 let sum = score.widen() + self.offset(pattern) + constant;
-                let direct = (sum > self.peak(pattern) + unclear).then(|| {
+                let direct = self.is_unclear(sum, pattern, unclear).then(|| {
                     let pattern = self.patterns.view().slice_move(s![pattern, ..]);
                     channel.terms().direct(pattern, query, |_| true)
                 });
                 *score = T::narrow(direct.flatten().unwrap_or(sum));
             }
         }
+    }
+
+    /// Whether a sum says too little, with what [`unclear_above`](Self::unclear_above) has for its query.
+    fn is_unclear(&self, sum: f64, pattern: usize, unclear_above: f64) -> bool {
+        sum > self.peak(pattern) + unclear_above
     }
 
     /// A sum larger than this and the peak of its pattern says too little: below it what rounding can do is a quarter of

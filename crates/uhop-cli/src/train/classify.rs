@@ -337,9 +337,12 @@ fn keep_rows(args: &TrainClassifyArgs, all: &[(Contender, u64, PathBuf)]) -> Res
                 "name all models and seeds that it has, or choose another folder with --out DIR",
             ),
         },
-        Some(there) if there.iter().all(|one| own.contains(one)) => (
-            format!("{} is there already, of these models and seeds", path.display()),
-            "go on with --resume, or choose another folder with --out DIR",
+        Some(there) if !there.is_empty() && there.iter().all(|one| own.contains(one)) => (
+            format!(
+                "{} is there already, of these models and seeds, without their checkpoints",
+                path.display()
+            ),
+            "choose another folder with --out DIR, or remove it to train anew",
         ),
         Some(_) => (
             format!("{} is there already, of another training", path.display()),

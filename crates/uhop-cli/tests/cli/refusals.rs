@@ -256,11 +256,11 @@ fn a_polynomial_asks_for_scores_with_a_zero() {
     let retrieve = ["retrieve", "p.npy", "q.npy", "-o", "o.npy", "--polynomial", "3"];
     for similarity in ["euclidean", "manhattan"] {
         let output = run(folder.path(), &[&retrieve[..], &["--similarity", similarity]].concat());
-        assert_refused(&output, &format!("those of --similarity {similarity} have no such place"));
+        assert_refused(&output, &format!("those of {similarity} similarity have no such place"));
     }
     let channel = ["--similarity", "channel", "--half-mask"];
     let output = run(folder.path(), &[&retrieve[..], &channel].concat());
-    assert_refused(&output, "those of --similarity channel have no such place");
+    assert_refused(&output, "those of channel similarity have no such place");
     let cosine = run(folder.path(), &[&retrieve[..], &["--similarity", "cosine"]].concat());
     assert_eq!(cosine.status.code(), Some(0), "{}", stderr(&cosine));
 }
@@ -422,7 +422,7 @@ fn results_of_something_else_are_kept() {
     fs::rename(&checkpoint, here.join("away")).unwrap();
     let same = train("dense", &[]);
     assert_refused(&same, "rows.csv is there already, of these models and seeds");
-    assert!(stderr(&same).contains("go on with --resume"), "{}", stderr(&same));
+    assert!(stderr(&same).contains("or remove it to train anew"), "{}", stderr(&same));
     fs::rename(here.join("away"), &checkpoint).unwrap();
     assert_refused(&train("sparse", &[]), "rows.csv is there already, of another training");
     assert_refused(

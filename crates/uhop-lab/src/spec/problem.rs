@@ -36,8 +36,9 @@ impl Problem {
     pub(crate) fn at_key(file: &str, text: &str, key: &str, problem: String) -> Self {
         let starts = |line: &str| line.trim_start().trim_start_matches('[').starts_with(key);
         let has = |line: &str| {
-            let words = line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'));
-            !line.trim_start().starts_with('#') && words.into_iter().any(|word| word == key)
+            let ends_with_it = |before: &str| before.rsplit(['{', ',', ' ']).next() == Some(key);
+            let mut befores = line.match_indices('=').map(|(place, _)| line[..place].trim_end());
+            !line.trim_start().starts_with('#') && befores.any(ends_with_it)
         };
         let line = text.lines().position(starts).or_else(|| text.lines().position(has));
         let line = line.map_or(1, |i| i + 1);

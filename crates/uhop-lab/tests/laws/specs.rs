@@ -131,6 +131,12 @@ seeds = 1
         let error = Spec::parse(&text, "s.toml").unwrap_err().to_string();
         assert!(error.starts_with(&format!("s.toml:{line}: {expected}")), "{error}");
     }
+    // Words of a title are no keys.
+    let titled =
+        of_one("{ kind = \"half-mask\", levels = [1.5] }").replace("\"t\"", "\"all levels\"");
+    let line = 1 + titled.lines().position(|line| line.contains("levels = [1.5]")).unwrap();
+    let error = Spec::parse(&titled, "s.toml").unwrap_err().to_string();
+    assert!(error.starts_with(&format!("s.toml:{line}: levels: half-mask")), "{error}");
     let missing = Spec::parse(&SMALL.replace("[quick]\nseeds = 1\n", ""), "s.toml").unwrap_err();
     assert_eq!(missing.to_string(), "s.toml:1: missing field `quick`");
 }

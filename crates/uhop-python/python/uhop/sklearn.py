@@ -62,12 +62,23 @@ class AssociativeMemory(ClassifierMixin, TransformerMixin, BaseEstimator):
         self.threads = threads
 
     def fit(self, X: Any, y: Any = None) -> AssociativeMemory:
-        """Stores the rows of X, `[n_samples, n_features]`, with labels if there are any."""
+        """Stores the rows of X, `[n_samples, n_features]`, with labels if there are any. A refused fit leaves the one before."""
+        before = self.__dict__.copy()
+        try:
+            return self._fit(X, y)
+        except Exception:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    def _fit(self, X: Any, y: Any) -> AssociativeMemory:
         if y is None:
             X = validate_data(self, X, dtype=[np.float64, np.float32])
+            self.__dict__.pop("classes_", None)
         else:
             X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
             check_classification_targets(y)
+            self.classes_, self.labels_ = np.unique(y, return_inverse=True)
         is_learned, is_channel = self.loss is not None, self.similarity == "channel"
         if self.corruption is not None and not is_learned and not is_channel:
             raise InvalidInput(
@@ -85,11 +96,7 @@ class AssociativeMemory(ClassifierMixin, TransformerMixin, BaseEstimator):
         )
         if self.loss is not None:
             memory.fit(self.loss, beta=self.beta, seed=self.seed, corruption=self.corruption, threads=self.threads)
-        # Together, and last: a refused fit leaves the one before as it was.
         self.memory_ = memory
-        self.__dict__.pop("classes_", None)
-        if y is not None:
-            self.classes_, self.labels_ = np.unique(y, return_inverse=True)
         return self
 
     def transform(self, X: Any) -> Array:

@@ -95,29 +95,33 @@ impl Terms {
         self.n_terms
     }
 
-    /// g of every entry of every pattern, `[n_patterns, n_terms · n_visible]`, and the sum of b of each,
-    /// `[n_patterns]`.
+    /// g of every entry of every pattern, `[n_patterns, n_terms · n_visible]`, and of each the sums of b and of the
+    /// [`peaks`](Self::peaks), `[n_patterns]`.
     pub(crate) fn of_patterns<T: Scalar>(
         &self,
         rows: ArrayView2<'_, T>,
-    ) -> (Array2<T>, Array1<f64>) {
+    ) -> (Array2<T>, Array1<f64>, Array1<f64>) {
         let mut features = self.room(rows);
         let mut biases = Array1::zeros(rows.nrows());
+        let mut peaks = Array1::zeros(rows.nrows());
         features
             .axis_iter_mut(Axis(0))
             .into_par_iter()
             .zip(rows.axis_iter(Axis(0)))
             .zip(biases.axis_iter_mut(Axis(0)))
-            .for_each(|((mut features, row), mut bias)| {
+            .zip(peaks.axis_iter_mut(Axis(0)))
+            .for_each(|(((mut features, row), mut bias), mut peak)| {
                 let features = features.as_slice_mut().expect("a row of a fresh array");
-                let mut sum = 0.0;
+                let (mut sum, mut largest) = (0.0, 0.0);
                 self.each(row, features, |x, terms| {
                     sum += self.bias(x);
+                    largest += self.peak_of(x);
                     self.of_pattern(x, terms);
                 });
                 bias.fill(sum);
+                peak.fill(largest);
             });
-        (features, biases)
+        (features, biases, peaks)
     }
 
     /// h of every entry of every query, `[n_queries, n_terms · n_visible]`.
@@ -140,8 +144,15 @@ impl Terms {
     /// The largest that a pattern's part of each visible entry of a score can be, `[n_patterns, n_visible]`: where a
     /// density is above 1, its logarithm is above 0. Nothing where it is 0 for all.
     pub(crate) fn peaks<T: Scalar>(&self, rows: ArrayView2<'_, T>) -> Option<Array2<T>> {
-        let Law::Calibrated { means, variances } = &self.law else { return None };
-        Some(self.of_entries(rows, |x| -0.5 * normal(means, variances, x).1.ln()))
+        matches!(self.law, Law::Calibrated { .. })
+            .then(|| self.of_entries(rows, |x| self.peak_of(x)))
+    }
+
+    fn peak_of(&self, x: f64) -> f64 {
+        match &self.law {
+            Law::Calibrated { means, variances } => -0.5 * normal(means, variances, x).1.ln(),
+            _ => 0.0,
+        }
     }
 
     /// The largest that a score for the query of these features can be, but for the [`peaks`](Self::peaks).

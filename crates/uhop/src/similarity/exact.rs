@@ -122,9 +122,7 @@ impl<T: Scalar> Keys<T> {
     /// The largest that a score of this pattern can be, but for what the query adds.
     pub(super) fn peak(&self, pattern: usize) -> f64 {
         match &self.kind {
-            Kind::TwoSided { queries: Queries::Channel { peaks: Some(peaks), .. }, .. } => {
-                peaks[pattern]
-            }
+            Kind::TwoSided { queries: Queries::Channel { peaks, .. }, .. } => peaks[pattern],
             _ => 0.0,
         }
     }
@@ -215,7 +213,7 @@ mod tests {
                 let unclear = keys.unclear_above(&channel, &states, row);
                 let is_unclear = |&pattern: &usize| {
                     let score = keys.exact_score(&states, row, pattern).expect("a score");
-                    score.widen() > keys.peak(pattern) + unclear
+                    keys.is_unclear(score.widen(), pattern, unclear)
                 };
                 let found: Vec<usize> = (0..n).filter(is_unclear).collect();
                 assert_eq!(found, [row], "{channel}");
