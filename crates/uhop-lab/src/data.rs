@@ -1,6 +1,8 @@
 //! The images that memories are drawn from.
 
+use std::collections::HashMap;
 use std::error::Error as _;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::Path;
 
@@ -153,8 +155,8 @@ impl DataSet {
         (self.name.clone(), self.fingerprint.clone())
     }
 
-    /// A memory set: `n_patterns` images without repetition, by a seed. With the same seed a smaller
-    /// set is the start of a larger one.
+    /// A memory set: `n_patterns` images by a seed, no two of them alike, as some data sets hold an image twice, which
+    /// nothing can tell apart. With the same seed a smaller set is the start of a larger one.
     ///
     /// ```
     /// let digits = uhop_lab::DataSet::sample();
@@ -165,7 +167,7 @@ impl DataSet {
     /// ```
     ///
     /// # Errors
-    /// [`is_input`](Error::is_input) when there are not as many images, or `n_patterns` is 0.
+    /// [`is_input`](Error::is_input) when there are not as many different images, or `n_patterns` is 0.
     pub fn draw(&self, n_patterns: usize, seed: u64) -> Result<Patterns<f32>> {
         if n_patterns > self.n_images() {
             let problem = format!("it has {} images, {n_patterns} are asked for", self.n_images());
@@ -173,8 +175,33 @@ impl DataSet {
         }
         let mut order: Vec<usize> = (0..self.n_images()).collect();
         order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-        Patterns::new(self.rows.select(Axis(0), &order[..n_patterns]))
+        let mut drawn = Vec::with_capacity(n_patterns);
+        let mut alike: HashMap<u64, Vec<usize>> = HashMap::new();
+        for image in order {
+            if drawn.len() == n_patterns {
+                break;
+            }
+            let alike = alike.entry(self.hash_of(image)).or_default();
+            if !alike.iter().any(|&other| self.rows.row(other) == self.rows.row(image)) {
+                alike.push(image);
+                drawn.push(image);
+            }
+        }
+        if drawn.len() < n_patterns {
+            let n_different = drawn.len();
+            let problem =
+                format!("it has {n_different} different images, {n_patterns} are asked for");
+            return Err(Error::data(&self.name, problem));
+        }
+        Patterns::new(self.rows.select(Axis(0), &drawn))
             .map_err(|error| Error::memory(&self.name, error))
+    }
+
+    /// Equal images have the same: -0 is 0.
+    fn hash_of(&self, image: usize) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.rows.row(image).iter().for_each(|x| (x + 0.0).to_bits().hash(&mut hasher));
+        hasher.finish()
     }
 }
 

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use ndarray::Array2;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use uhop_lab::report::{self, Block, Document, ImageGrid};
@@ -270,6 +271,26 @@ fn the_report_says_what_it_compares() {
     defects.sort();
     found.sort();
     assert_eq!(found, defects);
+}
+
+/// Nothing can tell two equal images apart, and the max loss refuses them.
+#[test]
+fn no_memory_set_holds_an_image_twice() {
+    let rows = |n_images: usize| {
+        Array2::from_shape_fn((n_images, 6), |(i, j)| ((i % 20 * 7 + j * 5) % 41) as f32 / 41.0)
+    };
+    let data = |n_images| DataSet::new("twice", "made up", (2, 3, 1), rows(n_images)).unwrap();
+    let twice = data(40);
+    for seed in 0..5 {
+        let drawn = twice.draw(20, seed).unwrap();
+        let rows = drawn.view();
+        let drawn: Vec<_> = rows.outer_iter().collect();
+        assert!((1..20).all(|i| !drawn[..i].contains(&drawn[i])), "{seed}");
+        // A smaller set is its start still.
+        assert_eq!(twice.draw(9, seed).unwrap().view().row(8), drawn[8]);
+    }
+    let error = twice.draw(21, 0).unwrap_err().to_string();
+    assert!(error.contains("it has 20 different images, 21 are asked for"), "{error}");
 }
 
 #[test]
