@@ -533,3 +533,11 @@ def test_bad_input_is_one_clear_line(call, line):
     with pytest.raises(uhop.InvalidInput, match=line) as caught:
         call(uhop.Memory(np.eye(2)))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("similarity", ["euclidean", "manhattan"])
+def test_a_polynomial_asks_for_scores_with_a_zero(similarity):
+    cube = uhop.Separation.polynomial(3)
+    with pytest.raises(uhop.InvalidInput, match=f"those of {similarity} similarity have no such place"):
+        uhop.Memory(np.eye(3), similarity=similarity, separation=cube)
+    assert uhop.Memory(np.eye(3), similarity="cosine", separation=cube).retrieve(np.eye(3)).shape == (3, 3)
