@@ -46,8 +46,8 @@ impl<T: Scalar> Keys<T> {
 
     /// The most by which a score of this state can differ from its exact one when it comes from a
     /// product: γ = (dim + 4)·ε of ‖k‖‖x‖, of each term apart for channels, and of ½‖k‖² + ½‖x‖² for distances;
-    /// twice what summing in any order can lose, for what the terms of a row add. A bias b and a constant c add ε·(|b| + |c|), as the sum
-    /// with them is rounded to `T` on either way. And dim products that may underflow.
+    /// twice what summing in any order can lose, for what the terms of a row add. A bias b and a constant c add
+    /// ε·(|b| + |c|), as the sum with them is rounded to `T` on either way. And dim products that may underflow.
     pub(crate) fn product_error(&self, states: &Prepared<'_, T>, row: usize) -> f64 {
         let state = states.rows().slice_move(s![row, ..]);
         let gamma = (state.len() + 4) as f64 * T::epsilon().widen();
