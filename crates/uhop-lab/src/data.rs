@@ -33,6 +33,13 @@ pub struct DataSet {
 /// Numbers of all images of a data set, unless its memories need more: 200 MB.
 const LARGEST: usize = 50_000_000;
 
+/// Images of `dim` numbers to read for memories of up to `largest` patterns: half as many again, so that memory sets of
+/// two seeds differ, and images that are held twice do not use them up.
+fn n_read(dim: usize, largest: usize) -> usize {
+    let needed = largest.saturating_add(largest.div_ceil(2));
+    (LARGEST / dim).max(needed).max(1)
+}
+
 impl DataSet {
     /// The built-in digits.
     ///
@@ -52,8 +59,8 @@ impl DataSet {
     /// The data sets in a folder that an experiment is for: the training images where they are
     /// there, the test images else. Sets that are not there are left out.
     ///
-    /// Of large sets only the first images are read, as many as make 200 MB or the experiment stores;
-    /// the provenance says so.
+    /// Of large sets only the first images are read, as many as make 200 MB or half as many again as the
+    /// experiment stores; the provenance says so.
     ///
     /// # Errors
     /// [`is_input`](Error::is_input) when none is there, or one cannot be read.
@@ -62,12 +69,12 @@ impl DataSet {
         those_there(&spec.datasets, |dataset| Self::load(folder, dataset, largest))
     }
 
-    /// One data set in a folder, of which `largest` images are stored at once.
+    /// One data set in a folder, of which up to `largest` images are stored at once.
     pub(crate) fn load(folder: &Path, dataset: Dataset, largest: usize) -> uhop_data::Result<Self> {
         let shape = dataset.shape();
         let (height, width) = (shape.height as usize, shape.width as usize);
         let channels = shape.colour.n_values();
-        let limit = (LARGEST / (height * width * channels)).max(largest).max(1);
+        let limit = n_read(height * width * channels, largest);
         let images = match dataset.load(folder, Split::Train, Some(limit)) {
             Err(error) if is_missing(&error) => {
                 // Of the two the error about the training images is the one to report.
@@ -250,4 +257,21 @@ pub(crate) fn fingerprint(words: &str, images: &[&Array2<f32>]) -> String {
 fn is_missing(error: &uhop_data::Error) -> bool {
     let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     cause.is_some_and(|cause| cause.kind() == io::ErrorKind::NotFound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of Tiny ImageNet with memories of 10,000 exactly 10,000 were read once: every seed drew the same set, or
+    /// none, as one of them is held twice.
+    #[test]
+    fn memory_sets_of_all_that_is_read_are_not_asked_for() {
+        for (dim, largest) in [(784, 10_000), (3072, 10_000), (12_288, 2000), (12_288, 10_000)] {
+            assert!(2 * n_read(dim, largest) >= 3 * largest, "{dim} {largest}");
+        }
+        assert_eq!(n_read(12_288, 10_001), 15_002);
+        assert_eq!((n_read(3072, 10), n_read(LARGEST + 1, 0)), (16_276, 1));
+        assert_eq!(n_read(1, usize::MAX), usize::MAX);
+    }
 }
