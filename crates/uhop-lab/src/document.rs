@@ -48,6 +48,10 @@ pub fn document(run: &Run<'_>, finished: &Finished, command: &str) -> Result<Doc
     for data in run.data {
         document = document.with_fact(data.name(), data.provenance());
     }
+    for missing in spec.missing(run.data) {
+        let what = "what the experiment is for, but did not run on";
+        document = document.with_fact(missing.name(), what);
+    }
     for (dataset, n_patterns) in &finished.left_out {
         let why = format!("{n_patterns} patterns of {dataset}: it has not as many images");
         document = document.with_fact("left out", why);

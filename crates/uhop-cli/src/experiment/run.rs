@@ -79,6 +79,13 @@ fn recall(args: &ExperimentRunArgs) -> Result<(), Failure> {
     for set in &data {
         console.note(&format!("{}: {}", set.name(), set.provenance()));
     }
+    for missing in spec.missing(&data) {
+        let folder = "name the folder it is in with --data DIR";
+        console.note(&format!(
+            "{}: what the experiment is for, but does not run on; {folder}",
+            missing.name()
+        ));
+    }
     let out = folder(args);
     let run = Run { spec: &spec, data: &data, out: &out, jobs: jobs(args) };
     let begun = Instant::now();

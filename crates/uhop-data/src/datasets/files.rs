@@ -54,8 +54,12 @@ pub(super) fn find(dataset: Dataset, folder: &Path, split: Split) -> Result<File
             }
         }
     }
-    let missing = io::Error::new(io::ErrorKind::NotFound, Problem::Missing { dataset, split });
-    Err(Error::io(missing).at(folder))
+    let problem = if folder.is_dir() {
+        Problem::Missing { dataset, split }
+    } else {
+        Problem::NoFolder { dataset, split }
+    };
+    Err(Error::io(io::Error::new(io::ErrorKind::NotFound, problem)).at(folder))
 }
 
 impl Layout {

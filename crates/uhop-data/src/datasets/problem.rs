@@ -11,6 +11,13 @@ pub(crate) enum Problem {
         dataset.files(*split).join(" or ")
     )]
     Missing { dataset: Dataset, split: Split },
+    #[error(
+        "there is no such folder: expected one with the {split} images of {}, {}, or with a folder {dataset} that has \
+         them; put the files there or name another folder",
+        dataset.title(),
+        dataset.files(*split).join(" or ")
+    )]
+    NoFolder { dataset: Dataset, split: Split },
     #[error("no labels of these images: expected {expected} beside them; put it there")]
     MissingLabels { expected: String },
     #[error(

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uhop_data::datasets::Dataset;
 
+use crate::data::DataSet;
 use crate::error::Result;
 use crate::measure::BAYES;
 pub use check::{MOST_SEEDS, MOST_WIDTH};
@@ -179,6 +180,20 @@ impl Spec {
             Some((name, text)) => Self::parse(text, &format!("{name}.toml")),
             None => Err(Problem::Unknown { name: name.to_owned() }.into()),
         }
+    }
+
+    /// The data sets it is for that are not among these.
+    ///
+    /// ```
+    /// use uhop_lab::{DataSet, Spec};
+    ///
+    /// let missing = Spec::shipped("noise-cifar10")?.missing(&[DataSet::sample()]);
+    /// assert_eq!(missing.iter().map(|set| set.name()).collect::<Vec<_>>(), ["cifar10"]);
+    /// # Ok::<(), uhop_lab::Error>(())
+    /// ```
+    pub fn missing(&self, data: &[DataSet]) -> Vec<Dataset> {
+        let is_there = |wanted: &&Dataset| data.iter().any(|set| set.name() == wanted.name());
+        self.datasets.iter().filter(|wanted| !is_there(wanted)).copied().collect()
     }
 
     /// Queries of a memory of this size.

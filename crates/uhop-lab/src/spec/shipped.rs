@@ -16,6 +16,10 @@ pub(super) const SPECS: &[(&str, &str)] = &[
         "memory-size-large-tiny-imagenet",
         include_str!("../../specs/memory-size-large-tiny-imagenet.toml"),
     ),
+    (
+        "memory-size-largest-tiny-imagenet",
+        include_str!("../../specs/memory-size-largest-tiny-imagenet.toml"),
+    ),
     ("noise", include_str!("../../specs/noise.toml")),
     ("noise-cifar10", include_str!("../../specs/noise-cifar10.toml")),
     ("noise-tiny-imagenet", include_str!("../../specs/noise-tiny-imagenet.toml")),

@@ -248,6 +248,20 @@ fn the_lead_is_about_the_midst_of_levels() {
     );
 }
 
+/// An experiment on photographs that was given none runs on digits under its own title: what it did not run on is said.
+#[test]
+fn the_report_says_what_it_did_not_run_on() {
+    let spec = one_set();
+    let said = |data: &DataSet| {
+        let document = document_of(&spec, data, tempfile::tempdir().unwrap().path());
+        document.facts().iter().any(|(name, what)| name == "mnist" && what.contains("did not run"))
+    };
+    assert!(said(&noise()));
+    let (height, width, channels) = noise().image_shape();
+    let rows = noise().draw(8, 0).unwrap().view().to_owned();
+    assert!(!said(&DataSet::new("mnist", "made up", (height, width, channels), rows).unwrap()));
+}
+
 /// What is compared and what the defects are is said, of those that there are.
 #[test]
 fn the_report_says_what_it_compares() {
