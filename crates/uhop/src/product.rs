@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 
 use crate::scalar::Scalar;
@@ -13,26 +13,41 @@ use crate::vector_state;
 /// The fewest rows of a result that one task computes.
 pub(crate) const TILE: usize = 64;
 
-/// Rows of a result of `n_rows` that one task computes: more of them, since each task packs the other matrix
-/// anew, as long as there are eight tasks. By `n_rows` alone, and each task is sequential: the result does not
+/// Of `n` rows, or columns, of a result those that one task computes: more of them, since each task packs the other
+/// matrix anew, as long as there are eight tasks. By `n` alone, and each task is sequential: the result does not
 /// depend on the number of threads.
-pub(crate) fn tile(n_rows: usize) -> usize {
-    (n_rows / 8 / TILE * TILE).clamp(TILE, 4 * TILE)
+pub(crate) fn tile(n: usize) -> usize {
+    (n / 8 / TILE * TILE).clamp(TILE, 4 * TILE)
 }
 
-/// `A · B` for `A` of shape `[m, k]` and `B` of shape `[k, n]`, by the threads there are.
+/// `A · B` for `A` of shape `[m, k]` and `B` of shape `[k, n]`, by the threads there are. Tasks share the longer side of
+/// the result, so that what each packs anew is the smaller matrix.
 pub(crate) fn product<T: Scalar>(a: ArrayView2<'_, T>, b: ArrayView2<'_, T>) -> Array2<T> {
     debug_assert_eq!(a.ncols(), b.nrows());
-    let mut result = Array2::zeros((a.nrows(), b.ncols()));
+    let (m, n) = (a.nrows(), b.ncols());
+    let mut result = Array2::zeros((m, n));
     if result.is_empty() {
         return result;
     }
     let (a, b) = (Operand::new(a), Operand::new(b));
     let (a, b) = (a.as_mat(), b.as_mat());
-    let tile = tile(a.nrows());
-    result.axis_chunks_iter_mut(Axis(0), tile).into_par_iter().enumerate().for_each(|(i, rows)| {
-        let a = a.subrows(i * tile, rows.nrows());
-        multiply(rows, Accum::Replace, T::one(), a, b);
+    let (is_wide, longer) = (n > m, m.max(n));
+    let tile = tile(longer);
+    let (mut parts, mut rest) = (Vec::new(), whole(result.view_mut()));
+    for start in (0..longer).step_by(tile) {
+        let size = tile.min(longer - start);
+        let (part, after) =
+            if is_wide { rest.split_at_col_mut(size) } else { rest.split_at_row_mut(size) };
+        parts.push(part);
+        rest = after;
+    }
+    parts.into_par_iter().enumerate().for_each(|(i, part)| {
+        let (a, b) = if is_wide {
+            (a, b.subcols(i * tile, part.ncols()))
+        } else {
+            (a.subrows(i * tile, part.nrows()), b)
+        };
+        multiply(part, Accum::Replace, T::one(), a, b);
     });
     result
 }
@@ -43,7 +58,8 @@ pub(crate) fn product_into<T: Scalar>(
     a: ArrayView2<'_, T>,
     b: ArrayView2<'_, T>,
 ) {
-    multiply(result, Accum::Replace, T::one(), Operand::new(a).as_mat(), Operand::new(b).as_mat());
+    let (a, b) = (Operand::new(a), Operand::new(b));
+    multiply(whole(result), Accum::Replace, T::one(), a.as_mat(), b.as_mat());
 }
 
 /// Adds `A · B` to the rows of `result`, which are contiguous, in this thread.
@@ -62,21 +78,26 @@ pub(crate) fn add_scaled_product<T: Scalar>(
     a: ArrayView2<'_, T>,
     b: ArrayView2<'_, T>,
 ) {
-    multiply(result, Accum::Add, factor, Operand::new(a).as_mat(), Operand::new(b).as_mat());
+    let (a, b) = (Operand::new(a), Operand::new(b));
+    multiply(whole(result), Accum::Add, factor, a.as_mat(), b.as_mat());
 }
 
 fn multiply<T: Scalar>(
-    mut result: ArrayViewMut2<'_, T>,
+    result: MatMut<'_, T>,
     accum: Accum,
     factor: T,
     a: MatRef<'_, T>,
     b: MatRef<'_, T>,
 ) {
-    let (m, n) = result.dim();
-    let rows = result.as_slice_mut().expect("rows of a fresh array are contiguous");
-    let rows = MatMut::from_row_major_slice_mut(rows, m, n);
-    matmul(rows, accum, a, b, factor, Par::Seq);
+    matmul(result, accum, a, b, factor, Par::Seq);
     vector_state::clear();
+}
+
+/// Of a matrix whose rows are contiguous.
+fn whole<T: Scalar>(result: ArrayViewMut2<'_, T>) -> MatMut<'_, T> {
+    let (m, n) = result.dim();
+    let rows = result.into_slice().expect("rows of a fresh array are contiguous");
+    MatMut::from_row_major_slice_mut(rows, m, n)
 }
 
 /// A matrix in one of the two contiguous layouts; anything else is copied once.
@@ -131,7 +152,8 @@ mod tests {
         #[test]
         fn equals_the_naive_product(
             m in prop::sample::select(vec![1, 2, TILE - 1, TILE, TILE + 1, 2 * TILE + 3, 16 * TILE + 1]),
-            n in 1usize..20, k in 1usize..30, seed: u64,
+            n in prop::sample::select(vec![1, 2, 19, TILE + 1, 8 * TILE + 1, 16 * TILE + 3]),
+            k in 1usize..30, seed: u64,
         ) {
             let (a, b) = (matrix(m, k, seed), matrix(k, n, seed ^ 1));
             let naive = Array2::from_shape_fn((m, n), |(i, j)| {
@@ -156,12 +178,15 @@ mod tests {
 
     #[test]
     fn bits_do_not_depend_on_the_number_of_threads() {
-        let (a, b) = (matrix(3 * TILE + 5, 70, 3).mapv(|x| x as f32), matrix(70, 33, 4));
-        let b = b.mapv(|x| x as f32);
-        let with = |threads| {
-            crate::threads::Threads::new(threads).unwrap().install(|| product(a.view(), b.view()))
-        };
-        assert_eq!(with(1), with(2));
-        assert_eq!(with(1), with(5));
+        for (m, n) in [(3 * TILE + 5, 33), (33, 3 * TILE + 5)] {
+            let (a, b) = (matrix(m, 70, 3).mapv(|x| x as f32), matrix(70, n, 4));
+            let b = b.mapv(|x| x as f32);
+            let with = |threads| {
+                let threads = crate::threads::Threads::new(threads).unwrap();
+                threads.install(|| product(a.view(), b.view()))
+            };
+            assert_eq!(with(1), with(2));
+            assert_eq!(with(1), with(5));
+        }
     }
 }
