@@ -216,7 +216,8 @@ impl<T: Scalar> Screen<T> {
             let unit = norm.max(self.least);
             let unit = if unit == 0.0 { 1.0 } else { unit };
             let constant = keys.constant(states, row);
-            if !is_in_range::<T>(unit)
+            if !norm.is_finite()
+                || !is_in_range::<T>(unit)
                 || self.unit * unit < T::min_positive_value().widen()
                 || 4.0 * (self.unit * unit + constant.abs()) > T::max_value().widen()
             {

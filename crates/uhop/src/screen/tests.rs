@@ -203,6 +203,12 @@ proptest! {
     }
 }
 
+/// Features of a state that overflow both ways are no numbers, and neither is their norm: it was taken for 0.
+#[test]
+fn features_that_are_no_numbers_have_no_bounds() {
+    hard_rows_stay_below::<f64>((1, 64), [(64, 464), (648, 1048)], 1_084_043_633_184_002_291);
+}
+
 /// A code is exact when there is but one entry: nothing but the slack is above the score.
 #[test]
 fn rounding_of_scores_stays_below() {
