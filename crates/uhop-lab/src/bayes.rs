@@ -89,25 +89,30 @@ impl Likelihood {
             _ => None,
         };
         let mut posterior = Array2::zeros((queries.nrows(), patterns.nrows()));
-        posterior.axis_iter_mut(Axis(0)).into_par_iter().enumerate().try_for_each(
-            |(i, mut weights)| {
-                let query = queries.row(i);
-                let logs: Vec<f64> = match &folded {
-                    Some(folded) => folded.logs(query),
-                    None => patterns.outer_iter().map(|row| self.log(row, query)).collect(),
-                };
+        let blocks = posterior.axis_chunks_iter_mut(Axis(0), BLOCK).into_par_iter();
+        let blocks = blocks.zip(queries.axis_chunks_iter(Axis(0), BLOCK)).enumerate();
+        blocks.try_for_each(|(block, (mut weights, queries))| {
+            let logs = match &folded {
+                Some(folded) => folded.logs(queries),
+                None => Array2::from_shape_fn(weights.dim(), |(i, mu)| {
+                    self.log(patterns.row(mu), queries.row(i))
+                }),
+            };
+            for (i, (mut weights, logs)) in
+                weights.outer_iter_mut().zip(logs.outer_iter()).enumerate()
+            {
                 let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                 if largest == f64::NEG_INFINITY {
                     let problem = "it comes from none of the patterns by this corruption";
-                    return Err(Error::data(format!("query {i}"), problem));
+                    return Err(Error::data(format!("query {}", block * BLOCK + i), problem));
                 }
                 let total: f64 = logs.iter().map(|log| (log - largest).exp()).sum();
-                for (weight, log) in weights.iter_mut().zip(&logs) {
+                for (weight, log) in weights.iter_mut().zip(logs) {
                     *weight = ((log - largest).exp() / total) as f32;
                 }
-                Ok(())
-            },
-        )?;
+            }
+            Ok(())
+        })?;
         Ok(posterior)
     }
 
@@ -173,6 +178,9 @@ fn replaced(
         .sum()
 }
 
+/// How many queries are looked up at once: what is known of a number of a pattern lies together for all of them.
+const BLOCK: usize = 8;
+
 /// Patterns under folded noise. Images have few values, so that each value of a column is looked at once,
 /// whichever patterns have it.
 struct Folded {
@@ -202,11 +210,28 @@ impl Folded {
         Self { lit, of_patterns }
     }
 
-    /// ln P(query | pattern) of each pattern, up to a number that is the same for all.
-    fn logs(&self, query: ArrayView1<'_, f32>) -> Vec<f64> {
-        let logs: Vec<f64> = self.lit.iter().map(|lit| lit.log(f64::from(query[lit.j]))).collect();
-        let of_pattern = |places: &Vec<usize>| places.iter().map(|&place| logs[place]).sum();
-        self.of_patterns.iter().map(of_pattern).collect()
+    /// ln P(query | pattern) of each of at most a block of queries and each pattern, up to a number that is the
+    /// same for all patterns.
+    fn logs(&self, queries: ArrayView2<'_, f32>) -> Array2<f64> {
+        let of_lit = |lit: &Lit| {
+            let mut logs = [0.0; BLOCK];
+            for (log, &q) in logs.iter_mut().zip(queries.column(lit.j)) {
+                *log = lit.log(f64::from(q));
+            }
+            logs
+        };
+        let logs: Vec<[f64; BLOCK]> = self.lit.iter().map(of_lit).collect();
+        let mut sums = Array2::zeros((queries.nrows(), self.of_patterns.len()));
+        for (mut sums, places) in sums.axis_iter_mut(Axis(1)).zip(&self.of_patterns) {
+            let mut totals = [0.0; BLOCK];
+            for &place in places {
+                for (total, log) in totals.iter_mut().zip(&logs[place]) {
+                    *total += log;
+                }
+            }
+            sums.iter_mut().zip(totals).for_each(|(sum, total)| *sum = total);
+        }
+        sums
     }
 }
 
