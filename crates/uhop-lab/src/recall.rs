@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ndarray::{Array1, Array2, ArrayView2, s};
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use uhop::{Keys, LinearMap, Patterns, Similarity, metrics, readout};
 use uhop_data::Corruption;
 
@@ -320,6 +320,13 @@ impl<'m, 'a> Cell<'m, 'a> {
         let weights = parts.separation.weights(scores.view()).map_err(failed)?.weights;
         let outer = if outside { beta } else { 1.0 };
         let weights = weights.mapv(|weight| (outer * weight) as f32);
+        // A large β leaves weight to few patterns.
+        let held = |column: &usize| weights.column(*column).iter().any(|&weight| weight != 0.0);
+        let held: Vec<usize> = (0..weights.ncols()).filter(held).collect();
+        if (1..weights.ncols() / 2).contains(&held.len()) {
+            let (weights, values) = (weights.select(Axis(1), &held), values.select(Axis(0), &held));
+            return readout(weights.view(), values.view()).map_err(failed);
+        }
         readout(weights.view(), values).map_err(failed)
     }
 
@@ -381,9 +388,11 @@ fn unnormalised(
 }
 
 /// The β with the smallest error: of the grid, where of several in a row that are equal it is the middle one,
-/// or, where the best is an end of the grid, of those beyond it for as long as the error falls.
+/// or of those that follow either end of it for as long as the error does not rise, or until it is that of the limit
+/// if that is less than any so far.
 ///
-/// A best β at an end says where the grid ends, and not what the contender can do.
+/// An end is followed even where it is not the best of the grid: the error may fall twice, towards the one pattern
+/// that is nearest and towards the mean of all. And where each query has but one pattern left, it stays the same.
 fn best_of(tuning: &Tuning, error: impl Fn(f64) -> Result<f64>) -> Result<f64> {
     let grid = tuning.grid();
     let errors: Vec<f64> = grid.iter().map(|&beta| error(beta)).collect::<Result<_>>()?;
@@ -392,36 +401,33 @@ fn best_of(tuning: &Tuning, error: impl Fn(f64) -> Result<f64>) -> Result<f64> {
     let n_equal = errors[first..].iter().take_while(|&&error| error == least).count();
     let mut best = (grid[first + (n_equal - 1) / 2], least);
     // Of one β there is no ratio.
-    let ratio = grid.get(1).map_or(1.0, |second| second / grid[0]);
-    if first == 0 {
-        best = beyond(grid[0], 1.0 / ratio, best, &error)?;
-    }
-    if first + n_equal == grid.len() {
-        best = beyond(grid[grid.len() - 1], ratio, best, &error)?;
+    let Some(second) = grid.get(1) else { return Ok(best.0) };
+    let ratio = second / grid[0];
+    let last = grid.len() - 1;
+    for (end, ratio, limit) in [(0, 1.0 / ratio, SMALLEST), (last, ratio, LARGEST)] {
+        let settled = error(limit)?;
+        let (mut beta, mut found) = (grid[end], errors[end]);
+        let mut lowest = found;
+        while found != settled && (found <= lowest || settled < best.1) {
+            beta *= ratio;
+            if !(SMALLEST..LARGEST).contains(&beta) {
+                break;
+            }
+            found = error(beta)?;
+            lowest = lowest.min(found);
+            if found < best.1 {
+                best = (beta, found);
+            }
+        }
     }
     Ok(best.0)
 }
 
-/// The β with the smallest error and that error, of those from an end of the grid on in a ratio for as long as
-/// the error is below the best so far; the best so far if it does not fall.
-fn beyond(
-    end: f64,
-    ratio: f64,
-    mut best: (f64, f64),
-    error: impl Fn(f64) -> Result<f64>,
-) -> Result<(f64, f64)> {
-    let mut beta = end * ratio;
-    // Weights are all equal, or all but one are 0, long before; scores of f32 times β are finite.
-    while ratio != 1.0 && (1e-100..1e100).contains(&beta) {
-        let found = error(beta)?;
-        if found >= best.1 {
-            break;
-        }
-        best = (beta, found);
-        beta *= ratio;
-    }
-    Ok(best)
-}
+/// β by which the weights of images are all equal.
+const SMALLEST: f64 = 1e-30;
+
+/// β by which all weights but the largest are 0. What a β outside makes of them is finite in f32.
+const LARGEST: f64 = 1e30;
 
 #[cfg(test)]
 mod tests {
@@ -455,9 +461,46 @@ mod tests {
             let found = best_of(&tuning, error).unwrap();
             assert!(near(found, f64::from(power).exp2()), "{power}: {found}");
         }
+        // From the better of two valleys an end leads to the other, if that is deeper.
+        for (depth, expected) in [(0.5, 0.125), (2.0, 4.0)] {
+            let error = |beta: f64| {
+                let valley = |power: f64| (beta.log2() - power).powi(2);
+                Ok((valley(-3.0) + depth).min(valley(2.0) + 1.0))
+            };
+            let found = best_of(&tuning, error).unwrap();
+            assert!(near(found, expected), "{depth}: {found}");
+        }
+        // What stays the same is followed too, until it is as at the limit.
+        let calls = std::cell::Cell::new(0);
+        let step = |beta: f64| {
+            calls.set(calls.get() + 1);
+            Ok(if beta < 0.01 {
+                2.0
+            } else if beta < 0.1 {
+                1.0
+            } else {
+                3.0
+            })
+        };
+        let found = best_of(&tuning, step).unwrap();
+        assert!(near(found, 0.0625), "{found}");
+        // The grid, both limits, four that are equal, three below them and the one that is worse.
+        assert_eq!(calls.get(), 5 + 2 + 3 + 3 + 1);
+        // So is what rises, to a limit that is below all of the grid.
+        let hill = |beta: f64| {
+            Ok(if beta < 1e-3 {
+                1.0
+            } else if beta < 0.1 {
+                3.0
+            } else {
+                2.0
+            })
+        };
+        let found = best_of(&tuning, hill).unwrap();
+        assert!(near(found, (-10.0_f64).exp2()), "{found}");
         // What never rises ends; what is as good at the end as before it is not left.
         let falling = best_of(&tuning, |beta| Ok(1.0 / beta)).unwrap();
-        assert!((1e99..1e100).contains(&falling), "{falling}");
+        assert!((1e29..1e30).contains(&falling), "{falling}");
         let flat = best_of(&tuning, |beta| Ok(f64::from(u8::from(beta < 3.0)))).unwrap();
         assert!(near(flat, 8.0), "{flat}");
         let one = Tuning { points: 1, ..tuning };

@@ -1,10 +1,10 @@
 use std::ops::ControlFlow;
 
-use ndarray::{Array2, s};
+use ndarray::{Array2, Axis, s};
 use uhop::stage1::{Optimizer, Params, SeparationLoss, learn};
 use uhop::{Dynamics, LinearMap, Memory, Model, Patterns, Similarity, choose, metrics};
 use uhop_data::{Corruption, CorruptionMix};
-use uhop_lab::{Contender, Defect, Row, Spec};
+use uhop_lab::{Contender, CorruptionKind, Defect, Row, Spec, Tuning};
 
 use crate::common::{informed, noise, rows, small};
 
@@ -110,6 +110,30 @@ fn sound_protocols_are_what_the_library_does() {
                 let expected = error(&Memory::new(patterns, model).unwrap(), &queries);
                 assert!(close(row.error, expected), "{row:?}: {expected}");
             }
+        }
+    }
+}
+
+/// Whatever the grid, tuned recall is no worse than the mean of the patterns, which is β → 0: an occlusion has the same
+/// queries to tune by. A β outside, of which any size scales the recall, is tuned too.
+#[test]
+fn tuned_recall_is_no_worse_than_the_mean() {
+    for (from, to) in [(1e-3, 1e-2), (10.0, 100.0), (1e4, 1e5)] {
+        let mut spec = small();
+        // Its β is that of another.
+        spec.contenders.retain(|&contender| contender != Contender::DenseMatchedMax);
+        spec.corruption.retain(|damage| damage.kind == CorruptionKind::OccludedHalf);
+        spec.protocol.retain(|protocol| protocol.name != "paper");
+        for protocol in &mut spec.protocol {
+            protocol.tuned = Some(Tuning { from, to, points: 4, queries: 7 });
+        }
+        for row in rows(&spec, &noise()).iter().filter(|row| row.protocol == "fair") {
+            let (Some(_), patterns) = (row.beta, drawn(row).0) else { continue };
+            let mean = patterns.view().mean_axis(Axis(0)).unwrap();
+            let expected =
+                (&patterns.view() - &mean).mapv(|d| d * d).sum() / patterns.n_patterns() as f32;
+            // The mean of at most 7 f32, and its squared distances of 20 numbers.
+            assert!(row.error <= f64::from(expected) * (1.0 + 1e-5), "{expected}: {row:?}");
         }
     }
 }
