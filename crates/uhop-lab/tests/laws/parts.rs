@@ -288,16 +288,24 @@ fn steps_on_the_way_are_those_of_single_runs() {
 
 #[test]
 fn queries_can_be_fewer_than_patterns() {
-    let mut spec = small();
-    spec.queries = Some(3);
-    for row in of(&rows(&spec, &noise()), "paper", "dense") {
-        let (patterns, queries, _) = drawn(row);
-        let memory = Memory::new(patterns.clone(), Model::dense(1.0).unwrap()).unwrap();
-        let queries = queries.slice(s![..3, ..]);
-        let recalled = memory.retrieve(queries, &Dynamics::one_step()).unwrap().retrieved;
-        let targets = patterns.view();
-        let targets = targets.slice(s![..3, ..]);
-        let errors = metrics::sum_squared_error(targets, recalled.view(), None).unwrap();
-        assert!(close(row.error, errors.mean().unwrap()));
+    // A sparse model of this β leaves weight to as many patterns as there are queries: the others are not read.
+    let models = [("dense", Model::dense(1.0).unwrap()), ("sparse", Model::sparse(100.0).unwrap())];
+    for n_queries in [1, 2, 3] {
+        let mut spec = small();
+        spec.queries = Some(n_queries);
+        spec.betas.insert(Contender::Sparse, 100.0);
+        let rows = rows(&spec, &noise());
+        for (contender, model) in &models {
+            for row in of(&rows, "paper", contender) {
+                let (patterns, queries, _) = drawn(row);
+                let memory = Memory::new(patterns.clone(), model.clone()).unwrap();
+                let queries = queries.slice(s![..n_queries, ..]);
+                let recalled = memory.retrieve(queries, &Dynamics::one_step()).unwrap().retrieved;
+                let targets = patterns.view();
+                let targets = targets.slice(s![..n_queries, ..]);
+                let errors = metrics::sum_squared_error(targets, recalled.view(), None).unwrap();
+                assert!(close(row.error, errors.mean().unwrap()), "{row:?}");
+            }
+        }
     }
 }
