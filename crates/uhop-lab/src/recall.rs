@@ -400,10 +400,12 @@ fn best_of(tuning: &Tuning, error: impl Fn(f64) -> Result<f64>) -> Result<f64> {
     let first = errors.iter().position(|&error| error == least).unwrap_or(0);
     let n_equal = errors[first..].iter().take_while(|&&error| error == least).count();
     let mut best = (grid[first + (n_equal - 1) / 2], least);
-    // Of one β there is no ratio.
-    let Some(second) = grid.get(1) else { return Ok(best.0) };
-    let ratio = second / grid[0];
     let last = grid.len() - 1;
+    // Of one β there is no ratio.
+    if grid[0] == grid[last] {
+        return Ok(best.0);
+    }
+    let ratio = (grid[1] / grid[0]).max(LEAST_RATIO);
     for (end, ratio, limit) in [(0, 1.0 / ratio, SMALLEST), (last, ratio, LARGEST)] {
         let settled = error(limit)?;
         let (mut beta, mut found) = (grid[end], errors[end]);
@@ -422,6 +424,9 @@ fn best_of(tuning: &Tuning, error: impl Fn(f64) -> Result<f64>) -> Result<f64> {
     }
     Ok(best.0)
 }
+
+/// From one β to the next beyond a grid, so that a grid however fine has not far to go.
+const LEAST_RATIO: f64 = 1.1;
 
 /// β by which the weights of images are all equal.
 const SMALLEST: f64 = 1e-30;
@@ -505,6 +510,12 @@ mod tests {
         assert!(near(flat, 8.0), "{flat}");
         let one = Tuning { points: 1, ..tuning };
         assert!(near(best_of(&one, Ok).unwrap(), 1.0));
+        let one = Tuning { from: 2.0, to: 2.0, ..tuning };
+        assert!(near(best_of(&one, Ok).unwrap(), 2.0));
+        // A grid so fine that it would take for ever by its own ratio.
+        let fine = Tuning { to: 1.0 + 1e-9, ..tuning };
+        let found = best_of(&fine, |beta| Ok((beta.log2() - 9.0).powi(2))).unwrap();
+        assert!((found.log2() - 9.0).abs() < LEAST_RATIO.log2() / 2.0 + 1e-6, "{found}");
     }
 
     #[test]
