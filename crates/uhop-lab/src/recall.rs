@@ -476,31 +476,20 @@ mod tests {
             assert!(near(found, expected), "{depth}: {found}");
         }
         // What stays the same is followed too, until it is as at the limit.
+        let stairs = |errors: [f64; 3], first: f64, beta: f64| {
+            errors[[first, 0.1].iter().filter(|&&step| beta >= step).count()]
+        };
         let calls = std::cell::Cell::new(0);
-        let step = |beta: f64| {
+        let step = |beta| {
             calls.set(calls.get() + 1);
-            Ok(if beta < 0.01 {
-                2.0
-            } else if beta < 0.1 {
-                1.0
-            } else {
-                3.0
-            })
+            Ok(stairs([2.0, 1.0, 3.0], 0.01, beta))
         };
         let found = best_of(&tuning, step).unwrap();
         assert!(near(found, 0.0625), "{found}");
         // The grid, both limits, four that are equal, three below them and the one that is worse.
         assert_eq!(calls.get(), 5 + 2 + 3 + 3 + 1);
         // So is what rises, to a limit that is below all of the grid.
-        let hill = |beta: f64| {
-            Ok(if beta < 1e-3 {
-                1.0
-            } else if beta < 0.1 {
-                3.0
-            } else {
-                2.0
-            })
-        };
+        let hill = |beta| Ok(stairs([1.0, 3.0, 2.0], 1e-3, beta));
         let found = best_of(&tuning, hill).unwrap();
         assert!(near(found, (-10.0_f64).exp2()), "{found}");
         // What never rises ends; what is as good at the end as before it is not left.

@@ -55,8 +55,8 @@ pub enum Defect {
 }
 
 /// β chosen by the error on queries of another seed of the corruption (an occlusion makes the same of every seed): from
-/// a grid, which goes on beyond both its ends, in the same ratio, for as long as the error does not rise. A grid of one
-/// β gives that.
+/// a grid, which goes on beyond both its ends, in the same ratio, for as long as the error does not rise, or all the way
+/// if β → 0 or β → ∞ has the least. A grid of one β gives that.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tuning {
