@@ -245,7 +245,8 @@ impl SeparationLoss {
         match self.over {
             Over::Average => {
                 check_pairs(features.shape())?;
-                self.average_at(self.compared(features)?, 0)
+                let (loss, slope) = self.average_at(self.compared(features)?, 0)?;
+                Ok((loss, Slope::Every(slope)))
             }
             Over::Max => self.max_at(features, closest),
         }
@@ -270,21 +271,22 @@ impl SeparationLoss {
             return finite_gradient(loss, gradient);
         }
         let (loss, slope) = self.average_at(compared, n_apart)?;
-        finite_gradient(loss, slope.of_weight(rows))
+        finite_gradient(loss, Slope::Every(slope).of_weight(rows))
     }
 
-    fn average_at<T: Scalar>(
+    /// The same loss of features as they are compared, and ∂L/∂F.
+    pub(super) fn average_at<T: Scalar>(
         &self,
         compared: Compared<T>,
         n_apart: usize,
-    ) -> Result<(f64, Slope<T>)> {
+    ) -> Result<(f64, Array2<T>)> {
         let Compared { rows: features, norms } = compared;
         let found = average(features.view(), n_apart, self.t);
         let (loss, mut slope) = distances_fit(found, features.nrows(), n_apart)?;
         if let Some(norms) = norms {
             through_normalization(&mut slope, features.view(), &norms);
         }
-        Ok((loss, Slope::Every(slope)))
+        Ok((loss, slope))
     }
 
     fn max_at<T: Scalar>(

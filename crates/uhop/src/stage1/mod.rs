@@ -22,6 +22,7 @@ mod batches;
 mod copies;
 mod denoising;
 mod descent;
+mod draws;
 mod loss;
 mod optimizer;
 mod pair_products;
@@ -34,17 +35,18 @@ mod whole;
 use std::ops::ControlFlow;
 
 pub(crate) use average::Features;
-use batches::Batched;
 pub use batches::Batches;
+use batches::{Batched, Entries};
 pub use copies::{Copies, Judgement};
 pub use denoising::{Denoising, Start, denoise, distances};
+use draws::Draws;
 pub(crate) use loss::Over;
 pub use loss::SeparationLoss;
 use loss::check_shapes;
 pub use optimizer::Optimizer;
 pub(crate) use optimizer::{Kind as OptimizerKind, Schedule};
 use pairwise::Pairwise;
-use span::Span;
+use span::{Shifts, Span};
 pub use whitening::{ChosenRidge, RIDGES, Whitening, choose_ridge, whiten};
 use whole::Whole;
 
@@ -261,6 +263,8 @@ pub struct Progress {
 /// and of features; by the max loss on a large memory O(n·(`dim` + `dim_features`) + n²), as it adds two patterns,
 /// which the inner products of all pairs follow. On other memories, and where there are more than 2²⁶ pairs, few steps of that
 /// loss look at all of them: the others look at those that were near not long ago, among which the closest provably is.
+/// With batches of b patterns a step costs O(b·`dim`·`dim_features` + b²·`dim_features`), in gradient descent on at most `dim`
+/// patterns O(b·n·min(n, `dim_features`)).
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -294,10 +298,17 @@ pub fn learn<T: Scalar>(
     check_shapes(&start, patterns)?;
     let limits = (params.max_steps, params.tolerance);
     let report = if let Some(batches) = params.batches {
-        descent::run(Batched::new(batches, patterns, start, params)?, limits, observer)
+        let draws = Draws::new(batches, [patterns.n_patterns(), patterns.dim()])?;
+        if Shifts::suit(patterns, &start, params) {
+            let shifts = Shifts::new(patterns, start, params);
+            descent::run(Batched::new(draws, params.loss, shifts), limits, observer)
+        } else {
+            let entries = Entries::new(patterns, start, params);
+            descent::run(Batched::new(draws, params.loss, entries), limits, observer)
+        }
     } else if Pairwise::suits(patterns, &start, params) {
         descent::run(Pairwise::new(patterns, start, params), limits, observer)
-    } else if Span::suits(patterns, params) {
+    } else if Shifts::suit(patterns, &start, params) {
         descent::run(Span::new(patterns, start, params), limits, observer)
     } else {
         descent::run(Whole::new(patterns, start, params), limits, observer)

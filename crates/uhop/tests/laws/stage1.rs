@@ -636,19 +636,22 @@ fn batches_lower_the_loss_of_pairs_that_never_push() {
 
 #[test]
 fn runs_on_batches_are_fixed_by_their_seeds_whatever_the_threads() {
-    let patterns = normal::<f32>(700, 20, 31);
-    let with = |threads, seed| {
-        in_pool(threads, || {
-            let start = LinearMap::random_normal(24, 20, 2).unwrap();
-            let params = params(AVERAGE, descent(1.0), 25);
-            let params = params.with_batches(Batches::new(300, seed).unwrap()).unwrap();
-            run(&patterns, start, &params)
-        })
-    };
-    let one = with(1, 0);
-    assert_eq!(one, with(2, 0));
-    assert_eq!(one, with(5, 0));
-    assert_ne!(one.losses, with(1, 1).losses);
+    // All of W moved, in the span of the patterns, and in a frame of the features.
+    for (n, dim, dim_features) in [(700, 20, 24), (700, 900, 24), (300, 320, 800)] {
+        let patterns = normal::<f32>(n, dim, 31);
+        let with = |threads, seed| {
+            in_pool(threads, || {
+                let start = LinearMap::random_normal(dim_features, dim, 2).unwrap();
+                let params = params(AVERAGE, descent(1.0), 25);
+                let params = params.with_batches(Batches::new(200, seed).unwrap()).unwrap();
+                run(&patterns, start, &params)
+            })
+        };
+        let one = with(1, 0);
+        assert_eq!(one, with(2, 0));
+        assert_eq!(one, with(5, 0));
+        assert_ne!(one.losses, with(1, 1).losses);
+    }
 }
 
 /// The smallest memory and batches there are: some draws hold no pair but the one held out.
