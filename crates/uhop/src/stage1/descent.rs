@@ -42,10 +42,7 @@ pub(super) fn run<D: Descent>(
     let mut losses = Vec::with_capacity(max_steps.min(1 << 20) + 1);
     let stop = loop {
         let step = losses.len();
-        // An overflow before the first step is the data's, after it the rate's.
-        let loss = descent.loss(step).map_err(|error| {
-            if step > 0 && error.is_overflow() { Error::diverged(step, "the loss") } else { error }
-        })?;
+        let loss = descent.loss(step).map_err(|error| blamed(error, step))?;
         losses.push(loss);
         let progress = Progress { step, max_steps, loss: descent.telling(loss) };
         if observer(progress).is_break() {
@@ -61,6 +58,11 @@ pub(super) fn run<D: Descent>(
         descent = descent.advance(step + 1)?;
     };
     let steps = losses.len() - 1;
-    let (map, held_out) = descent.finish(steps)?;
+    let (map, held_out) = descent.finish(steps).map_err(|error| blamed(error, steps))?;
     Ok(Report { map, steps, losses, held_out, stop })
+}
+
+/// An overflow before the first step is the data's, after it the rate's.
+fn blamed(error: Error, step: usize) -> Error {
+    if step > 0 && error.is_overflow() { Error::diverged(step, "the loss") } else { error }
 }

@@ -122,7 +122,8 @@ impl Params {
         Ok(Self { tolerance: Some(positive("stage1", "tolerance", tolerance)?), ..self })
     }
 
-    /// The same on batches of the patterns, which cost as much as they are large, not as the memory.
+    /// The same on batches of the patterns, which cost as much as they are large, not as the memory, where it holds more
+    /// than `dim` patterns; of fewer a step costs less still.
     ///
     /// ```
     /// use uhop::stage1::{Batches, Optimizer, Params, SeparationLoss};

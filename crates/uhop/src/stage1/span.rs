@@ -185,11 +185,11 @@ impl<T: Scalar> Descent for Span<'_, T> {
         Ok(loss)
     }
 
-    fn advance(self, step: usize) -> Result<Self> {
-        let shifts = match &self.slope {
+    fn advance(mut self, step: usize) -> Result<Self> {
+        let shifts = match self.slope.take() {
             None => self.shifts,
-            Some(Slope::Every(slope)) => self.shifts.stepped_at(0..slope.nrows(), slope, step)?,
-            Some(Slope::Of(rows, slope)) => self.shifts.stepped_at(*rows, slope, step)?,
+            Some(Slope::Every(slope)) => self.shifts.stepped_at(0..slope.nrows(), &slope, step)?,
+            Some(Slope::Of(rows, slope)) => self.shifts.stepped_at(rows, &slope, step)?,
         };
         Ok(Self { shifts, ..self })
     }
