@@ -168,8 +168,8 @@ fn beta(spec: &Spec, protocol: &Protocol) -> String {
     if let Some(tuned) = protocol.tuned {
         return format!(
             "the best of {} from {} to {}, and on beyond both ends for as long as the error does not \
-             rise, or all the way if the limit has the least, on up to {} queries of another seed (of an occlusion, which has but one query for a pattern, on \
-             these: in hindsight)",
+             rise, or all the way if the limit has the least, on up to {} queries of another seed \
+             (of an occlusion, which has but one query for a pattern, on these: in hindsight)",
             tuned.points, tuned.from, tuned.to, tuned.queries
         );
     }

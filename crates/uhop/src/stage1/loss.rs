@@ -248,12 +248,7 @@ impl SeparationLoss {
                 let (loss, slope) = self.average_at(self.compared(features)?, 0)?;
                 Ok((loss, Slope::Every(slope)))
             }
-            Over::Max => {
-                let (loss, slope) = self.max_at(features, closest)?;
-                let (Slope::Every(of_pair) | Slope::Of(_, of_pair)) = &slope;
-                check(all_finite(of_pair), GRADIENT, T::NAME)?;
-                Ok((loss, slope))
-            }
+            Over::Max => self.max_at(features, closest),
         }
     }
 
@@ -320,7 +315,7 @@ impl SeparationLoss {
         if let Some(norms) = norms {
             through_normalization(&mut slope, features.view(), norms);
         }
-        Ok((loss, slope))
+        finite_gradient(loss, slope)
     }
 
     /// The features F as they are compared.
@@ -406,7 +401,7 @@ impl<T: Scalar> Slope<T> {
 }
 
 fn finite_gradient<T: Scalar>(loss: f64, gradient: Array2<T>) -> Result<(f64, Array2<T>)> {
-    check(all_finite(&gradient), GRADIENT, T::NAME)?;
+    check(all_finite(&gradient), "the gradient", T::NAME)?;
     Ok((loss, gradient))
 }
 
@@ -431,7 +426,6 @@ fn check_pairs(shape: &[usize]) -> Result<()> {
 }
 
 const DISTANCE: &str = "the distance of two features";
-const GRADIENT: &str = "the gradient";
 
 /// An error unless `map` takes patterns of this length.
 pub(super) fn check_shapes<T: Scalar>(map: &LinearMap<T>, patterns: &Patterns<T>) -> Result<()> {

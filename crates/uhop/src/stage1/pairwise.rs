@@ -260,6 +260,19 @@ mod tests {
         }
     }
 
+    /// A gradient that no smaller rate helps is the data's fault.
+    #[test]
+    fn a_gradient_that_overflows_at_the_start_is_no_divergence() {
+        // A unit feature moves by the inverse of its norm, and that of 1e-41 is no number of `f32`.
+        let patterns = Patterns::new(Array2::<f32>::eye(3)).unwrap();
+        let start = LinearMap::new(Array2::eye(3) * 1e-41).unwrap();
+        let descent = Optimizer::gradient_descent(0.1).unwrap();
+        let params = Params::new(SeparationLoss::max(), descent, 40).unwrap();
+        let run = Pairwise::new(&patterns, start, &params);
+        let error = descent::run(run, (40, None), |_| ControlFlow::Continue(())).unwrap_err();
+        assert!(error.is_non_finite(), "{error}");
+    }
+
     #[test]
     fn large_memories_alone_are_run_so() {
         let params =
