@@ -10,7 +10,7 @@ use uhop_nn::train::DeviceName;
 use uhop_nn::vision::Contender;
 
 use crate::numbers::{
-    above_zero, count, degree, digits, epochs, from_zero, number, seed, seeds, threads, width,
+    above_zero, count, degree, digits, epochs, from_zero, jobs, number, seed, seeds, threads, width,
 };
 
 /// Associative memory: store patterns, recall each from a damaged or partial copy.
@@ -218,7 +218,7 @@ pub(crate) struct ExperimentShowArgs {
 /// `uhop experiment run`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ExperimentRunArgs {
-    /// The experiment, one that `uhop experiment list` names
+    /// The experiment, one that `uhop experiment list` names, or the name in FILE
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
 
@@ -245,7 +245,7 @@ pub(crate) struct ExperimentRunArgs {
     pub(crate) quick: bool,
 
     /// Tasks worked on at once [default: one for each processor]
-    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
+    #[arg(long, value_name = "N", value_parser = jobs, allow_hyphen_values = true)]
     pub(crate) jobs: Option<NonZeroUsize>,
 
     /// The specification, in place of the one that comes with the program

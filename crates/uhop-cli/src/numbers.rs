@@ -60,6 +60,11 @@ pub(crate) fn threads(text: &str) -> Result<usize, String> {
     whole(text, 1, Threads::MOST)
 }
 
+/// As many jobs as there may be threads.
+pub(crate) fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+    not_zero(text, Threads::MOST)
+}
+
 /// Any seed.
 pub(crate) fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("give a whole number from 0 to {}", u64::MAX))

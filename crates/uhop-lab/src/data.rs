@@ -30,6 +30,9 @@ pub struct DataSet {
     fingerprint: String,
 }
 
+/// The name of the built-in digits in rows.
+pub(crate) const SAMPLE: &str = "mnist-sample";
+
 /// Numbers of all images of a data set, unless its memories need more: 200 MB.
 const LARGEST: usize = 50_000_000;
 
@@ -52,7 +55,7 @@ impl DataSet {
         let shape = (digits.images().height(), digits.images().width());
         let provenance = "the first 1,000 test images of MNIST, built in";
         let rows = digits.images().patterns().to_owned();
-        Self::new("mnist-sample", provenance, (shape.0, shape.1, 1), rows)
+        Self::new(SAMPLE, provenance, (shape.0, shape.1, 1), rows)
             .expect("the sample is images with values from 0 to 1")
     }
 
@@ -233,6 +236,14 @@ pub(crate) fn those_there<T>(
     }
 }
 
+/// Those of some data sets that have none of these names.
+pub(crate) fn missing(wanted: &[Dataset], there: &[&str]) -> Vec<Dataset> {
+    wanted.iter().filter(|wanted| !there.contains(&wanted.name())).copied().collect()
+}
+
+/// What a report says of them.
+pub(crate) const NOT_RUN_ON: &str = "what the experiment is for, but did not run on";
+
 /// Where images come from, and how many are used if not all.
 pub(crate) fn provenance_of(images: &LabelledImages) -> String {
     let (used, provenance) = (images.patterns().nrows(), images.provenance());
@@ -273,5 +284,25 @@ mod tests {
         assert_eq!(n_read(12_288, 10_001), 15_002);
         assert_eq!((n_read(3072, 10), n_read(LARGEST + 1, 0)), (16_276, 1));
         assert_eq!(n_read(1, usize::MAX), usize::MAX);
+    }
+
+    /// Images without their labels are not taken for a data set that is not there: the test images were read in
+    /// place of the training images once.
+    #[test]
+    fn training_images_without_their_labels_are_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let black = [&[0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 28, 0, 0, 0, 28][..], &[0; 784]].concat();
+        let label = [0, 0, 8, 1, 0, 0, 0, 1, 0];
+        let put =
+            |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+        put("t10k-images-idx3-ubyte", &black);
+        put("t10k-labels-idx1-ubyte", &label);
+        let load = || DataSet::load(folder.path(), Dataset::Mnist, 1);
+        assert!(load().unwrap().provenance().contains("test"));
+        put("train-images-idx3-ubyte", &black);
+        let error = load().unwrap_err().to_string();
+        assert!(error.contains("expected train-labels-idx1-ubyte beside them"), "{error}");
+        put("train-labels-idx1-ubyte", &label);
+        assert!(load().unwrap().provenance().contains("train"));
     }
 }

@@ -1,5 +1,6 @@
 //! The report of an experiment: its rows as charts and tables, and how they came about.
 
+use crate::data::NOT_RUN_ON;
 use crate::error::Result;
 use crate::examples;
 use crate::measure::BAYES;
@@ -41,7 +42,7 @@ pub fn document(run: &Run<'_>, finished: &Finished, command: &str) -> Result<Doc
     let correlations = correlations(spec, &finished.rows);
     let mut document = Document::new(&spec.title, lead(spec, &summaries))?
         .with_fact("command", command)
-        .with_fact("version", env!("CARGO_PKG_VERSION"))
+        .with_fact("version", concat!("uhop ", env!("CARGO_PKG_VERSION")))
         .with_fact("seeds", format!("0 to {}", spec.seeds - 1))
         .with_fact("memory sets", finished.tasks.to_string())
         .with_fact("rows", finished.rows.len().to_string());
@@ -49,8 +50,7 @@ pub fn document(run: &Run<'_>, finished: &Finished, command: &str) -> Result<Doc
         document = document.with_fact(data.name(), data.provenance());
     }
     for missing in spec.missing(run.data) {
-        let what = "what the experiment is for, but did not run on";
-        document = document.with_fact(missing.name(), what);
+        document = document.with_fact(missing.name(), NOT_RUN_ON);
     }
     for (dataset, n_patterns) in &finished.left_out {
         let why = format!("{n_patterns} patterns of {dataset}: it has not as many images");
@@ -135,7 +135,8 @@ fn method(spec: &Spec) -> Result<Section> {
          same probability and the exact likelihood of the corruption (a half mask: the survivors \
          agree; noise folded and clamped: the density of |x+n| below 1 and its mass at 1, pixel by \
          pixel; noise of a given norm: exactly that distance; an occluded half: the other half \
-         agrees). It is an expectation: over few queries a recall may have less by chance. Ratios to it are \
+         agrees; a mask, salt and pepper: the probability, pixel by pixel, that what the query has was \
+         kept, or put in its place). It is an expectation: over few queries a recall may have less by chance. Ratios to it are \
          given where it is at least {NEGLIGIBLE}."
     );
     let mut section = Section::new("Method")?.with(spec.method.clone()).with(stage1).with(limit);

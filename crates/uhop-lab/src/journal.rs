@@ -82,8 +82,13 @@ impl Journal {
         }
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(|error| Error::read(&path, error))?;
-        let (finished, whole) = parse(&path, &text, header)?;
         let mut journal = Self { path, file };
+        // What a run leaves that failed at once binds no other.
+        if is_bare(&text) && !folder.has_results() {
+            journal.change(|file| file.set_len(0))?;
+            text.clear();
+        }
+        let (finished, whole) = parse(&journal.path, &text, header)?;
         if whole < text.len() {
             journal.change(|file| file.set_len(whole as u64))?;
         }
@@ -123,6 +128,14 @@ fn refuse_trainings(folder: &Path) -> Result<()> {
         None => Ok(()),
         Some(path) => Err(Error::folder(&path, "is of a training; choose another folder")),
     }
+}
+
+/// Whether no task is finished: there is a header and no other whole line.
+fn is_bare(text: &[u8]) -> bool {
+    let mut lines = text.split_inclusive(|&byte| byte == b'\n');
+    let header = lines.next().and_then(|line| line.strip_suffix(b"\n"));
+    let is_header = header.is_some_and(|line| serde_json::from_slice::<Header>(line).is_ok());
+    is_header && !lines.any(|line| line.ends_with(b"\n"))
 }
 
 /// What is finished, and the length of the whole lines.

@@ -56,4 +56,4 @@ pub use summary::{
     Cell, Correlation, Line, NEGLIGIBLE, Spread, Summary, correlations, short, summaries,
 };
 pub use tasks::{Observer, Progress};
-pub use written::Written;
+pub use written::{RESULTS, Written};

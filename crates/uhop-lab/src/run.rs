@@ -130,7 +130,13 @@ impl Run<'_> {
             }
         }
         if sets.is_empty() {
-            let problem = "no data set has as many images as the smallest memory stores";
+            let smallest = self.spec.n_patterns.first().copied().unwrap_or(0);
+            let there =
+                self.data.iter().map(|data| format!("{} has {}", data.name(), data.n_images()));
+            let there = there.collect::<Vec<_>>().join(", ");
+            let problem = format!(
+                "its smallest memory stores {smallest} images, {there}; name a folder with more, or give smaller sizes"
+            );
             return Err(Error::data(&self.spec.name, problem));
         }
         Ok((sets, left_out))

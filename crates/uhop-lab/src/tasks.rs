@@ -97,7 +97,12 @@ impl<T: Task> Tasks<'_, T> {
         thread::scope(|scope| {
             for worker in 0..workers {
                 let shared = &shared;
-                scope.spawn(move || shared.work(worker, threads));
+                let spawned = thread::Builder::new()
+                    .spawn_scoped(scope, move || shared.work(worker, threads));
+                if let Err(error) = spawned {
+                    let problem = format!("{error}; give fewer jobs than {workers}");
+                    shared.fail(Error::data(format!("job {}", worker + 1), problem));
+                }
             }
         });
         let kept = shared.kept.into_inner().unwrap_or_else(PoisonError::into_inner);

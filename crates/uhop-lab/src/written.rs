@@ -43,6 +43,16 @@ impl<F> Measured<F> {
     }
 }
 
+const CSV: &str = "rows.csv";
+const PARQUET: &str = "rows.parquet";
+
+/// The files that a finished run leaves beside its rows.jsonl and its pictures.
+///
+/// ```
+/// assert!(uhop_lab::RESULTS.contains(&"report.html"));
+/// ```
+pub const RESULTS: [&str; 3] = [CSV, PARQUET, report::PAGE];
+
 /// A folder for results. It is there before anything is measured, so that no result is lost to one that
 /// cannot be made.
 pub(crate) struct Folder<'a>(&'a Path);
@@ -50,6 +60,9 @@ pub(crate) struct Folder<'a>(&'a Path);
 impl<'a> Folder<'a> {
     /// Makes the folder if it is missing.
     pub(crate) fn make(path: &'a Path) -> Result<Self> {
+        if path.is_file() {
+            return Err(Error::folder(path, "is a file; choose a folder for the results"));
+        }
         fs::create_dir_all(path).map_err(|error| Error::write(path, error))?;
         Ok(Self(path))
     }
@@ -58,9 +71,14 @@ impl<'a> Folder<'a> {
         self.0
     }
 
+    /// Whether any results are written there already.
+    pub(crate) fn has_results(&self) -> bool {
+        RESULTS.iter().any(|name| self.0.join(name).exists())
+    }
+
     /// Writes rows.csv and rows.parquet, and returns their paths.
     pub(crate) fn write_rows<R: Record>(&self, rows: &[R]) -> Result<(PathBuf, PathBuf)> {
-        let (csv, parquet) = (self.0.join("rows.csv"), self.0.join("rows.parquet"));
+        let (csv, parquet) = (self.0.join(CSV), self.0.join(PARQUET));
         write_csv(&csv, rows)?;
         write_parquet(&parquet, rows)?;
         Ok((csv, parquet))

@@ -1,14 +1,18 @@
 //! The files of a report from outside: what they hold, and how a browser opens them.
 
+use std::collections::HashMap;
 use std::fs;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use uhop_lab::report::{
-    self, Axis, Chart, Column, Document, Field, Frame, Image, ImageGrid, Point, Role, Scale,
+    self, Axis, Block, Chart, Column, Document, Field, Frame, Image, ImageGrid, Point, Role, Scale,
     Section, Series, Table,
 };
+use uhop_lab::{DataSet, Run, Spec, Specification as _};
 
 /// Text that would do harm if it were not escaped, and nothing where it is.
 const HOSTILE: &str =
@@ -180,43 +184,96 @@ fn console(browser: &Path, page: &Path, width: u32) -> Vec<String> {
     log.lines().filter(|line| line.contains("CONSOLE")).map(str::to_owned).collect()
 }
 
-#[test]
-fn a_browser_shows_it_wide_and_on_a_phone() {
+/// What the checks find in a page, and all that is said on the console.
+struct Seen {
+    values: HashMap<String, f64>,
+    lines: Vec<String>,
+}
+
+impl Seen {
+    fn value(&self, name: &str) -> f64 {
+        *self.values.get(name).unwrap_or_else(|| panic!("no {name} in {:?}", self.values))
+    }
+}
+
+/// A page as a browser shows it in a window of 1,200 pixels, and in a frame as wide as a phone; nothing where there is
+/// no browser.
+#[allow(clippy::print_stderr, reason = "a test says that it is skipped")]
+fn seen_wide_and_on_a_phone(page: &Path) -> Option<[Seen; 2]> {
     let Some(browser) = chromium() else {
         eprintln!("skipped: no chromium on the PATH (Debian: apt-get install chromium)");
-        return;
+        return None;
     };
-    let (folder, page) = written();
-    let html = fs::read_to_string(&page).unwrap();
-    let copy = folder.path().join("checked.html");
+    let html = fs::read_to_string(page).expect("the page is there");
+    let copy = page.with_file_name("checked.html");
     let with_checks = html.replace("</body>", &format!("{CHECKS}</body>"));
-    fs::write(&copy, &with_checks).unwrap();
+    fs::write(&copy, &with_checks).expect("the folder is ours");
     // A window cannot be as narrow as a phone; a frame in it can.
-    let framed = folder.path().join("framed.html");
+    let framed = page.with_file_name("framed.html");
     let source = with_checks.replace('&', "&amp;").replace('"', "&quot;");
     let frame = format!(
         "<!DOCTYPE html><iframe width=390 height=844 style=border:0 srcdoc=\"{source}\"></iframe>"
     );
-    fs::write(&framed, frame).unwrap();
-
-    for (file, width, inner_width) in [(&copy, 1200, 1200.0), (&framed, 1200, 390.0)] {
-        let lines = console(&browser, file, width);
+    fs::write(&framed, frame).expect("the folder is ours");
+    Some([copy, framed].map(|file| {
+        let lines = console(&browser, &file, 1200);
         let said = lines.iter().find_map(|line| line.split("checked ").nth(1));
         let said = said.unwrap_or_else(|| panic!("the checks did not run: {lines:?}"));
-        let value = |name: &str| -> f64 {
-            let word = said.split(' ').find_map(|word| word.strip_prefix(&format!("{name}=")));
-            word.unwrap_or_else(|| panic!("no {name} in {said}")).parse().unwrap()
-        };
+        let pairs = said.split(' ').filter_map(|word| word.split_once('='));
+        let values = pairs
+            .map(|(name, value)| (name.to_owned(), value.parse().expect("a number")))
+            .collect();
+        Seen { values, lines }
+    }))
+}
+
+#[test]
+fn a_browser_shows_it_wide_and_on_a_phone() {
+    let (_folder, page) = written();
+    let Some(seen) = seen_wide_and_on_a_phone(&page) else { return };
+    for (seen, inner_width) in seen.iter().zip([1200.0, 390.0]) {
+        let value = |name| seen.value(name);
+        let said = &seen.values;
         // Nothing but our own line.
-        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert_eq!(seen.lines.len(), 1, "{:?}", seen.lines);
         assert_eq!(value("width"), inner_width);
-        assert!(value("overflow") <= 0.0, "{said}");
-        assert_eq!(value("figures"), 4.0, "one drawing of each figure: {said}");
-        assert!(value("axes") >= 12.0, "{said}");
-        assert_eq!(value("models"), 12.0, "{said}");
-        assert!(value("legends") >= 14.0, "{said}");
-        assert_eq!(value("pictures"), 2.0 + 2.0 + 1.0, "{said}");
-        assert_eq!(value("broken"), 0.0, "{said}");
-        assert!(value("text") >= 12.0 && value("label") >= 9.5, "{said}");
+        assert!(value("overflow") <= 0.0, "{said:?}");
+        assert_eq!(value("figures"), 4.0, "one drawing of each figure: {said:?}");
+        assert!(value("axes") >= 12.0, "{said:?}");
+        assert_eq!(value("models"), 12.0, "{said:?}");
+        assert!(value("legends") >= 14.0, "{said:?}");
+        assert_eq!(value("pictures"), 2.0 + 2.0 + 1.0, "{said:?}");
+        assert_eq!(value("broken"), 0.0, "{said:?}");
+        assert!(value("text") >= 12.0 && value("label") >= 9.5, "{said:?}");
+    }
+}
+
+/// The report of an experiment that comes with the program, made smaller.
+#[test]
+fn a_browser_shows_the_report_of_an_experiment() {
+    let mut spec = Spec::shipped("memory-size").unwrap().quick();
+    (spec.seeds, spec.n_patterns, spec.stage1.steps) = (2, vec![4, 6], vec![2]);
+    spec.corruption.truncate(2);
+    let (data, folder) = ([DataSet::sample()], tempfile::tempdir().unwrap());
+    let out = folder.path();
+    let run = Run { spec: &spec, data: &data, out, jobs: NonZeroUsize::MIN };
+    let finished = run.run(&|_| ControlFlow::Continue(())).unwrap();
+    let document = uhop_lab::document(&run, &finished, "uhop experiment run memory-size").unwrap();
+    let blocks = document.sections().iter().flat_map(Section::blocks);
+    let n_figures =
+        blocks.filter(|block| matches!(block, Block::Chart(_) | Block::Images(_))).count();
+    // Two corruptions, of one level each, by three protocols; and the pictures.
+    assert!(n_figures > 2 * 3, "{n_figures}");
+    let page = report::write(&document, out).unwrap();
+    let Some(seen) = seen_wide_and_on_a_phone(&page) else { return };
+    for seen in seen {
+        let value = |name| seen.value(name);
+        let said = &seen.values;
+        assert_eq!(seen.lines.len(), 1, "{:?}", seen.lines);
+        assert!(value("overflow") <= 0.0 && value("broken") == 0.0, "{said:?}");
+        assert_eq!(value("figures"), n_figures as f64, "{said:?}");
+        assert!(value("axes") >= 12.0 && value("legends") >= 14.0, "{said:?}");
+        assert!(value("pictures") >= 4.0, "{said:?}");
+        assert!(value("text") >= 12.0 && value("label") >= 9.5, "{said:?}");
     }
 }

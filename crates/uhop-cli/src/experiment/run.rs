@@ -7,9 +7,10 @@ use std::thread;
 use std::time::Instant;
 
 use serde::Serialize;
+use uhop_data::datasets::Dataset;
 use uhop_lab::{
-    DataSet, Observer, Run, Spec, Specification, basins, capacity, classification, contribution,
-    correlations, document, metastable, report, summaries,
+    DataSet, Observer, RESULTS, Run, Spec, Specification, basins, capacity, classification,
+    contribution, correlations, document, metastable, report, summaries,
 };
 
 #[cfg(feature = "hub")]
@@ -69,23 +70,21 @@ pub(crate) fn run(args: &ExperimentRunArgs) -> Result<(), Failure> {
 /// The experiments on recall: many memory sets, shared among workers.
 fn recall(args: &ExperimentRunArgs) -> Result<(), Failure> {
     let console = Console::new(args.output_args);
-    let spec = recall_spec(args)?;
+    let mut spec = recall_spec(args)?;
     let data = match &args.data {
         Some(folder) => DataSet::find(folder, &spec)?,
         #[cfg(feature = "hub")]
         None if args.fetch => fetch::data_sets(&spec, &console)?,
-        None => vec![DataSet::sample()],
+        None => {
+            let sample = DataSet::sample();
+            spec = spec.smaller_for(&sample);
+            vec![sample]
+        }
     };
     for set in &data {
         console.note(&format!("{}: {}", set.name(), set.provenance()));
     }
-    for missing in spec.missing(&data) {
-        let folder = "name the folder it is in with --data DIR";
-        console.note(&format!(
-            "{}: what the experiment is for, but does not run on; {folder}",
-            missing.name()
-        ));
-    }
+    note_missing(&spec.missing(&data), &console);
     let out = folder(args);
     let run = Run { spec: &spec, data: &data, out: &out, jobs: jobs(args) };
     let begun = Instant::now();
@@ -132,6 +131,17 @@ fn recall(args: &ExperimentRunArgs) -> Result<(), Failure> {
         report: &page,
     });
     console.data(&text)
+}
+
+/// Says which data sets an experiment is for and does not run on.
+pub(super) fn note_missing(missing: &[Dataset], console: &Console) {
+    for dataset in missing {
+        let folder = "name the folder it is in with --data DIR";
+        console.note(&format!(
+            "{}: what the experiment is for, but does not run on; {folder}",
+            dataset.name()
+        ));
+    }
 }
 
 /// What a run leaves that was stopped.
@@ -213,7 +223,7 @@ fn keep_results(out: &Path) -> Result<(), Failure> {
     if out.join("rows.jsonl").exists() {
         return Ok(());
     }
-    let results = ["rows.csv", "rows.parquet", "report.html"].map(|name| out.join(name));
+    let results = RESULTS.map(|name| out.join(name));
     match results.iter().find(|path| path.exists()) {
         None => Ok(()),
         Some(path) => {
@@ -227,9 +237,9 @@ fn keep_results(out: &Path) -> Result<(), Failure> {
     }
 }
 
-/// The command as typed.
+/// The command as typed, its words quoted where a shell would take them apart.
 pub(super) fn command() -> String {
-    let arguments = std::env::args_os().skip(1);
-    let words = arguments.map(|word| word.to_string_lossy().into_owned());
-    std::iter::once("uhop".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+    let arguments = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let words: Vec<String> = std::iter::once("uhop".to_owned()).chain(arguments).collect();
+    shlex::try_join(words.iter().map(String::as_str)).expect("an argument has no zero byte")
 }

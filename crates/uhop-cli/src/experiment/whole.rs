@@ -12,7 +12,9 @@ use uhop_lab::{DataSet, Written, basins, capacity, contribution};
 
 #[cfg(feature = "hub")]
 use super::fetch;
-use super::run::{Data, Document, Files, command, files, folder, jobs, spec, with_bar};
+use super::run::{
+    Data, Document, Files, command, files, folder, jobs, note_missing, spec, with_bar,
+};
 use crate::args::ExperimentRunArgs;
 use crate::console::Console;
 use crate::failure::Failure;
@@ -82,9 +84,8 @@ pub(super) fn metastable(args: &ExperimentRunArgs) -> Result<(), Failure> {
     for states in &written.found {
         table.add_row(line(states));
     }
-    let name = args.name.clone();
-    let data = vec![Data { name, provenance: digits.provenance().to_owned() }];
-    say(args, &written, None, data, begun, &table)
+    let (name, provenance) = (digits.name().to_owned(), digits.provenance().to_owned());
+    say(args, &written, None, vec![Data { name, provenance }], begun, &table)
 }
 
 /// What the target and the other memories each give to the energy.
@@ -149,6 +150,7 @@ pub(super) fn classification(
     for set in &data {
         console.note(&format!("{}: {}", set.name(), set.provenance()));
     }
+    note_missing(&spec.missing(&data), &console);
     uhop_nn::train::keep_freed_memory();
     let out = folder(args);
     let run = classification::Run { spec: &spec, data: &data, out: &out, jobs: jobs(args) };

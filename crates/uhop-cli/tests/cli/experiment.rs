@@ -123,6 +123,37 @@ fn a_run_writes_rows_and_another_goes_on() {
     }
 }
 
+/// The command in the report can be typed again.
+#[test]
+fn the_command_in_a_report_is_quoted() {
+    let folder = folder();
+    let here = folder.path();
+    json(here, &[&RUN[..], &["--quick", "--out", "a b"]].concat());
+    let page = fs::read_to_string(here.join("a b/report.html")).unwrap();
+    let quoted = ["'a b'", "&#39;a b&#39;", "&#x27;a b&#x27;", "&apos;a b&apos;"];
+    assert!(quoted.iter().any(|word| page.contains(&format!("--out {word} --json"))), "{page}");
+}
+
+/// Without data an experiment whose memories are all too large for the built-in digits has those of a quick run.
+#[test]
+fn an_experiment_on_large_memories_runs_on_the_digits() {
+    let folder = folder();
+    let here = folder.path();
+    let large =
+        SPEC.replace("[6]", "[2000]").replace("seeds = 1 }", "seeds = 1, n_patterns = [5] }");
+    fs::write(here.join("tiny.toml"), &large).unwrap();
+    let document = json(here, &RUN);
+    assert_eq!((&document["tasks"], &document["n_rows"]), (&2.into(), &8.into()));
+    let csv = lines_of(&here.join(document["csv"].as_str().unwrap()));
+    assert!(csv[1].contains(",5,"), "{}", csv[1]);
+    // Where a quick run has no other sizes, one line says both numbers.
+    fs::write(here.join("tiny.toml"), SPEC.replace("[6]", "[2000]")).unwrap();
+    let output = uhop(here, &[&RUN[..], &["--out", "none"]].concat()).output().unwrap();
+    assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""));
+    let expected = "its smallest memory stores 2000 images, mnist-sample has 1000";
+    assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+}
+
 /// What a quick run of an experiment with rows of its own kind has to come to.
 struct Expected {
     name: &'static str,
@@ -141,6 +172,9 @@ impl Expected {
         assert_eq!(fields(&document), documented("experiment run")[0]);
         assert_eq!(document["n_rows"], n_rows);
         assert_eq!(document["seeds"].as_u64(), seeds);
+        if name != "basins" && name != "capacity" {
+            assert_eq!(document["data"][0]["name"], "mnist-sample", "{name}");
+        }
         assert_eq!((&document["tasks"], &document["resumed"]), (&tasks.into(), &0.into()));
         let csv = here.join(document["csv"].as_str().unwrap());
         let text = fs::read_to_string(csv).unwrap();
@@ -211,7 +245,7 @@ fn experiments_of_their_own_kind_write_rows_and_a_report() {
     assert!(stderr(&output).contains("file/results: cannot write"), "{}", stderr(&output));
     let run = ["experiment", "run", "basins", "--jobs", "0"];
     let output = uhop(here, &run).output().unwrap();
-    assert!(stderr(&output).contains("give a whole number above 0"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("give a whole number from 1"), "{}", stderr(&output));
     let run = ["experiment", "run", "metastable", "--quick", "--seeds", "2"];
     let output = uhop(here, &run).output().unwrap();
     assert!(stderr(&output).contains("--seeds means nothing"), "{}", stderr(&output));
@@ -344,10 +378,10 @@ fn a_specification_is_of_the_experiment_it_names() {
     assert!(stderr(&output).contains("tiny.toml is of the experiment tiny, not noise"));
     // Two experiments have specifications of one kind; one has a kind of its own; two have different
     // kinds.
-    for (shown, written, run) in [
-        ("convergence", "convergence", "classification"),
-        ("capacity", "mine", "capacity"),
-        ("capacity", "capacity", "noise"),
+    for (shown, written, run, to_do) in [
+        ("convergence", "convergence", "classification", "give the name that stands in the file"),
+        ("capacity", "mine", "capacity", "write name = \"capacity\" in the file"),
+        ("capacity", "capacity", "noise", "give the name that stands in the file"),
     ] {
         let output = uhop(folder.path(), &["experiment", "show", shown]).output().unwrap();
         let name = |name| format!("name = \"{name}\"");
@@ -356,7 +390,7 @@ fn a_specification_is_of_the_experiment_it_names() {
         let arguments = ["experiment", "run", run, "--spec", "mine.toml"];
         let output = uhop(folder.path(), &arguments).output().unwrap();
         assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""), "{run}");
-        let expected = format!("mine.toml is of the experiment {written}, not {run}");
+        let expected = format!("mine.toml is of the experiment {written}, not {run}: {to_do}");
         assert!(stderr(&output).contains(&expected), "{}", stderr(&output));
     }
 }

@@ -218,7 +218,12 @@ fn whole_numbers_are_told_what_they_can_be() {
             "give a whole number, 0 or above",
         ),
         (&["inspect", "m.safetensors"], "--sample", &["-1", "x", "0"], above_zero),
-        (&["experiment", "run", "noise"], "--jobs", &["-1", "x", "0"], above_zero),
+        (
+            &["experiment", "run", "noise"],
+            "--jobs",
+            &["-1", "x", "0", "1025"],
+            "give a whole number from 1 to 1024",
+        ),
         (
             &["experiment", "run", "noise"],
             "--seeds",

@@ -169,6 +169,7 @@ fn errors_are_as_reviewed() {
         "experiment run bogus",
         "experiment run noise --seeds 0",
         "experiment run noise --jobs 0",
+        "experiment run noise --jobs 1025",
         "experiment run noise --data none",
         "experiment run noise --data no-images",
         "experiment run noise --spec none.toml",

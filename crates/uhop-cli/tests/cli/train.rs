@@ -104,7 +104,9 @@ fn a_folder_is_of_one_experiment_or_training() {
         assert_eq!(fs::read_dir(here.join("trained")).unwrap().count(), 1);
     }
     fs::create_dir(here.join("other")).unwrap();
-    fs::rename(here.join("basins/rows.jsonl"), here.join("other/rows.jsonl")).unwrap();
+    for name in ["rows.jsonl", "report.html"] {
+        fs::rename(here.join("basins").join(name), here.join("other").join(name)).unwrap();
+    }
     refused(&[&contribution[..], &["other"]].concat(), "another experiment (basins, not");
 }
 

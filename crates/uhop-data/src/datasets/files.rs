@@ -69,7 +69,8 @@ impl Layout {
                 let Some(images) = plain_or_packed(base, images) else { return Ok(None) };
                 let Some(found) = plain_or_packed(base, labels) else {
                     let missing = Problem::MissingLabels { expected: labels.to_owned() };
-                    let missing = io::Error::new(io::ErrorKind::NotFound, missing);
+                    // Not `NotFound`: the split is there, in part.
+                    let missing = io::Error::new(io::ErrorKind::InvalidData, missing);
                     return Err(Error::io(missing).at(images));
                 };
                 Ok(Some(Files::Idx { images, labels: found }))

@@ -371,6 +371,7 @@ mod tests {
             ("cosine = 0.99", "cosine = 2.0", "cosine"),
             ("failure = 0.001", "failure = 7.5", "bounds"),
             ("n_points = 4", "n_points = 1", "points"),
+            ("n_points = 6,", "n_points = 4,", "points"),
             ("feature_ratios = [0.5", "feature_ratios = [0.0", "feature_ratios"),
             // What would take too much memory, or could not be interrupted.
             ("16, 32]", "16, 10000]", "dims"),

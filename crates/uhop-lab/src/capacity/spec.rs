@@ -197,8 +197,12 @@ impl Specification for Spec {
                 return Some(("bounds", error.to_string()));
             }
         }
-        let wrong = self.codes.points.iter().find(|points| points.n_points < 2)?;
-        Some(("points", format!("expected at least 2 points, found {}", wrong.n_points)))
+        let sizes: Vec<usize> = self.codes.points.iter().map(|points| points.n_points).collect();
+        if let Some(i) = (1..sizes.len()).find(|&i| sizes[..i].contains(&sizes[i])) {
+            return Some(("points", format!("two codes have {} points", sizes[i])));
+        }
+        let wrong = sizes.iter().find(|&&n| n < 2)?;
+        Some(("points", format!("expected at least 2 points, found {wrong}")))
     }
 
     fn quick(&self) -> Self {

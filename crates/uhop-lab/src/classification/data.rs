@@ -6,7 +6,7 @@ use uhop_data::datasets::{Dataset, LabelledImages, Split};
 use uhop_data::sample;
 use uhop_nn::train::{ImageShape, Samples};
 
-use crate::data::{fingerprint, provenance_of, those_there};
+use crate::data::{SAMPLE, fingerprint, provenance_of, those_there};
 use crate::error::{Error, Result};
 
 /// Labelled images to learn from and to test on, and where they come from.
@@ -26,9 +26,6 @@ pub struct Limits {
     /// To test on.
     pub test: Option<usize>,
 }
-
-/// The name of the built-in digits in rows.
-const SAMPLE: &str = "mnist-sample";
 
 impl Data {
     /// The built-in digits: 800 to learn from, 200 to test on.

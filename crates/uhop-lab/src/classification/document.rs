@@ -5,6 +5,7 @@ use super::published;
 use super::row::Row;
 use super::spec::Spec;
 use super::summary::{Line, MeanSpread, lines};
+use crate::data::NOT_RUN_ON;
 use crate::report::{
     self, Axis, Chart, Column, Document, Point, Role, Scale, Section, Series, Table,
 };
@@ -68,6 +69,9 @@ fn start(spec: &Spec, data: &[Data], lead: &str, command: &str) -> report::Resul
         .with_fact("version", concat!("uhop ", env!("CARGO_PKG_VERSION")));
     for set in data {
         document = document.with_fact(set.name(), set.provenance());
+    }
+    for missing in spec.missing(data) {
+        document = document.with_fact(missing.name(), NOT_RUN_ON);
     }
     document
         .with_fact("seeds", format!("0 to {}", spec.seeds - 1))

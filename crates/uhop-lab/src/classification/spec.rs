@@ -5,6 +5,8 @@ use uhop_data::datasets::Dataset;
 use uhop_nn::train::{DeviceName, ImageShape, Rule, Stage1, TrainingConfig};
 use uhop_nn::vision::{Classification, Contender, Preset};
 
+use super::data::Data;
+use crate::data::missing;
 use crate::error::Result;
 use crate::spec::{Specification, check, shipped};
 
@@ -93,6 +95,12 @@ impl Spec {
     /// None unless the program was built with a wrong one, which a test excludes.
     pub fn classification() -> Result<Self> {
         Self::parse(shipped::CLASSIFICATION, "classification.toml")
+    }
+
+    /// The data sets it is for that are not among these.
+    pub fn missing(&self, data: &[Data]) -> Vec<Dataset> {
+        let there: Vec<&str> = data.iter().map(Data::name).collect();
+        missing(&self.datasets, &there)
     }
 
     /// The specification of the curves of learning.

@@ -33,7 +33,7 @@ use uhop::{Dynamics, Memory, Model, Patterns, Similarity};
 use uhop_data::datasets::{Dataset, Split};
 use uhop_data::sample;
 
-use crate::data::{fingerprint, provenance_of};
+use crate::data::{SAMPLE, fingerprint, provenance_of};
 use crate::error::{Error, Result};
 use crate::journal::Header;
 use crate::rows::{Column, REQUIRED, Record};
@@ -48,6 +48,7 @@ pub const NAME: &str = "metastable";
 /// Digits to store and digits to ask for, pixels from 0 to 1.
 #[derive(Debug, Clone)]
 pub struct Digits {
+    name: &'static str,
     provenance: String,
     stored: Array2<f32>,
     asked: Array2<f32>,
@@ -147,6 +148,7 @@ impl Digits {
         let all = digits.images().patterns();
         let (stored, asked) = all.split_at(Axis(0), 800);
         Self {
+            name: SAMPLE,
             provenance: "the first 1,000 test images of MNIST, built in: 800 stored, 200 asked for"
                 .to_owned(),
             stored: stored.to_owned(),
@@ -164,7 +166,13 @@ impl Digits {
         let asked = load(Split::Test, spec.n_queries)?;
         let provenance =
             format!("stored: {}; asked for: {}", provenance_of(&stored), provenance_of(&asked));
-        Ok(Self { provenance, stored: stored.into_parts().0, asked: asked.into_parts().0 })
+        let (stored, asked) = (stored.into_parts().0, asked.into_parts().0);
+        Ok(Self { name: Dataset::Mnist.name(), provenance, stored, asked })
+    }
+
+    /// The name of their data set.
+    pub fn name(&self) -> &str {
+        self.name
     }
 
     /// Where they come from.

@@ -27,4 +27,5 @@ pub use model::{
     Axis, Block, Chart, Column, Document, Field, Frame, Image, ImageGrid, Point, Role, Scale,
     Section, Series, Table,
 };
+pub(crate) use write::PAGE;
 pub use write::write;

@@ -13,6 +13,9 @@ use super::model::{Block, Document};
 use super::page::{Figure, page};
 use super::{Error, Result, landscape, looks, picture, plot, raster};
 
+/// The file of the page.
+pub(crate) const PAGE: &str = "report.html";
+
 /// Widths in pixels of a drawing on a page and on a phone.
 const WIDE: f64 = 780.0;
 const NARROW: f64 = 360.0;
@@ -42,7 +45,7 @@ pub fn write(document: &Document, folder: impl AsRef<Path>) -> Result<PathBuf> {
     let folder = folder.as_ref();
     let mut files: Vec<(String, Vec<u8>)> = Vec::new();
     let figures = figures(document, &mut files)?;
-    files.push(("report.html".to_owned(), page(document, &figures).into_bytes()));
+    files.push((PAGE.to_owned(), page(document, &figures).into_bytes()));
     fs::create_dir_all(folder).map_err(|error| Error::folder(folder, error))?;
     for (name, bytes) in &files {
         let path = folder.join(name);
@@ -50,7 +53,7 @@ pub fn write(document: &Document, folder: impl AsRef<Path>) -> Result<PathBuf> {
         file.write_all(bytes).map_err(|error| Error::file(&path, error))?;
         file.commit()?;
     }
-    Ok(folder.join("report.html"))
+    Ok(folder.join(PAGE))
 }
 
 /// Draws every figure, and adds its files.

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uhop_data::datasets::Dataset;
 
-use crate::data::DataSet;
+use crate::data::{DataSet, missing};
 use crate::error::Result;
 use crate::measure::BAYES;
 pub use check::{MOST_SEEDS, MOST_WIDTH};
@@ -192,8 +192,70 @@ impl Spec {
     /// # Ok::<(), uhop_lab::Error>(())
     /// ```
     pub fn missing(&self, data: &[DataSet]) -> Vec<Dataset> {
-        let is_there = |wanted: &&Dataset| data.iter().any(|set| set.name() == wanted.name());
-        self.datasets.iter().filter(|wanted| !is_there(wanted)).copied().collect()
+        let there: Vec<&str> = data.iter().map(DataSet::name).collect();
+        missing(&self.datasets, &there)
+    }
+
+    /// The same with the sizes of a quick run, if these images are fewer than its smallest memory stores.
+    ///
+    /// ```
+    /// use uhop_lab::{DataSet, Spec};
+    ///
+    /// let spec = Spec::shipped("memory-size-largest-tiny-imagenet")?;
+    /// assert_eq!(spec.smaller_for(&DataSet::sample()).n_patterns, [100]);
+    /// let spec = Spec::shipped("memory-size-large")?;
+    /// assert_eq!(spec.smaller_for(&DataSet::sample()), spec); // 1,000 are enough
+    /// # Ok::<(), uhop_lab::Error>(())
+    /// ```
+    #[must_use]
+    pub fn smaller_for(&self, data: &DataSet) -> Self {
+        let mut spec = self.clone();
+        if let Some(quick) = &self.quick.n_patterns
+            && self.n_patterns.iter().all(|&n| n > data.n_images())
+        {
+            spec.n_patterns.clone_from(quick);
+        }
+        spec
+    }
+
+    /// What a protocol leaves too little of.
+    fn nothing_left(&self, protocol: &Protocol) -> Option<String> {
+        let left = |contender: &&Contender| !protocol.without.contains(contender);
+        let mut left = self.contenders.iter().filter(left).peekable();
+        if left.peek().is_none() {
+            return Some(format!("protocol {} leaves nobody to compare", protocol.name));
+        }
+        let is_of_steps = self.axis == Axis::Steps;
+        (is_of_steps && !left.any(|contender| contender.loss().is_some())).then(|| {
+            format!("protocol {} leaves nobody that learns, and the axis is steps", protocol.name)
+        })
+    }
+
+    /// A key that is given and changes nothing, and why.
+    fn unused(&self) -> Option<(&'static str, String)> {
+        let is_compared = |contender: &Contender| self.contenders.contains(contender);
+        let none = |contender: &Contender| format!("{contender} is not among the contenders");
+        let mut without = self.protocol.iter().flat_map(|protocol| &protocol.without);
+        if let Some(other) = without.find(|&contender| !is_compared(contender)) {
+            return Some(("without", none(other)));
+        }
+        for contender in self.betas.keys() {
+            if !is_compared(contender) {
+                return Some(("betas", none(contender)));
+            }
+            if contender.parts().is_none_or(|parts| parts.beta != Beta::Free) {
+                return Some(("betas", format!("{contender} takes no β from here")));
+            }
+        }
+        let learns =
+            |by: fn(Loss) -> bool| self.contenders.iter().any(|of| of.loss().is_some_and(by));
+        if self.stage1.dim_features.is_some() && !learns(|_| true) {
+            return Some(("dim_features", "no contender learns by Stage I".to_owned()));
+        }
+        if self.stage1.average_batch.is_some() && !learns(|loss| loss == Loss::Average) {
+            return Some(("average_batch", "no contender learns by the average loss".to_owned()));
+        }
+        None
     }
 
     /// Queries of a memory of this size.
@@ -249,7 +311,11 @@ impl Specification for Spec {
             if let Some(Tuning { from, to, .. }) = protocol.tuned.filter(|t| t.from > t.to) {
                 return Some(("tuned", format!("expected from ≤ to, found {from} and {to}")));
             }
+            if let Some(problem) = self.nothing_left(protocol) {
+                let key = if protocol.without.is_empty() { "contenders" } else { "without" };
+                return Some((key, problem));
+            }
         }
-        None
+        self.unused()
     }
 }

@@ -9,7 +9,8 @@ pub(crate) enum Problem {
     #[error("no experiment is called {name}; there are {}", names())]
     Unknown { name: String },
     #[error(
-        "{file} is of the experiment {name}, not {experiment}: give the name that stands in the file"
+        "{file} is of the experiment {name}, not {experiment}: {}",
+        what_to_do(name, experiment)
     )]
     Another { file: String, name: String, experiment: String },
     #[error("{file}:{line}: {}{problem}", Key(.key))]
@@ -18,6 +19,14 @@ pub(crate) enum Problem {
 
 fn names() -> String {
     shipped::all().map(|(name, _)| name).collect::<Vec<_>>().join(", ")
+}
+
+/// An experiment of a kind of its own is run by its own name alone.
+fn what_to_do(name: &str, experiment: &str) -> String {
+    if shipped::has_a_kind_of_its_own(experiment) && !shipped::all().any(|(own, _)| own == name) {
+        return format!("write name = \"{experiment}\" in the file");
+    }
+    "give the name that stands in the file".to_owned()
 }
 
 impl Problem {

@@ -68,6 +68,11 @@ pub fn specification(name: &str) -> Result<&'static str> {
     }
 }
 
+/// Whether an experiment reads a specification that others do not.
+pub(super) fn has_a_kind_of_its_own(name: &str) -> bool {
+    OTHERS.iter().any(|(own, _)| *own == name)
+}
+
 /// Every experiment and its specification, in the order of lists.
 pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
     SPECS.iter().chain(OTHERS).copied()

@@ -50,8 +50,10 @@ fn a_folder_that_cannot_be_written_is_one_error() {
     let taken = folder.path().join("taken");
     fs::write(&taken, "kept").unwrap();
     let error = run(&small(), &noise(), &taken, 1).unwrap_err();
-    assert!(error.is_input() && error.to_string().contains("taken: cannot write: "), "{error}");
-    assert_eq!(fs::read_to_string(taken).unwrap(), "kept");
+    assert!(error.is_input() && error.to_string().contains("taken: is a file; choose"), "{error}");
+    assert_eq!(fs::read_to_string(&taken).unwrap(), "kept");
+    let error = run(&small(), &noise(), &taken.join("inner"), 1).unwrap_err();
+    assert!(error.is_input() && error.to_string().contains("inner: cannot write: "), "{error}");
 }
 
 /// The report has every contender, a chart and a table for each setting, and pictures.

@@ -1,6 +1,9 @@
 use std::collections::BTreeMap;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 
-use uhop_lab::{BAYES, Contender, DataSet, Row, Spec, Specification as _};
+use uhop_lab::{BAYES, Contender, DataSet, Row, Run, Spec, Specification as _, document, report};
 
 use crate::common::{informed, noise, rows, small};
 
@@ -58,8 +61,8 @@ fn what_learns_from_copies_is_not_below_the_limit() {
     nothing_is_below(&rows(&spec, &noise()));
 }
 
-/// The quick form of experiments that come with the program, on the built-in digits; smaller still, because
-/// tests are not optimised.
+/// The quick form of experiments that come with the program, on the built-in digits, and its report; smaller still,
+/// because tests are not optimised.
 fn run_on_the_digits_without_one_below_the_limit(names: impl Iterator<Item = &'static str>) {
     for name in names {
         let mut spec = Spec::shipped(name).unwrap().quick();
@@ -71,9 +74,17 @@ fn run_on_the_digits_without_one_below_the_limit(names: impl Iterator<Item = &'s
         spec.stage1.steps.dedup();
         spec.stage1.dim_features = spec.stage1.dim_features.map(|n| n.min(100));
         for corruption in &mut spec.corruption {
-            corruption.levels.retain(|level| [0.5, 1.0, 2.0].contains(level));
+            let had_any = !corruption.levels.is_empty();
+            corruption.levels.retain(|level| [0.5, 0.9, 1.0, 2.0].contains(level));
+            assert_eq!(!corruption.levels.is_empty(), had_any, "{name}");
         }
-        let rows = rows(&spec, &DataSet::sample());
+        let (data, folder) = ([DataSet::sample()], tempfile::tempdir().unwrap());
+        let out = folder.path();
+        let run = Run { spec: &spec, data: &data, out, jobs: NonZeroUsize::new(2).unwrap() };
+        let finished = run.run(&|_| ControlFlow::Continue(())).unwrap();
+        let page = report::write(&document(&run, &finished, "a command").unwrap(), out).unwrap();
+        assert!(fs::read_to_string(page).unwrap().contains(&spec.title), "{name}");
+        let rows = finished.rows;
         assert!(rows.len() > 3 * spec.contenders.len(), "{name}");
         assert!(rows.iter().all(|row| row.experiment == name && row.dataset == "mnist-sample"));
         nothing_is_below(&rows);

@@ -154,6 +154,39 @@ fn a_folder_of_another_run_is_refused() {
     }
 }
 
+/// A run that failed at once leaves a header, and what was wrong is mended in another specification.
+#[test]
+fn a_folder_without_a_finished_set_is_free() {
+    let (spec, data) = (small(), noise());
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path();
+    let run_of =
+        |spec| Run { spec, data: std::slice::from_ref(&data), out, jobs: NonZeroUsize::MIN };
+    assert!(run_of(&spec).run(&|_| ControlFlow::Break(())).unwrap_err().is_stopped());
+    let journal = out.join("rows.jsonl");
+    assert_eq!(fs::read_to_string(&journal).unwrap().lines().count(), 1);
+    // A piece of a first line that was cut short is no finished set.
+    fs::write(&journal, [&fs::read(&journal).unwrap()[..], b"{\"dataset\""].concat()).unwrap();
+    let other = Spec { seeds: 1, n_patterns: vec![4], name: "other".to_owned(), ..spec.clone() };
+    assert_eq!(run(&other, &data, out, 1).unwrap().resumed, 0);
+    assert_eq!(run(&other, &data, out, 1).unwrap().resumed, 1);
+    let error = run(&spec, &data, out, 1).unwrap_err().to_string();
+    assert!(error.contains("holds rows of another experiment (other, not small)"), "{error}");
+    // Results without a journal of their sets, as an experiment in one go has them, are not free.
+    let text = fs::read_to_string(&journal).unwrap();
+    fs::write(&journal, format!("{}\n", text.lines().next().unwrap())).unwrap();
+    assert!(run(&spec, &data, out, 1).unwrap_err().is_input());
+    assert!(out.join("rows.csv").exists());
+}
+
+#[test]
+fn more_than_the_images_is_refused_with_both_numbers() {
+    let spec = Spec { n_patterns: vec![41, 50], ..small() };
+    let error = run(&spec, &noise(), tempfile::tempdir().unwrap().path(), 1).unwrap_err();
+    let expected = "small: its smallest memory stores 41 images, noise has 40; name";
+    assert!(error.is_input() && error.to_string().starts_with(expected), "{error}");
+}
+
 #[test]
 fn two_runs_do_not_share_a_folder() {
     let (spec, data) = (small(), noise());

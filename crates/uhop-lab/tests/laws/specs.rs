@@ -69,6 +69,11 @@ fn what_is_no_specification_is_one_line() {
         ("[4, 7]", "[4, 9223372036854775808]", "n_patterns: "),
         ("steps = [5]", "steps = [2000000000]", "steps: expected at most 1000000000"),
         ("recall_threshold", "queries = 2000000000\nrecall_threshold", "queries: expected at most"),
+        ("\"cosine\",\n", "\n", "without: cosine is not among the contenders"),
+        ("cosine = 10.0", "channel = 10.0", "betas: channel is not among the contenders"),
+        ("cosine = 10.0", "query = 10.0", "betas: query takes no β from here"),
+        ("cosine = 10.0", "polynomial-10 = 10.0", "betas: polynomial-10 takes no β from here"),
+        ("cosine = 10.0", "dense-matched-max = 2.0", "betas: dense-matched-max takes no β"),
     ];
     for (sound, broken, expected) in cases {
         assert!(SMALL.contains(sound), "{sound}");
@@ -154,6 +159,42 @@ fn batches_are_of_one_number_of_steps() {
     let error =
         contribution::Spec::parse(&batches(contribution), "c.toml").unwrap_err().to_string();
     assert!(error.contains("steps: with average_batch there is one number of steps"), "{error}");
+}
+
+/// Without a contender that learns, what is said of Stage I changes nothing, and steps are no axis.
+#[test]
+fn stage_one_needs_a_contender_that_learns() {
+    let (before, rest) = SMALL.split_once("contenders = [").unwrap();
+    let (_, after) = rest.split_once(']').unwrap();
+    let of = |contenders: &str| {
+        let text = format!("{before}contenders = [{contenders}]{after}");
+        text.replace("without = [\"squared-euclidean\", \"cosine\"]\n", "")
+            .replace("\"decaying-rate\",", "")
+            .replace("betas = { cosine = 10.0 }\n", "")
+    };
+    let with = |text: &str, key: &str| text.replace("steps = [5]", &format!("steps = [5]\n{key}"));
+    let problem = |text: &str| Spec::parse(text, "s.toml").unwrap_err().to_string();
+    let (plain, max, average) =
+        (of("'dense'"), of("'dense-matched-max'"), of("'uhop-dense-average'"));
+    for text in [&plain, &with(&max, "dim_features = 2"), &with(&average, "average_batch = 2")] {
+        assert!(Spec::parse(text, "s.toml").is_ok(), "{text}");
+    }
+    let error = problem(&with(&plain, "dim_features = 2"));
+    assert!(error.contains("dim_features: no contender learns by Stage I"), "{error}");
+    let error = problem(&with(&max, "average_batch = 2"));
+    assert!(error.contains("average_batch: no contender learns by the average loss"), "{error}");
+    let of_steps = |text: &str| text.replace("axis = \"n_patterns\"", "axis = \"steps\"");
+    assert!(Spec::parse(&of_steps(&average), "s.toml").is_ok());
+    let error = problem(&of_steps(&plain));
+    assert!(error.contains("contenders: protocol published leaves nobody that learns"), "{error}");
+    let fair = |text: &str, without: &str| {
+        text.replace("tuned =", &format!("without = [{without}]\ntuned ="))
+    };
+    let both = of_steps(&of("'dense', 'uhop-dense-max'"));
+    let error = problem(&fair(&both, "'uhop-dense-max'"));
+    assert!(error.contains("without: protocol fair leaves nobody that learns"), "{error}");
+    let error = problem(&fair(&of("'dense', 'sparse'"), "'dense', 'sparse'"));
+    assert!(error.contains("without: protocol fair leaves nobody to compare"), "{error}");
 }
 
 #[test]
