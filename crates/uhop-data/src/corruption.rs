@@ -57,6 +57,7 @@ enum Kind {
     SaltAndPepper { share: f64 },
     GaussianNoise { std: f64 },
     NoiseOfNorm { norm: f64 },
+    FoldedNoiseOfNorm { norm: f64 },
     Occluded { image: (usize, usize), lines: (usize, usize), columns: (usize, usize) },
 }
 
@@ -140,8 +141,8 @@ impl Corruption {
     ///
     /// Source: `memory_retrieval_noise.py` of U-Hop (Wu, Hu, Hsiao and Liu, ICML 2024), where the
     /// noise level is this `std`. Their script for the max loss takes the level as the Euclidean
-    /// norm of the whole perturbation instead, which is [`noise_of_norm`](Self::noise_of_norm); the
-    /// two are not comparable.
+    /// norm of the whole perturbation instead, which is
+    /// [`folded_noise_of_norm`](Self::folded_noise_of_norm); the two are not comparable.
     ///
     /// # Errors
     ///
@@ -174,10 +175,6 @@ impl Corruption {
     /// rounding. Values are neither folded nor clamped. The `n_j` are those of
     /// [`gaussian_noise`](Self::gaussian_noise) for the same seed; `norm` 0 returns an exact copy.
     ///
-    /// Source: `memory_retrieval_noise_max_loss.py` of U-Hop (Wu, Hu, Hsiao and Liu, ICML 2024),
-    /// where the noise level is this `norm`. Spread over `dim` values, it is a standard deviation of
-    /// `norm / sqrt(dim)`: a level of 1 on MNIST is 0.036, not 1.
-    ///
     /// # Errors
     ///
     /// [`is_invalid_argument`](Error::is_invalid_argument) when `norm` is negative, NaN, or above half of
@@ -199,11 +196,39 @@ impl Corruption {
     /// # Ok::<(), uhop_data::Error>(())
     /// ```
     pub fn noise_of_norm(norm: f64) -> Result<Self> {
-        if (0.0..=f64::from(LARGEST)).contains(&norm) {
-            Ok(Self(Kind::NoiseOfNorm { norm }))
-        } else {
-            Err(Error::argument(Problem::Norm { found: norm }))
-        }
+        Ok(Self(Kind::NoiseOfNorm { norm: proper_norm(norm)? }))
+    }
+
+    /// Gaussian noise of a given Euclidean norm, folded to positive values and clamped to `[0, 1]`.
+    ///
+    /// `q_j = min(|x_j + norm · n_j / ‖n‖|, 1)`: the folding of
+    /// [`gaussian_noise`](Self::gaussian_noise) after the noise of [`noise_of_norm`](Self::noise_of_norm),
+    /// with the same draws. For patterns with values in `[0, 1]`; they are then at most `norm` away, and `norm` 0
+    /// returns an exact copy.
+    ///
+    /// Source: `memory_retrieval_noise_max_loss.py` of U-Hop (Wu, Hu, Hsiao and Liu, ICML 2024),
+    /// where the noise level is this `norm`. Spread over `dim` values, it is nearly folded noise of the standard
+    /// deviation `norm / sqrt(dim)`: a level of 1 on MNIST is 0.036, not 1.
+    ///
+    /// # Errors
+    ///
+    /// [`is_invalid_argument`](Error::is_invalid_argument) when `norm` is negative, NaN, or above half of
+    /// the largest f32.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use ndarray::Array2;
+    /// use uhop_data::Corruption;
+    ///
+    /// let patterns = Array2::zeros((3, 100));
+    /// let noise = Corruption::noise_of_norm(0.5)?.apply(patterns.view(), 7)?;
+    /// let folded = Corruption::folded_noise_of_norm(0.5)?.apply(patterns.view(), 7)?;
+    /// assert_eq!(folded, noise.mapv(f32::abs));
+    /// # Ok::<(), uhop_data::Error>(())
+    /// ```
+    pub fn folded_noise_of_norm(norm: f64) -> Result<Self> {
+        Ok(Self(Kind::FoldedNoiseOfNorm { norm: proper_norm(norm)? }))
     }
 
     /// The lower half of every image set to 0.
@@ -370,7 +395,8 @@ impl Corruption {
             Kind::Mask { share } => mask(query, share, 1.0, rng),
             Kind::SaltAndPepper { share } => add_salt_and_pepper(query, share, rng),
             Kind::GaussianNoise { std } => add_noise(query, std, rng),
-            Kind::NoiseOfNorm { norm } => add_direction(query, norm, rng),
+            Kind::NoiseOfNorm { norm } => add_direction(query, norm, |x| x, rng),
+            Kind::FoldedNoiseOfNorm { norm } => add_direction(query, norm, folded, rng),
             Kind::Occluded { .. } => {
                 let covered = query.into_iter().enumerate().filter(|&(j, _)| !self.is_visible(j));
                 covered.for_each(|(_, x)| *x = 0.0);
@@ -395,6 +421,7 @@ impl fmt::Display for Corruption {
             Kind::SaltAndPepper { share } => write!(f, "salt and pepper on {share}"),
             Kind::GaussianNoise { std } => write!(f, "Gaussian noise, std {std}"),
             Kind::NoiseOfNorm { norm } => write!(f, "Gaussian noise, norm {norm}"),
+            Kind::FoldedNoiseOfNorm { norm } => write!(f, "Gaussian noise, norm {norm}, folded"),
             Kind::Occluded { image: (height, width), lines, columns }
                 if lines == (height - height / 2, height) && columns == (0, width) =>
             {
@@ -421,6 +448,14 @@ fn proper(corruption: &'static str, share: f64) -> Result<f64> {
         Ok(share)
     } else {
         Err(Error::argument(Problem::Share { corruption, found: share }))
+    }
+}
+
+fn proper_norm(norm: f64) -> Result<f64> {
+    if (0.0..=f64::from(LARGEST)).contains(&norm) {
+        Ok(norm)
+    } else {
+        Err(Error::argument(Problem::Norm { found: norm }))
     }
 }
 
@@ -452,18 +487,27 @@ fn add_salt_and_pepper(query: ArrayViewMut1<'_, f32>, share: f64, rng: &mut ChaC
 fn add_noise(query: ArrayViewMut1<'_, f32>, std: f64, rng: &mut ChaCha8Rng) {
     for x in query {
         let n: f64 = rng.sample(StandardNormal);
-        *x = (f64::from(*x) + std * n).abs().min(1.0) as f32;
+        *x = folded(f64::from(*x) + std * n) as f32;
     }
 }
 
+fn folded(x: f64) -> f64 {
+    x.abs().min(1.0)
+}
+
 /// Draws twice from the same stream, so that no noise is held: first its length, then its values.
-fn add_direction(query: ArrayViewMut1<'_, f32>, norm: f64, rng: &mut ChaCha8Rng) {
+fn add_direction(
+    query: ArrayViewMut1<'_, f32>,
+    norm: f64,
+    shaped: impl Fn(f64) -> f64,
+    rng: &mut ChaCha8Rng,
+) {
     let mut again = rng.clone();
     let draw = |rng: &mut ChaCha8Rng| -> f64 { rng.sample(StandardNormal) };
     let length = (0..query.len()).map(|_| draw(rng).powi(2)).sum::<f64>().sqrt();
     // All draws of a row being 0 is an event of probability 0 that leaves the pattern as it is.
     let factor = if length > 0.0 { norm / length } else { 0.0 };
     for x in query {
-        *x = (f64::from(*x) + factor * draw(&mut again)) as f32;
+        *x = shaped(f64::from(*x) + factor * draw(&mut again)) as f32;
     }
 }

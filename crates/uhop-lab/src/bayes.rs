@@ -19,12 +19,13 @@ use crate::spec::CorruptionKind;
 /// | half mask, survivors doubled | 2^−(numbers of ξ that are not 0), if every number of x is 0 or twice that of ξ |
 /// | Gaussian, std σ, folded and clamped | Π_j φ((x_j−ξ_j)/σ) + φ((x_j+ξ_j)/σ); for x_j = 1 the probability Q((1−ξ_j)/σ) + Q((1+ξ_j)/σ) |
 /// | Gaussian of norm r | 1 if ‖x−ξ‖ = r up to the rounding of x |
+/// | Gaussian of norm r, folded and clamped | as of σ = r/√dim |
 /// | lower half occluded | 1 if the upper halves are equal |
 /// | mask, a share p of 0s | Π_j 1−p if x_j = ξ_j, and p more if x_j = 0 |
 /// | salt and pepper, a share p | Π_j 1−p if x_j = ξ_j, and p/2 more if x_j is 0 or 1 |
 ///
-/// Φ and Q are those of the standard normal distribution. All are exact, for patterns with values in
-/// \[0, 1\].
+/// φ and Q are those of the standard normal distribution. All are exact, for patterns with values in
+/// \[0, 1\], but that of folded noise of a given norm, the numbers of which are taken for independent.
 ///
 /// ```
 /// use ndarray::array;
@@ -52,15 +53,20 @@ enum Kind {
     SaltAndPepper { share: f64 },
 }
 
+impl Kind {
+    fn folded(std: f64) -> Self {
+        Self::Folded { std: if std < LEAST_STD { 0.0 } else { std } }
+    }
+}
+
 impl Likelihood {
     /// The likelihood of a corruption at a level, for images `[height, width]`, `width` counting
     /// every number of a line.
     pub fn new(kind: CorruptionKind, level: f64, (height, width): (usize, usize)) -> Self {
         Self(match kind {
             CorruptionKind::HalfMask => Kind::HalfMask,
-            CorruptionKind::GaussianStd => {
-                Kind::Folded { std: if level < LEAST_STD { 0.0 } else { level } }
-            }
+            CorruptionKind::GaussianStd => Kind::folded(level),
+            CorruptionKind::FoldedNorm => Kind::folded(level / ((height * width) as f64).sqrt()),
             CorruptionKind::GaussianNorm => Kind::Sphere { radius: level },
             CorruptionKind::OccludedHalf => {
                 Kind::Occluded { n_visible: (height - height / 2) * width }
@@ -362,6 +368,7 @@ mod tests {
                 CorruptionKind::HalfMask,
                 CorruptionKind::GaussianStd,
                 CorruptionKind::GaussianNorm,
+                CorruptionKind::FoldedNorm,
                 CorruptionKind::OccludedHalf,
                 CorruptionKind::Mask,
                 CorruptionKind::SaltAndPepper,
@@ -375,7 +382,9 @@ mod tests {
                 for (i, weights) in posterior.outer_iter().enumerate() {
                     let total: f64 = weights.iter().map(|&p| f64::from(p)).sum();
                     prop_assert!((total - 1.0).abs() < 6.0 * f64::from(f32::EPSILON), "{kind:?}");
-                    let can_be_unlikely = kind == CorruptionKind::GaussianStd && level > 0.0;
+                    let is_folded =
+                        matches!(kind, CorruptionKind::GaussianStd | CorruptionKind::FoldedNorm);
+                    let can_be_unlikely = is_folded && level > 0.0;
                     prop_assert!(weights[i] > 0.0 || can_be_unlikely, "{kind:?}");
                 }
             }

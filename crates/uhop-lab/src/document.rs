@@ -134,7 +134,7 @@ fn method(spec: &Spec) -> Result<Section> {
          of all functions of the memory and the query, for a query of any stored pattern with the \
          same probability and the exact likelihood of the corruption (a half mask: the survivors \
          agree; noise folded and clamped: the density of |x+n| below 1 and its mass at 1, pixel by \
-         pixel; noise of a given norm: exactly that distance; an occluded half: the other half \
+         pixel; noise of a given norm: exactly that distance, and folded, as if its pixels were independent; an occluded half: the other half \
          agrees; a mask, salt and pepper: the probability, pixel by pixel, that what the query has was \
          kept, or put in its place). It is an expectation: over few queries a recall may have less by chance. Ratios to it are \
          given where it is at least {NEGLIGIBLE}."

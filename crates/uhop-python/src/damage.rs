@@ -45,6 +45,13 @@ impl Corruption {
         Ok(Self(uhop_data::Corruption::noise_of_norm(norm)?))
     }
 
+    /// Gaussian noise of this Euclidean norm is added to each row; results below 0 change sign, those
+    /// above 1 become 1.
+    #[staticmethod]
+    fn folded_noise_of_norm(norm: f64) -> Result<Self> {
+        Ok(Self(uhop_data::Corruption::folded_noise_of_norm(norm)?))
+    }
+
     /// The lower half of each image of this height and width is set to 0.
     #[staticmethod]
     fn occluded_half(height: usize, width: usize) -> Result<Self> {

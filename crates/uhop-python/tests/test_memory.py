@@ -413,6 +413,7 @@ def test_corruptions_are_those_of_the_library():
         uhop.Corruption.salt_and_pepper(0.5),
         uhop.Corruption.gaussian_noise(0.5),
         uhop.Corruption.noise_of_norm(0.5),
+        uhop.Corruption.folded_noise_of_norm(0.5),
         uhop.Corruption.occluded_half(4, 4),
         uhop.Corruption.occluded_region(4, 4, (1, 3), (0, 2)),
     ):

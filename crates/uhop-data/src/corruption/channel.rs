@@ -8,9 +8,9 @@ use crate::{Error, Result};
 impl Corruption {
     /// The likelihood of queries that this corruption makes of patterns of `dim` entries.
     ///
-    /// It is exact but for noise of a [given norm](Self::noise_of_norm): entries that lie on a sphere together
-    /// are taken for independent ones, each with the standard deviation norm/√dim, which ranks patterns by
-    /// their distance all the same.
+    /// It is exact but for noise of a [given norm](Self::noise_of_norm), [folded](Self::folded_noise_of_norm) or not:
+    /// entries that lie on a sphere together are taken for independent ones, each with the standard deviation
+    /// norm/√dim, which ranks patterns by their distance all the same where nothing is folded.
     ///
     /// # Errors
     ///
@@ -33,6 +33,9 @@ impl Corruption {
             Kind::SaltAndPepper { share } => Channel::salt_and_pepper(share),
             Kind::GaussianNoise { std } => Channel::folded_gaussian(std),
             Kind::NoiseOfNorm { norm } => Channel::gaussian(norm / (dim.max(1) as f64).sqrt()),
+            Kind::FoldedNoiseOfNorm { norm } => {
+                Channel::folded_gaussian(norm / (dim.max(1) as f64).sqrt())
+            }
             Kind::Occluded { image: (height, width), .. } => {
                 self.check_dim(1, dim, (height, width)).map_err(Error::argument)?;
                 Channel::occlusion((0..dim).map(|entry| self.is_visible(entry)).collect())

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use uhop_data::Corruption;
 
 /// Every kind, for images of 4 x 3 pixels.
-fn all() -> [Corruption; 9] {
+fn all() -> [Corruption; 10] {
     [
         Corruption::half_mask(),
         Corruption::mask(0.5).unwrap(),
@@ -14,12 +14,13 @@ fn all() -> [Corruption; 9] {
         Corruption::occluded_half(4, 3).unwrap(),
         Corruption::salt_and_pepper(0.4).unwrap(),
         Corruption::occluded_region((4, 3), 1..3, 0..2).unwrap(),
+        Corruption::folded_noise_of_norm(1.5).unwrap(),
     ]
 }
 
-fn random() -> [Corruption; 5] {
-    let [mask, unscaled, _, noise, _, direction, _, salt, _] = all();
-    [mask, unscaled, noise, direction, salt]
+fn random() -> [Corruption; 6] {
+    let [mask, unscaled, _, noise, _, direction, _, salt, _, folded] = all();
+    [mask, unscaled, noise, direction, salt, folded]
 }
 
 fn patterns(n_patterns: usize) -> impl Strategy<Value = Array2<f32>> {
@@ -108,6 +109,21 @@ proptest! {
         prop_assert!(difference.iter().all(|&d| d <= tolerance), "{difference}");
     }
 
+    /// To round and then fold is to fold and then round.
+    #[test]
+    fn folded_noise_of_a_norm_is_that_noise_folded(a in patterns(3), norm in 0.0..10.0, seed: u64) {
+        let noise = Corruption::noise_of_norm(norm).unwrap().apply(a.view(), seed).unwrap();
+        let queries = Corruption::folded_noise_of_norm(norm).unwrap().apply(a.view(), seed).unwrap();
+        let expected = noise.mapv(|x: f32| x.abs().min(1.0));
+        prop_assert!(queries == expected, "{queries} {expected}");
+        for (query, pattern) in queries.rows().into_iter().zip(a.rows()) {
+            let square = |(&q, &x): (&f32, &f32)| (f64::from(q) - f64::from(x)).powi(2);
+            let distance = query.iter().zip(pattern).map(square).sum::<f64>().sqrt();
+            // Folding brings no number farther away.
+            prop_assert!(distance <= norm + 12_f64.sqrt() * (1.0 + norm) * f64::from(f32::EPSILON));
+        }
+    }
+
     #[test]
     fn occlusion_is_exact(height in 2_usize..9, width in 1_usize..5, n_patterns in 1_usize..4) {
         let patterns = Array2::from_elem((n_patterns, height * width), 0.5);
@@ -190,6 +206,7 @@ fn a_corruption_has_the_channel_of_what_it_does() {
         Corruption::salt_and_pepper(0.4).unwrap(),
         Corruption::gaussian_noise(0.4).unwrap(),
         Corruption::noise_of_norm(2.0).unwrap(),
+        Corruption::folded_noise_of_norm(2.0).unwrap(),
         Corruption::occluded_half(28, 28).unwrap(),
         Corruption::occluded_region((28, 28), 5..15, 5..28).unwrap(),
     ] {
@@ -217,7 +234,7 @@ fn the_noise_has_the_given_std() {
     assert!((variance.sqrt() - std).abs() <= 5.0 * std / (2.0 * n).sqrt(), "{}", variance.sqrt());
 }
 
-/// The released noise of a given norm: along the very draws of the noise of a given standard deviation,
+/// Noise of a given norm: along the very draws of the noise of a given standard deviation,
 /// which around 1/2 with std 0.05 is neither folded nor clamped.
 #[test]
 fn both_noises_point_the_same_way() {
@@ -254,7 +271,11 @@ fn noise_on_the_background_is_folded_to_positive_values() {
 fn no_noise_is_an_exact_copy() {
     let digits = uhop_data::sample::digits();
     let patterns = digits.images().patterns();
-    for none in [Corruption::gaussian_noise(0.0), Corruption::noise_of_norm(0.0)] {
+    for none in [
+        Corruption::gaussian_noise(0.0),
+        Corruption::noise_of_norm(0.0),
+        Corruption::folded_noise_of_norm(0.0),
+    ] {
         assert_eq!(none.unwrap().apply(patterns, 5).unwrap(), patterns);
     }
 }
@@ -291,6 +312,7 @@ fn rejected_arguments_say_why() {
         (Corruption::gaussian_noise(f64::INFINITY).unwrap_err(), "found inf"),
         (Corruption::noise_of_norm(-0.5).unwrap_err(), "norm from 0 to 1.7e38, found -0.5"),
         (Corruption::noise_of_norm(f64::NAN).unwrap_err(), "found NaN"),
+        (Corruption::folded_noise_of_norm(-1.0).unwrap_err(), "norm from 0 to 1.7e38, found -1"),
         (Corruption::noise_of_norm(1.8e38).unwrap_err(), "found 180000000000000"),
         (Corruption::occluded_half(1, 9).unwrap_err(), "at least 2 rows and 1 column"),
         (Corruption::occluded_half(9, 0).unwrap_err(), "found 9 x 0"),
@@ -350,6 +372,7 @@ fn descriptions_are_plain_words() {
             "lower half of 4 x 3 images occluded",
             "salt and pepper on 0.4",
             "2 x 2 of 4 x 3 images occluded, from row 1 and column 0",
+            "Gaussian noise, norm 1.5, folded",
         ]
     );
 }

@@ -18,6 +18,8 @@ pub enum CorruptionKind {
     GaussianStd,
     /// Gaussian noise whose Euclidean norm is the level.
     GaussianNorm,
+    /// The same, folded and clamped, as in the released script of the max loss.
+    FoldedNorm,
     /// The lower half of each image set to 0; one level, the share 0.5.
     OccludedHalf,
     /// Numbers set to 0, as many as the level says, a share; the others as they were.
@@ -62,7 +64,7 @@ impl CorruptionSpec {
 
 impl CorruptionKind {
     fn has_levels(self) -> bool {
-        matches!(self, Self::GaussianStd | Self::GaussianNorm) || self.is_share()
+        matches!(self, Self::GaussianStd | Self::GaussianNorm | Self::FoldedNorm) || self.is_share()
     }
 
     /// Whether a level is the share of numbers that are lost.
@@ -81,6 +83,7 @@ impl CorruptionKind {
             Self::HalfMask => Ok(Corruption::half_mask()),
             Self::GaussianStd => Corruption::gaussian_noise(level),
             Self::GaussianNorm => Corruption::noise_of_norm(level),
+            Self::FoldedNorm => Corruption::folded_noise_of_norm(level),
             Self::OccludedHalf => Corruption::occluded_half(height, width),
             Self::Mask => Corruption::mask(level),
             Self::SaltAndPepper => Corruption::salt_and_pepper(level),

@@ -22,6 +22,7 @@ fn a_channel_reaches_the_bayes_limit() {
         (CorruptionKind::GaussianStd, 1.0, Corruption::gaussian_noise(1.0)),
         (CorruptionKind::GaussianStd, 1.4, Corruption::gaussian_noise(1.4)),
         (CorruptionKind::GaussianNorm, 2.0, Corruption::noise_of_norm(2.0)),
+        (CorruptionKind::FoldedNorm, 9.0, Corruption::folded_noise_of_norm(9.0)),
         (CorruptionKind::HalfMask, 0.5, Ok(Corruption::half_mask())),
         (CorruptionKind::OccludedHalf, 0.5, Corruption::occluded_half(28, 28)),
     ] {

@@ -54,6 +54,11 @@ class Corruption:
         return cls("noise_of_norm", norm)
 
     @classmethod
+    def folded_noise_of_norm(cls, norm: float) -> Corruption:
+        """Gaussian noise of this norm for each row; results below 0 change sign, those above 1 become 1."""
+        return cls("folded_noise_of_norm", norm)
+
+    @classmethod
     def occluded_half(cls, height: int, width: int) -> Corruption:
         """The lower half of each image, of this height and width, is set to 0."""
         return cls("occluded_half", height, width)

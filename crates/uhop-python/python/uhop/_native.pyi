@@ -22,6 +22,12 @@ class Corruption:
         Corrupted copies of the rows of a `float32` matrix.
         """
     @staticmethod
+    def folded_noise_of_norm(norm: SupportsFloat | SupportsIndex) -> Corruption:
+        """
+        Gaussian noise of this Euclidean norm is added to each row; results below 0 change sign, those
+        above 1 become 1.
+        """
+    @staticmethod
     def gaussian_noise(std: SupportsFloat | SupportsIndex) -> Corruption:
         """
         Gaussian noise of this standard deviation is added; results below 0 change sign, those above 1
