@@ -41,8 +41,7 @@ pub fn document(run: &Run<'_>, finished: &Finished, command: &str) -> Result<Doc
     let summaries = summaries(spec, &finished.rows);
     let correlations = correlations(spec, &finished.rows);
     let mut document = Document::new(&spec.title, lead(spec, &summaries))?
-        .with_fact("command", command)
-        .with_fact("version", concat!("uhop ", env!("CARGO_PKG_VERSION")))
+        .made_by(command)
         .with_fact("seeds", format!("0 to {}", spec.seeds - 1))
         .with_fact("memory sets", finished.tasks.to_string())
         .with_fact("rows", finished.rows.len().to_string());

@@ -77,7 +77,17 @@ fn recall(args: &ExperimentRunArgs) -> Result<(), Failure> {
         None if args.fetch => fetch::data_sets(&spec, &console)?,
         None => {
             let sample = DataSet::sample();
-            spec = spec.smaller_for(&sample);
+            let smaller = spec.smaller_for(&sample);
+            if smaller != spec {
+                console.note(&format!(
+                    "{}: fewer images than the smallest memory stores, {}; runs with the sizes of \
+                     --quick, from {}",
+                    sample.name(),
+                    spec.n_patterns[0],
+                    smaller.n_patterns[0]
+                ));
+                spec = smaller;
+            }
             vec![sample]
         }
     };

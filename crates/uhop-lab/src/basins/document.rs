@@ -15,8 +15,7 @@ pub fn document(spec: &Spec, landscapes: &[Landscape], command: &str) -> report:
     let mut document = Document::new(&*spec.title, lead)?;
     let model = format!("{}-entmax, β = {}", spec.alpha, spec.beta);
     document = document
-        .with_fact("command", command)
-        .with_fact("version", concat!("uhop ", env!("CARGO_PKG_VERSION")))
+        .made_by(command)
         .with_fact("model", model)
         .with_fact("Stage I", format!("average loss, gradient descent at rate {}", spec.rate))
         .with_fact("grid", format!("{0} × {0} states", spec.cells))

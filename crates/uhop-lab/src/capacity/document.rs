@@ -27,8 +27,7 @@ pub fn document(spec: &Spec, rows: &[Row], command: &str) -> Result<Document> {
         spec.stage1.steps, spec.stage1.rate
     );
     let mut document = Document::new(&*spec.title, lead)?
-        .with_fact("command", command)
-        .with_fact("version", concat!("uhop ", env!("CARGO_PKG_VERSION")))
+        .made_by(command)
         .with_fact("query", queries)
         .with_fact("recalled", recalled)
         .with_fact("Stage I", stage1)

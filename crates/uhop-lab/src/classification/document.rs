@@ -64,9 +64,7 @@ pub fn curves_document(
 }
 
 fn start(spec: &Spec, data: &[Data], lead: &str, command: &str) -> report::Result<Document> {
-    let mut document = Document::new(&*spec.title, lead)?
-        .with_fact("command", command)
-        .with_fact("version", concat!("uhop ", env!("CARGO_PKG_VERSION")));
+    let mut document = Document::new(&*spec.title, lead)?.made_by(command);
     for set in data {
         document = document.with_fact(set.name(), set.provenance());
     }

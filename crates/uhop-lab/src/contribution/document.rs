@@ -54,8 +54,7 @@ pub fn document(
     let share = |cell: &Cell| format!("{:.0}", 100.0 * cell.ratio_share.median);
     ratios = ratios.with(table(spec, caption, &lines, share)?);
     Document::new(&*spec.title, lead)?
-        .with_fact("command", command)
-        .with_fact("version", concat!("uhop ", env!("CARGO_PKG_VERSION")))
+        .made_by(command)
         .with_fact("data", provenance)
         .with_fact("seeds", format!("0 to {}", spec.seeds - 1))
         .with_fact("β", spec.beta.to_string())

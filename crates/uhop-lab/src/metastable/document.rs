@@ -33,8 +33,7 @@ pub fn document(
     let n_patterns = found.first().map_or(0, |row| row.n_patterns);
     let n_queries = found.first().map_or(0, |row| row.n_queries);
     let mut document = Document::new(&*spec.title, lead)?
-        .with_fact("command", command)
-        .with_fact("version", concat!("uhop ", env!("CARGO_PKG_VERSION")))
+        .made_by(command)
         .with_fact("data", provenance)
         .with_fact("patterns", n_patterns.to_string())
         .with_fact("queries", n_queries.to_string())

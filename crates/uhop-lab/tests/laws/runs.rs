@@ -160,9 +160,7 @@ fn a_folder_without_a_finished_set_is_free() {
     let (spec, data) = (small(), noise());
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path();
-    let run_of =
-        |spec| Run { spec, data: std::slice::from_ref(&data), out, jobs: NonZeroUsize::MIN };
-    assert!(run_of(&spec).run(&|_| ControlFlow::Break(())).unwrap_err().is_stopped());
+    assert!(stopped(&spec, &data, out, 0).unwrap_err().is_stopped());
     let journal = out.join("rows.jsonl");
     assert_eq!(fs::read_to_string(&journal).unwrap().lines().count(), 1);
     // A piece of a first line that was cut short is no finished set.

@@ -91,6 +91,12 @@ impl Document {
         Ok(Self { title, lead, facts, sections, names })
     }
 
+    /// Adds what made it: the command, and this version of the program.
+    pub(crate) fn made_by(self, command: &str) -> Self {
+        self.with_fact("command", command)
+            .with_fact("version", concat!("uhop ", env!("CARGO_PKG_VERSION")))
+    }
+
     /// Adds a fact: command, version, seeds, data and where they come from.
     ///
     /// # Example
