@@ -480,6 +480,11 @@ pub(crate) struct CorruptionArgs {
     #[arg(long, value_name = "NORM", allow_hyphen_values = true, value_parser = number)]
     pub(crate) noise_norm: Option<f64>,
 
+    /// Add Gaussian noise of this Euclidean norm to each row of values from 0 to 1; results below 0 change sign,
+    /// those above 1 become 1
+    #[arg(long, value_name = "NORM", allow_hyphen_values = true, value_parser = number)]
+    pub(crate) folded_noise_norm: Option<f64>,
+
     /// Set the lower half of each image to 0
     #[arg(long)]
     pub(crate) occlude: bool,

@@ -19,6 +19,9 @@ pub(crate) fn corruption(
         CorruptionArgs { salt_and_pepper: Some(share), .. } => Corruption::salt_and_pepper(*share)?,
         CorruptionArgs { noise: Some(std), .. } => Corruption::gaussian_noise(*std)?,
         CorruptionArgs { noise_norm: Some(norm), .. } => Corruption::noise_of_norm(*norm)?,
+        CorruptionArgs { folded_noise_norm: Some(norm), .. } => {
+            Corruption::folded_noise_of_norm(*norm)?
+        }
         // The only ones left: clap wants one of the group.
         CorruptionArgs { occlude_region, .. } => {
             let Some(shape) = images else {

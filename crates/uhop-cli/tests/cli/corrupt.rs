@@ -37,6 +37,7 @@ fn corruptions_are_those_of_the_library() {
         (&["--salt-and-pepper", "0.4"], Corruption::salt_and_pepper(0.4).unwrap()),
         (&["--noise", "0.25"], Corruption::gaussian_noise(0.25).unwrap()),
         (&["--noise-norm", "1.5"], Corruption::noise_of_norm(1.5).unwrap()),
+        (&["--folded-noise-norm", "1.5"], Corruption::folded_noise_of_norm(1.5).unwrap()),
         (&occlude, Corruption::occluded_half(28, 28).unwrap()),
         (&region, Corruption::occluded_region((28, 28), 3..8, 2..12).unwrap()),
     ] {
@@ -104,6 +105,7 @@ fn what_cannot_be_corrupted_is_one_error() {
         ("d.csv", &["--salt-and-pepper", "0"], "above 0 and below 1, found 0"),
         ("d.csv", &["--noise=-1"], "found -1"),
         ("d.csv", &["--noise-norm=-1"], "found -1"),
+        ("d.csv", &["--folded-noise-norm=-1"], "found -1"),
         ("d.csv", &["--noise", "1", "--noise-norm", "1"], "cannot be used with"),
         ("huge.csv", &["--half-mask"], "huge.csv: "),
         ("none.csv", &["--half-mask"], "none.csv: cannot read"),
