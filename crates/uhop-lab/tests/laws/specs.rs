@@ -1,4 +1,4 @@
-use uhop_lab::{Contender, Spec, Specification as _, contribution, specification};
+use uhop_lab::{Contender, CorruptionKind, Spec, Specification as _, contribution, specification};
 
 use crate::common::{SMALL, noise, rows, small};
 
@@ -218,6 +218,17 @@ fn a_quick_run_is_smaller_and_otherwise_the_same() {
         Spec::names().filter(|name| name.starts_with("memory-size") || name.starts_with("noise"))
     {
         assert_eq!(Spec::shipped(name).unwrap().quick().seeds, 3, "{name}");
+    }
+}
+
+/// The released scripts fold and clamp their noise, by its norm as by its standard deviation.
+#[test]
+fn published_noise_is_folded() {
+    for name in Spec::names() {
+        let spec = Spec::shipped(name).unwrap();
+        let is_published = spec.protocol.iter().any(|protocol| !protocol.defects.is_empty());
+        let unfolded = spec.corruption.iter().find(|of| of.kind == CorruptionKind::GaussianNorm);
+        assert!(!is_published || unfolded.is_none(), "{name}");
     }
 }
 
